@@ -1,0 +1,34 @@
+# `make help` lists the targets.
+SHELL := bash
+export PATH := $(CURDIR)/.build/bin:$(PATH)
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+.PHONY: test
+test: check ## Everything: the fast checks, and every test.
+
+.PHONY: check
+check: generate-check lint unit ## Fast: generated files fresh, lint, unit and render tests.
+
+.PHONY: generate
+generate: ## Write the schema, the facts and the documentation that follow from the backend folders.
+	go run ./tools/generate
+
+.PHONY: generate-check
+generate-check: ## Fail when a generated file is stale.
+	go run ./tools/generate -check
+
+.PHONY: lint
+lint: tools ## Lint the chart and the Go code.
+	helm lint --strict charts/checkpoint-storage
+	go vet ./...
+
+.PHONY: unit
+unit: tools ## Unit and render tests.
+	go test ./...
+
+.PHONY: tools
+tools: ## Build the pinned tools into .build/bin.
+	@bash ci/tools.sh helm

@@ -1,0 +1,10 @@
+// Package chart holds the files of the checkpoint-storage chart, so that a tool built from this module knows the
+// chart it was built with.
+package chart
+
+import "embed"
+
+// FS holds the chart as it stands in this folder.
+//
+//go:embed all:templates Chart.yaml values.yaml values.schema.json rules.yaml
+var FS embed.FS

@@ -1,0 +1,54 @@
+{{/*
+What a training chart includes. Each define takes the chart context of this chart (.Subcharts.<alias> from a parent),
+or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shards.
+*/}}
+
+{{/* Inputs: as above, with an optional "name" in the dict. Outputs: the name by which a pod refers to the volume. */}}
+{{- define "checkpoint-storage.podVolumeName" -}}
+{{- $context := .context | default . }}
+{{- printf "%s%s" (include "checkpoint-storage.name" $context | trunc 57 | trimSuffix "-") (include "checkpoint-storage.suffix" .) }}
+{{- end }}
+
+{{/* Outputs: an entry of a pod's volumes. */}}
+{{- define "checkpoint-storage.volume" -}}
+- name: {{ include "checkpoint-storage.podVolumeName" . | quote }}
+  persistentVolumeClaim:
+    claimName: {{ include "checkpoint-storage.claimName" . | quote }}
+{{- end }}
+
+{{/* Outputs: an entry of a container's volumeMounts; a Block claim needs checkpoint-storage.volumeDevice instead. */}}
+{{- define "checkpoint-storage.volumeMount" -}}
+{{- $context := .context | default . -}}
+- name: {{ include "checkpoint-storage.podVolumeName" . | quote }}
+  mountPath: {{ $context.Values.mountPath | quote }}
+{{- end }}
+
+{{/* Outputs: an entry of a container's volumeDevices, for a Block claim. */}}
+{{- define "checkpoint-storage.volumeDevice" -}}
+{{- $context := .context | default . -}}
+- name: {{ include "checkpoint-storage.podVolumeName" . | quote }}
+  devicePath: {{ $context.Values.mountPath | quote }}
+{{- end }}
+
+{{/* Outputs: an entry of a container's env. */}}
+{{- define "checkpoint-storage.env" -}}
+{{- $context := .context | default . -}}
+- name: CHECKPOINT_DIR
+  value: {{ $context.Values.mountPath | quote }}
+{{- end }}
+
+{{/* Outputs: the annotations a pod needs to mount the claim; may be empty. */}}
+{{- define "checkpoint-storage.podAnnotations" -}}
+{{- $context := .context | default . }}
+{{- include "checkpoint-storage.hook" (dict "hook" "podAnnotations" "context" $context) }}
+{{- end }}
+
+{{/* Outputs: the pod security context that can write to the claim: the values' own, or what the backend needs; may be empty. */}}
+{{- define "checkpoint-storage.podSecurityContext" -}}
+{{- $context := .context | default . }}
+{{- with $context.Values.podSecurityContext }}
+{{- toYaml . }}
+{{- else }}
+{{- include "checkpoint-storage.hook" (dict "hook" "podSecurityContext" "context" $context) }}
+{{- end }}
+{{- end }}

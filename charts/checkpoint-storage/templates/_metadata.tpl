@@ -1,0 +1,49 @@
+{{/* Labels and annotations. */}}
+
+{{/* Inputs: dict "root" "extra" (labels of one object). Outputs: labels. */}}
+{{- define "checkpoint-storage.labels" -}}
+{{- $own := dict
+  "app.kubernetes.io/name" (include "checkpoint-storage.name" .root)
+  "app.kubernetes.io/instance" .root.Release.Name
+  "app.kubernetes.io/component" "checkpoint-storage"
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+}}
+{{- range $from := list .root.Values.commonLabels .extra }}
+{{- range $key, $value := $from }}
+{{- $_ := set $own $key $value }}
+{{- end }}
+{{- end }}
+{{- include "checkpoint-storage.stringMap" $own }}
+{{- end }}
+
+{{/* Inputs: dict "root" "extra" "keep" (bool). Outputs: "", or an annotations block at the indentation of metadata's keys. */}}
+{{- define "checkpoint-storage.annotations" -}}
+{{- $all := dict }}
+{{- range $from := list .root.Values.commonAnnotations .extra }}
+{{- range $key, $value := $from }}
+{{- $_ := set $all $key $value }}
+{{- end }}
+{{- end }}
+{{- if .keep }}
+{{- $_ := set $all "helm.sh/resource-policy" "keep" }}
+{{- end }}
+{{- with $all -}}
+annotations: {{- include "checkpoint-storage.stringMap" . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Inputs: a map. Outputs: the same as YAML with every value a string, as Kubernetes wants its string maps. */}}
+{{- define "checkpoint-storage.stringMap" -}}
+{{- $strings := dict }}
+{{- range $key, $value := . }}
+{{- $_ := set $strings $key (toString $value) }}
+{{- end }}
+{{- toYaml $strings }}
+{{- end }}
+
+{{/* Inputs: dict "root" "ref". Outputs: a secret reference; the namespace is the release's when none is given. */}}
+{{- define "checkpoint-storage.secretRef" -}}
+name: {{ .ref.name | quote }}
+namespace: {{ .ref.namespace | default (include "checkpoint-storage.namespace" .root) | quote }}
+{{- end }}

@@ -1,0 +1,89 @@
+{{/*
+Names. Every define here takes a chart context, or (dict "context" <chart context> "shard" <number>);
+a parent chart passes .Subcharts.<alias>.
+*/}}
+
+{{/* Outputs: the chart's name, or its alias, as a DNS label. */}}
+{{- define "checkpoint-storage.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | kebabcase | lower | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Outputs: the name that all names start with: the release for the chart itself, <release>-<alias> for a dependency. */}}
+{{- define "checkpoint-storage.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride }}
+{{- else if and .Chart.IsRoot (not .Values.nameOverride) }}
+{{- .Release.Name }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "checkpoint-storage.name" .) }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the namespace of the claim. */}}
+{{- define "checkpoint-storage.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
+{{/*
+Inputs: dict "name" "suffix" ("" or "-<shard>") "max". Outputs: a name of at most max characters.
+A name that is cut ends in a hash of the whole, so that two long names never become one.
+*/}}
+{{- define "checkpoint-storage.cut" -}}
+{{- /* Room for a shard number is kept from the first, so that shard 9 and shard 10 share one base. */}}
+{{- $room := ternary 57 63 (ne .suffix "") }}
+{{- if gt (len .name) $room }}
+{{- printf "%s-%s%s" (.name | trunc (int (sub $room 9)) | trimSuffix "-" | trimSuffix ".") (.name | sha256sum | trunc 8) .suffix }}
+{{- else }}
+{{- printf "%s%s" .name .suffix }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: "" or "-<shard>". */}}
+{{- define "checkpoint-storage.suffix" -}}
+{{- if hasKey . "shard" }}-{{ .shard | int }}{{ end }}
+{{- end }}
+
+{{/* Outputs: the name of the claim that pods mount. */}}
+{{- define "checkpoint-storage.claimName" -}}
+{{- $context := .context | default . }}
+{{- $suffix := include "checkpoint-storage.suffix" . }}
+{{- if eq $context.Values.provisioning "existing" }}
+{{- printf "%s%s" $context.Values.claim.existing $suffix }}
+{{- else }}
+{{- include "checkpoint-storage.cut" (dict "name" ($context.Values.claim.name | default (include "checkpoint-storage.fullname" $context)) "suffix" $suffix) }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the name of the PersistentVolume, or "" when only the cluster knows it. PersistentVolumes have no namespace, so the name carries it. */}}
+{{- define "checkpoint-storage.volumeName" -}}
+{{- $context := .context | default . }}
+{{- $values := $context.Values }}
+{{- $suffix := include "checkpoint-storage.suffix" . }}
+{{- if or $values.volume.name (eq $values.provisioning "static") }}
+{{- $name := printf "%s-%s" (include "checkpoint-storage.namespace" $context) (include "checkpoint-storage.fullname" $context) }}
+{{- include "checkpoint-storage.cut" (dict "name" ($values.volume.name | default $name) "suffix" $suffix) }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the StorageClass's name, JSON-encoded, or "" when the line must be left out so that the cluster's default class applies. */}}
+{{- define "checkpoint-storage.storageClassName" -}}
+{{- $values := .Values }}
+{{- if $values.storageClass.create }}
+{{- $name := printf "%s-%s" (include "checkpoint-storage.namespace" .) (include "checkpoint-storage.fullname" .) }}
+{{- include "checkpoint-storage.cut" (dict "name" ($values.storageClass.name | default $name) "suffix" "") | toJson }}
+{{- else if and (hasKey $values "storageClassName") (not (kindIs "invalid" $values.storageClassName)) }}
+{{- $values.storageClassName | toJson }}
+{{- else if eq $values.provisioning "static" }}
+{{- /* Left out, admission would write the default class into the claim alone, and the pair would never bind. */}}
+{{- "" | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: a JSON list of the suffix arguments of all shards: [{}], or [{"shard":0}, …]. */}}
+{{- define "checkpoint-storage.shards" -}}
+{{- $shards := list }}
+{{- range $i := until (int .Values.shards) }}
+{{- $shards = append $shards (dict "shard" $i) }}
+{{- end }}
+{{- $shards | default (list dict) | toJson }}
+{{- end }}

@@ -1,0 +1,54 @@
+{{/*
+A unit of an iSCSI target.
+Every hook takes (dict "root" <chart context> "section" <this backend's values> "volume" <volume name>).
+*/}}
+
+{{/* Outputs: the volume source of the PersistentVolume. */}}
+{{- define "checkpoint-storage.backend.iscsi.source" -}}
+iscsi:
+  targetPortal: {{ .section.targetPortal | quote }}
+  {{- with .section.portals }}
+  portals: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  iqn: {{ .section.iqn | quote }}
+  lun: {{ .section.lun | int }}
+  {{- if eq .root.Values.volumeMode "Filesystem" }}
+  fsType: {{ .section.fsType | quote }}
+  {{- end }}
+  {{- if .section.readOnly }}
+  readOnly: true
+  {{- end }}
+  {{- range $key := list "iscsiInterface" "initiatorName" }}
+  {{- with get $.section $key }}
+  {{ $key }}: {{ . | quote }}
+  {{- end }}
+  {{- end }}
+  {{- if .section.chapAuthSession }}
+  chapAuthSession: true
+  {{- end }}
+  {{- if .section.chapAuthDiscovery }}
+  chapAuthDiscovery: true
+  {{- end }}
+  {{- with .section.secretRef }}
+  secretRef: {{- include "checkpoint-storage.secretRef" (dict "root" $.root "ref" .) | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{/* Outputs: parameters of the StorageClass. */}}
+{{- define "checkpoint-storage.backend.iscsi.parameters" -}}{{- end }}
+
+{{/* Outputs: annotations that a pod needs to mount the claim. */}}
+{{- define "checkpoint-storage.backend.iscsi.podAnnotations" -}}{{- end }}
+
+{{/* Outputs: the pod security context that can write to the claim. */}}
+{{- define "checkpoint-storage.backend.iscsi.podSecurityContext" -}}{{- end }}
+
+{{/* Outputs: nothing; refuses what the schema cannot see. */}}
+{{- define "checkpoint-storage.backend.iscsi.check" -}}
+{{- if and (or .section.chapAuthSession .section.chapAuthDiscovery) (empty .section.secretRef) }}
+{{- include "checkpoint-storage.refuse" (dict "root" .root "rule" "E15" "case" "chapWithoutSecret" "path" "iscsi.secretRef") }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: one line for each thing that the notes should warn of. */}}
+{{- define "checkpoint-storage.backend.iscsi.warnings" -}}{{- end }}

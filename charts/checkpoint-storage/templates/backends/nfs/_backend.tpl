@@ -1,0 +1,35 @@
+{{/*
+An NFS export mounted by the kubelet.
+Every hook takes (dict "root" <chart context> "section" <this backend's values> "volume" <volume name>).
+*/}}
+
+{{/* Outputs: the volume source of the PersistentVolume. */}}
+{{- define "checkpoint-storage.backend.nfs.source" -}}
+nfs:
+  server: {{ .section.server | quote }}
+  path: {{ .section.path | quote }}
+  {{- if .section.readOnly }}
+  readOnly: true
+  {{- end }}
+{{- end }}
+
+{{/* Outputs: parameters of the StorageClass. */}}
+{{- define "checkpoint-storage.backend.nfs.parameters" -}}{{- end }}
+
+{{/* Outputs: annotations that a pod needs to mount the claim. */}}
+{{- define "checkpoint-storage.backend.nfs.podAnnotations" -}}{{- end }}
+
+{{/* Outputs: the pod security context that can write to the claim. */}}
+{{- define "checkpoint-storage.backend.nfs.podSecurityContext" -}}{{- end }}
+
+{{/* Outputs: nothing; refuses what the schema cannot see. */}}
+{{- define "checkpoint-storage.backend.nfs.check" -}}{{- end }}
+
+{{/* Outputs: one line for each thing that the notes should warn of. */}}
+{{- define "checkpoint-storage.backend.nfs.warnings" -}}
+{{- range .mountOptions }}
+{{- if has . (list "soft" "softerr" "nolock" "noac" "actimeo=0") }}
+Mount option {{ . }} can tear or lose a checkpoint on a slow server; use hard, and leave attribute caching and locking on.
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"checkpoint-storage/tools/internal/catalog"
+
+	"sigs.k8s.io/yaml"
+)
+
+// facts writes, for each backend, a define that holds what the shared templates ask of it. A define rather than a
+// file of the chart, because a parent chart's context has no way to the files of this one.
+func facts(chart string, backends []catalog.Backend) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString("{{/* Generated from values.yaml and the backends' _schema.yaml by `make generate`; do not edit. */}}\n")
+	text, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.defaults\" -}}\n%s\n{{- end }}\n", defaults)
+	for _, b := range backends {
+		why := b.Capabilities.WhyNotDynamic
+		if !b.Capabilities.Serves("static") {
+			why = b.Capabilities.WhyNotStatic
+		}
+		examples := map[string]any{}
+		for _, key := range append(append([]string{}, b.Schema.Required...), b.Schema.ClassRequired...) {
+			if shown, ok := b.Schema.Properties[key]["examples"].([]any); ok && len(shown) > 0 {
+				examples[key] = shown[0]
+			}
+		}
+		text, err := json.Marshal(map[string]any{
+			"driver":                b.Capabilities.Driver,
+			"provisioning":          b.Capabilities.Provisioning,
+			"why":                   why,
+			"accessModes":           b.Capabilities.AccessModes,
+			"mountOptions":          append([]string{}, b.Capabilities.MountOptions.Default...),
+			"mountOptionsSupported": b.Capabilities.MountOptions.Supported,
+			"volumeAttributesClass": b.Capabilities.VolumeAttributesClass,
+			"defaults":              b.Defaults(),
+			"required":              append([]string{}, b.Schema.Required...),
+			"classRequired":         append([]string{}, b.Schema.ClassRequired...),
+			"examples":              examples,
+		})
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.backend.%s.facts\" -}}\n%s\n{{- end }}\n", b.Name, text)
+	}
+	return out.Bytes(), nil
+}

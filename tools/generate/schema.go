@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"checkpoint-storage/tools/internal/catalog"
+
+	"sigs.k8s.io/yaml"
+)
+
+// schema joins the common keys with the backends' sections.
+func schema(chart string, backends []catalog.Backend) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var root map[string]any
+	if err := yaml.UnmarshalStrict(text, &root); err != nil {
+		return nil, err
+	}
+	properties := root["properties"].(map[string]any)
+	var names []any
+	var conditions []any
+	for _, b := range backends {
+		names = append(names, b.Name)
+		properties[b.Name] = section(b)
+		if needs := needed(b.Schema.Required); needs != nil {
+			conditions = append(conditions, when(b.Name, map[string]any{
+				"provisioning": map[string]any{"const": "static"},
+				// Keys that differ from shard to shard may stand there alone.
+				"shardOverrides": map[string]any{"maxItems": 0},
+			}, needs))
+		}
+		if needs := needed(b.Schema.ClassRequired); needs != nil {
+			conditions = append(conditions, when(b.Name, map[string]any{
+				"provisioning": map[string]any{"const": "dynamic"},
+				"storageClass": map[string]any{
+					"required":   []any{"create"},
+					"properties": map[string]any{"create": map[string]any{"const": true}},
+				},
+			}, needs, "provisioning", "storageClass"))
+		}
+	}
+	properties["backend"] = map[string]any{
+		"type":        "string",
+		"enum":        names,
+		"description": "Storage that holds the checkpoints; the section of the same name describes it.",
+	}
+	root["allOf"] = conditions
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err = encoder.Encode(root)
+	return out.Bytes(), err
+}
+
+// section is the schema of one backend's values. Every key takes null, by which an overlay removes what a base file set.
+func section(b catalog.Backend) map[string]any {
+	keys := map[string]any{}
+	for key, property := range b.Schema.Properties {
+		keys[key] = nullable(property)
+	}
+	return map[string]any{
+		"type":                 []any{"object", "null"},
+		"additionalProperties": false,
+		"title":                b.Title,
+		"description":          b.Description,
+		"properties":           keys,
+	}
+}
+
+func nullable(property map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, value := range property {
+		out[key] = value
+	}
+	if kind, ok := out["type"].(string); ok {
+		out["type"] = []any{kind, "null"}
+	}
+	if allowed, ok := out["enum"].([]any); ok {
+		out["enum"] = append(append([]any{}, allowed...), nil)
+	}
+	return out
+}
+
+func needed(keys []string) []any {
+	var out []any
+	for _, key := range keys {
+		out = append(out, key)
+	}
+	return out
+}
+
+// when makes: if the backend is chosen and the conditions hold, its section has the keys.
+func when(backend string, conditions map[string]any, keys []any, present ...string) map[string]any {
+	all := map[string]any{"backend": map[string]any{"const": backend}}
+	for key, value := range conditions {
+		all[key] = value
+	}
+	required := []any{"backend"}
+	for _, key := range present {
+		required = append(required, key)
+	}
+	return map[string]any{
+		"if": map[string]any{"required": required, "properties": all},
+		"then": map[string]any{
+			"required":   []any{backend},
+			"properties": map[string]any{backend: map[string]any{"required": keys}},
+		},
+	}
+}

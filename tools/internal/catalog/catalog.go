@@ -1,0 +1,113 @@
+// Package catalog reads what the chart's backend folders say of themselves.
+package catalog
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Root is the folder of the backends inside the chart.
+const Root = "templates/backends"
+
+// Backend is one storage backend, as its folder describes it.
+type Backend struct {
+	// Name is the folder's name, the value of `backend`, and the key of the section.
+	Name string `json:"name"`
+	// Title says in a few words what the storage is.
+	Title string `json:"title"`
+	// Description says in a sentence or two when to choose it.
+	Description string `json:"description"`
+	// Source is where the facts of this backend are documented.
+	Source string `json:"source"`
+	// Capabilities is what the storage can do.
+	Capabilities Capabilities `json:"capabilities"`
+	// Schema describes the section's keys.
+	Schema Schema `json:"schema"`
+	// Example is a minimal section.
+	Example map[string]any `json:"example"`
+	// ExampleValues are further values that the minimal example needs.
+	ExampleValues map[string]any `json:"exampleValues,omitempty"`
+}
+
+// Capabilities says what a backend can do; templates, tool, tests and documentation read it here and nowhere else.
+type Capabilities struct {
+	// Driver is the CSI driver or the provisioner; empty where the values name it.
+	Driver string `json:"driver"`
+	// Provisioning lists static, dynamic or both.
+	Provisioning []string `json:"provisioning"`
+	// WhyNotStatic and WhyNotDynamic say what to do instead of the provisioning that is missing.
+	WhyNotStatic  string `json:"whyNotStatic,omitempty"`
+	WhyNotDynamic string `json:"whyNotDynamic,omitempty"`
+	// AccessModes lists, for each volume mode, the access modes that work.
+	AccessModes map[string][]string `json:"accessModes"`
+	// MountOptions says whether the kubelet takes any, and which suit checkpoints.
+	MountOptions MountOptions `json:"mountOptions"`
+	// VolumeAttributesClass says whether Kubernetes takes such a class on the volume.
+	VolumeAttributesClass bool `json:"volumeAttributesClass"`
+	// NodeBound says that the storage is one node's own.
+	NodeBound bool `json:"nodeBound,omitempty"`
+}
+
+// MountOptions are the options that a volume is mounted with.
+type MountOptions struct {
+	Supported bool     `json:"supported"`
+	Default   []string `json:"default,omitempty"`
+	Source    string   `json:"source,omitempty"`
+}
+
+// Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.
+type Schema struct {
+	Properties map[string]map[string]any `json:"properties"`
+	// Required are the keys that a static volume needs.
+	Required []string `json:"required,omitempty"`
+	// ClassRequired are the keys that a StorageClass made by the chart needs.
+	ClassRequired []string `json:"classRequired,omitempty"`
+}
+
+// Defaults returns the values that the section's keys have when they are left out.
+func (b Backend) Defaults() map[string]any {
+	defaults := map[string]any{}
+	for key, property := range b.Schema.Properties {
+		if value, ok := property["default"]; ok {
+			defaults[key] = value
+		}
+	}
+	return defaults
+}
+
+// Serves says whether the backend has the provisioning.
+func (c Capabilities) Serves(provisioning string) bool {
+	for _, p := range c.Provisioning {
+		if p == provisioning {
+			return true
+		}
+	}
+	return false
+}
+
+// Load reads every backend folder of a chart, sorted by name.
+func Load(chart fs.FS) ([]Backend, error) {
+	folders, err := fs.ReadDir(chart, Root)
+	if err != nil {
+		return nil, err
+	}
+	var backends []Backend
+	for _, folder := range folders {
+		file := path.Join(Root, folder.Name(), "_schema.yaml")
+		text, err := fs.ReadFile(chart, file)
+		if err != nil {
+			return nil, fmt.Errorf("backend %s: %w", folder.Name(), err)
+		}
+		backend := Backend{Name: folder.Name()}
+		if err := yaml.UnmarshalStrict(text, &backend); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		backends = append(backends, backend)
+	}
+	sort.Slice(backends, func(i, j int) bool { return backends[i].Name < backends[j].Name })
+	return backends, nil
+}
