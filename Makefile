@@ -31,4 +31,4 @@ unit: tools ## Unit and render tests.
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
-	@bash ci/tools.sh helm
+	@bash ci/tools.sh helm helm4

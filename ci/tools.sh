@@ -1,26 +1,18 @@
 #!/usr/bin/env bash
-# Builds the tools that the Makefile uses from Go modules, each pinned by modules/<tool>/go.mod, and links them into
-# .build/bin. Usage: tools.sh TOOL...
+# Builds the tools that the Makefile uses from Go modules, each pinned by modules/<module>/go.mod, and links them into
+# .build/bin. Usage: tools.sh [TOOL...]    (all when none is named)
 source "$(dirname "$0")/lib.sh"
 
-# Helm takes the Kubernetes version it renders for from its linker flags; see its Makefile.
-flags() {
-  case $1 in
-  helm) echo "-X helm.sh/helm/v3/internal/version.version=v$2 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=37" ;;
-  esac
-}
+[ $# -gt 0 ] || set -- kind helm helm4 kubectl ct golangci-lint kubeconform
 
 for tool in "$@"; do
-  module=$root/ci/modules/$tool
-  [ -f "$module/go.mod" ] || die "there is no tool $tool in ci/modules"
-  made=$cache/tools/$(key "$module/go.mod" "$module/go.sum" "$0")/$tool
-  if [ ! -x "$made" ]; then
-    say "building $tool"
-    package=$(cd "$module" && go list -f '{{.ImportPath}}' tool)
-    version=$(cd "$module" && go list -f '{{.Module.Version}}' tool)
-    mkdir -p "$(dirname "$made")"
-    (cd "$module" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $(flags "$tool" "${version#v}")" -o "$made.$$" "$package")
-    mv "$made.$$" "$made"
-  fi
-  ln -sfn "$made" "$build/bin/$tool"
+  module=$tool command=$tool
+  case $tool in
+  helm4) command=helm ;;
+  kubectl) module=kubernetes ;;
+  esac
+  made=$("$root/ci/build.sh" "$module" "$command")
+  # Renamed into place, so that a test that runs at the same time never finds the link missing.
+  ln -sfn "$made/$command" "$build/bin/.$tool.$$"
+  mv -T "$build/bin/.$tool.$$" "$build/bin/$tool"
 done

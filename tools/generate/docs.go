@@ -8,7 +8,7 @@ import (
 	"sort"
 	"strings"
 
-	"checkpoint-storage/tools/internal/catalog"
+	"checkpoint-storage/tools/catalog"
 
 	"sigs.k8s.io/yaml"
 )

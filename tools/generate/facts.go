@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"checkpoint-storage/tools/internal/catalog"
+	"checkpoint-storage/tools/catalog"
 
 	"sigs.k8s.io/yaml"
 )

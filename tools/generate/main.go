@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"checkpoint-storage/tools/internal/catalog"
+	"checkpoint-storage/tools/catalog"
 )
 
 func main() {

@@ -1,0 +1,34 @@
+// Package charts gives tests a parent chart with this chart as its dependency.
+package charts
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/gruntwork-io/terratest/modules/helm"
+	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/stretchr/testify/require"
+)
+
+// Root returns the checkout's folder.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..")
+}
+
+// Chart returns the folder of the chart under test.
+func Chart() string { return filepath.Join(Root(), "charts", "checkpoint-storage") }
+
+// Umbrella copies the parent chart into a folder of the test's own, with its dependencies in place.
+func Umbrella(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	parent := filepath.Join(dir, "umbrella")
+	require.NoError(t, os.CopyFS(parent, os.DirFS(filepath.Join(Root(), "test", "charts", "umbrella"))))
+	require.NoError(t, os.Symlink(Chart(), filepath.Join(dir, "checkpoint-storage")))
+	_, err := helm.RunHelmCommandAndGetOutputContextE(t, t.Context(), &helm.Options{Logger: logger.Discard}, "dependency", "update", parent)
+	require.NoError(t, err)
+	return parent
+}

@@ -1,0 +1,48 @@
+package render
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gruntwork-io/terratest/modules/helm"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+
+	"checkpoint-storage/tools/catalog"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestGolden shows, as whole manifests, what the defaults and each backend's documented example render.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	backends, err := catalog.Load(os.DirFS(chartPath))
+	require.NoError(t, err)
+	golden(t, "testdata/defaults.golden.yaml", nil)
+	for _, b := range backends {
+		values := map[string]any{"backend": b.Name, b.Name: b.Example, "test": map[string]any{"enabled": false}}
+		for key, value := range b.ExampleValues {
+			values[key] = value
+		}
+		golden(t, filepath.Join(chartPath, catalog.Root, b.Name, "testdata", "_example.golden.yaml"), values)
+	}
+}
+
+func golden(t *testing.T, file string, values map[string]any) {
+	t.Helper()
+	text, err := yaml.Marshal(values)
+	require.NoError(t, err)
+	valuesFile := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(valuesFile, text, 0o600))
+	got, err := render(t, &helm.Options{ValuesFiles: []string{valuesFile}})
+	require.NoError(t, err, file)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got+"\n"), 0o600))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got+"\n", "%s differs; if the change is meant: go test ./test/render -update", file)
+}
