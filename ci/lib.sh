@@ -2,14 +2,46 @@
 # shellcheck shell=bash
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$root/.build
 # What is slow to make outlives the checkout, under a key of what it was made from.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/checkpoint-storage
 mkdir -p "$build/bin" "$cache"
+# The pinned tools come first: a kubectl or kind of the machine must not be used by accident.
+PATH=$build/bin:$PATH
+
+# shellcheck source=versions.env
+source "$root/ci/versions.env"
+
+# Two checkouts on one machine get two clusters, and one checkout always the same.
+# shellcheck disable=SC2034  # for the scripts that source this file
+cluster=ckpt-$(printf %s "$root" | sha256sum | cut -c1-8)
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
 # key FILE... prints a short hash of the files' content and of the Go version.
 key() { { go env GOVERSION GOARCH; cat "$@"; } | sha256sum | cut -c1-16; }
+
+# pinned MODULE prints the version of what modules/MODULE is there for: the module of its first tool.
+pinned() { (cd "$root/ci/modules/$1" && GOWORK=off go list -f '{{.Module.Version}}' tool | head -n 1); }
+
+# source_of MODULE prints the folder where Go keeps the source of what modules/MODULE is there for.
+source_of() { (cd "$root/ci/modules/$1" && GOWORK=off go list -f '{{.Module.Dir}}' tool | head -n 1); }
+
+# as_root_on_debian says whether packages can be installed here.
+as_root_on_debian() { [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; }
+
+# packages NAME... installs those Debian packages that are missing.
+packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  local log=$build/apt.log
+  # A machine that was never updated knows no packages, or only ones that have left the mirror.
+  { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1 </dev/null || die "apt-get failed, see $log"
+}
