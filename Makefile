@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 SHELL := bash
 export PATH := $(CURDIR)/.build/bin:$(PATH)
+export KUBECONFIG := $(CURDIR)/.build/kubeconfig
 
 .PHONY: help
 help: ## List the targets.
@@ -32,3 +33,11 @@ unit: tools ## Unit and render tests.
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
 	@bash ci/tools.sh helm helm4
+
+.PHONY: cluster
+cluster: ## A kind cluster of one control plane and two workers, made where it is missing.
+	@bash ci/cluster.sh up
+
+.PHONY: clean-cluster
+clean-cluster: ## Remove the cluster, and the container engine where one was started for it.
+	@bash ci/cluster.sh down

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Finds a Docker engine, or starts one of its own on a Debian machine that has none.
 # Usage: engine.sh up      prints the DOCKER_HOST to use
-#        engine.sh down    stops the engine that `up` started, when no cluster is left on it
+#        engine.sh down    stops the engine that `up` started and removes its state, when no cluster is left on it
 #
 # The engine of its own is one per machine, shared by all checkouts: it keeps to its own socket, state and images, and
 # so leaves alone whatever else runs there. It outlives the shell that started it.
 source "$(dirname "$0")/lib.sh"
 
-state=/var/lib/checkpoint-storage
-run=/run/checkpoint-storage
+state=/var/lib/checkpoint-storage-ci
+run=/run/checkpoint-storage-ci
 own=unix://$run/docker.sock
 pidfile=$run/docker.pid
 
@@ -59,6 +59,7 @@ start() {
 
   say "starting a Docker engine, log in $state/docker.log"
   # No bridge of its own: kind makes its network, and nothing else here needs one.
+  # The locks of the scripts that led here are not for the engine to hold.
   # shellcheck disable=SC2094  # the log is only written
   setsid nohup dockerd \
     --config-file="$state/daemon.json" \
@@ -68,7 +69,7 @@ start() {
     --host="$own" \
     --storage-driver=overlay2 \
     --bridge=none \
-    </dev/null >>"$state/docker.log" 2>&1 9>&- &
+    </dev/null >>"$state/docker.log" 2>&1 7>&- 8>&- 9>&- &
   local dockerd=$!
   for ((i = 0; i < 120; i++)); do
     works "$own" && return 0
@@ -100,12 +101,10 @@ down() {
     say "the Docker engine stays: it has other containers"
     return 0
   fi
-  docker --host "$own" network prune --force >/dev/null
-  docker --host "$own" volume prune --force >/dev/null
   say "stopping the Docker engine"
   kill "$pid"
   for ((i = 0; i < 60; i++)); do
-    [ -e "/proc/$pid" ] || return 0
+    [ -e "/proc/$pid" ] || { rm -rf "$state"; return 0; }
     sleep 0.5
   done
   die "the Docker engine, process $pid, does not stop"

@@ -11,7 +11,7 @@ tool github.com/containernetworking/plugins/plugins/main/ptp
 
 tool github.com/containernetworking/plugins/plugins/meta/portmap
 
-require github.com/containernetworking/plugins v1.8.0
+require github.com/containernetworking/plugins v1.9.1 // indirect
 
 require (
 	github.com/alexflint/go-filemutex v1.3.0 // indirect

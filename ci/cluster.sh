@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The kind cluster of this checkout: one control plane and two workers.
+# Usage: cluster.sh up      makes it, or takes the one that is there and healthy; writes .build/kubeconfig
+#        cluster.sh down    removes it, and the Docker engine where `up` had to start one
+source "$(dirname "$0")/lib.sh"
+
+kubeconfig=$build/kubeconfig
+environment=$build/cluster.env
+export KUBECONFIG=$kubeconfig
+
+exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }
+
+# made_from says what the cluster was made from: when that changes, the cluster is made anew.
+made_from() { key "$root/ci/cluster.yaml"; printf '%s\n' "$1"; }
+
+healthy() {
+  local ready
+  [ -f "$kubeconfig" ] && [ "$(cat "$build/cluster.key" 2>/dev/null)" = "$(made_from "$1")" ] || return 1
+  ready=$(kubectl --request-timeout=5s get nodes \
+    --output 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null) || return 1
+  [ "$(grep -cx True <<<"$ready")" = "$(grep -c 'role:' "$root/ci/cluster.yaml")" ]
+}
+
+up() {
+  DOCKER_HOST=$("$root/ci/engine.sh" up)
+  export DOCKER_HOST
+  "$root/ci/tools.sh" kind kubectl
+  local image
+  image=$("$root/ci/node-image.sh")
+  if healthy "$image"; then
+    say "cluster $cluster is up"
+    return
+  fi
+  if exists; then
+    say "cluster $cluster does not answer: making it again"
+    kind delete cluster --name "$cluster" --quiet
+  fi
+  say "making cluster $cluster"
+  kind create cluster --name "$cluster" --image "$image" --config "$root/ci/cluster.yaml" --wait 120s --quiet ||
+    die "kind could not make the cluster; run \`kind create cluster --image $image --retain\` to see why"
+  kubectl wait node --all --for=condition=Ready --timeout=120s >/dev/null
+  kubectl --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null
+  kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout=120s >/dev/null
+  made_from "$image" >"$build/cluster.key"
+  printf 'DOCKER_HOST=%s\nKUBECONFIG=%s\nCLUSTER=%s\n' "$DOCKER_HOST" "$kubeconfig" "$cluster" >"$environment"
+  say "cluster $cluster is up: export KUBECONFIG=$kubeconfig"
+}
+
+down() {
+  if [ -f "$environment" ]; then
+    # shellcheck disable=SC1090  # written by up
+    source "$environment"
+    export DOCKER_HOST
+    if exists; then
+      say "removing cluster $cluster"
+      kind delete cluster --name "$cluster" --quiet
+    fi
+    rm -f "$environment" "$kubeconfig" "$build/cluster.key"
+  fi
+  "$root/ci/engine.sh" down
+}
+
+action=${1:-}
+case $action in
+up | down)
+  exec 7>"$build/cluster.lock"
+  flock 7
+  "$action"
+  ;;
+*) die "usage: cluster.sh up|down" ;;
+esac
