@@ -10,6 +10,10 @@ help: ## List the targets.
 .PHONY: test
 test: check ## Everything: the fast checks, and every test.
 
+.PHONY: demo
+demo: ## Show the main job on a real cluster: a volume bound, written, its writer killed, every byte read back.
+	@bash ci/demo.sh
+
 .PHONY: check
 check: generate-check lint unit ## Fast: generated files fresh, lint, unit and render tests.
 
