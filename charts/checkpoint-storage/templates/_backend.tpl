@@ -10,7 +10,7 @@ what one is able to do is data (checkpoint-storage.backend.<backend>.facts, gene
 
 {{/*
 Inputs: a chart context, or dict "context" "shard". Outputs: the backend's section, its defaults filled in, as JSON.
-Keys are set one by one: sprig's merge would lose a user's false. {shard} becomes the shard's number.
+Keys are set one by one: sprig's merge would lose a user's false. {shard} becomes the shard's number, where that is known.
 */}}
 {{- define "checkpoint-storage.section" -}}
 {{- $context := .context | default . }}
@@ -24,12 +24,12 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 {{- end }}
 {{- if hasKey . "shard" }}
 {{- $overrides := $context.Values.shardOverrides }}
-{{- if lt (int .shard) (len $overrides) }}
+{{- if and $overrides (lt (int .shard) (len $overrides)) }}
 {{- range $key, $value := (index $overrides (int .shard)).source }}
 {{- $_ := set $section $key $value }}
 {{- end }}
 {{- end }}
-{{- $section | toJson | replace "{shard}" (.shard | int | toString) }}
+{{- $section | toJson | replace "{shard}" (toString .shard) }}
 {{- else }}
 {{- $section | toJson }}
 {{- end }}
@@ -41,10 +41,10 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 {{- $affinity := $context.Values.volume.nodeAffinity }}
 {{- if hasKey . "shard" }}
 {{- $overrides := $context.Values.shardOverrides }}
-{{- if lt (int .shard) (len $overrides) }}
+{{- if and $overrides (lt (int .shard) (len $overrides)) }}
 {{- $affinity = (index $overrides (int .shard)).nodeAffinity | default $affinity }}
 {{- end }}
-{{- $affinity | toJson | replace "{shard}" (.shard | int | toString) }}
+{{- $affinity | toJson | replace "{shard}" (toString .shard) }}
 {{- else }}
 {{- $affinity | toJson }}
 {{- end }}

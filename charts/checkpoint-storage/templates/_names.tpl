@@ -40,7 +40,7 @@ A name that is cut ends in a hash of the whole, so that two long names never bec
 
 {{/* Outputs: "" or "-<shard>". */}}
 {{- define "checkpoint-storage.suffix" -}}
-{{- if hasKey . "shard" }}-{{ .shard | int }}{{ end }}
+{{- if hasKey . "shard" }}-{{ .shard }}{{ end }}
 {{- end }}
 
 {{/* Outputs: the name of the claim that pods mount. */}}
@@ -77,13 +77,4 @@ A name that is cut ends in a hash of the whole, so that two long names never bec
 {{- /* Left out, admission would write the default class into the claim alone, and the pair would never bind. */}}
 {{- "" | toJson }}
 {{- end }}
-{{- end }}
-
-{{/* Outputs: a JSON list of the suffix arguments of all shards: [{}], or [{"shard":0}, …]. */}}
-{{- define "checkpoint-storage.shards" -}}
-{{- $shards := list }}
-{{- range $i := until (int .Values.shards) }}
-{{- $shards = append $shards (dict "shard" $i) }}
-{{- end }}
-{{- $shards | default (list dict) | toJson }}
 {{- end }}

@@ -102,11 +102,14 @@ What a schema cannot see. The words stand in rules.yaml, where ckptctl reads the
 {{- include "checkpoint-storage.hook" (merge (dict "hook" "check") $args) }}
 {{- if and (hasKey . "shard") (eq $values.provisioning "static") }}
 {{- /* One disk path on two nodes is two disks: the node is part of a volume's identity. */}}
-{{- $source := printf "%s %s" (include "checkpoint-storage.hook" (merge (dict "hook" "source") $args)) (include "checkpoint-storage.nodeAffinity" $args) | sha256sum }}
+{{- $source := printf "%s %s" (include "checkpoint-storage.hook" (merge (dict "hook" "source") $args)) (include "checkpoint-storage.nodeAffinity" $args) }}
+{{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $source)) }}
+{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend "args" (dict "first" 0 "second" 1)) }}
+{{- end }}
 {{- if hasKey $sources $source }}
 {{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend "args" (dict "first" (get $sources $source) "second" (int .shard))) }}
 {{- end }}
-{{- $_ := set $sources $source (int .shard) }}
+{{- $_ := set $sources $source .shard }}
 {{- end }}
 {{- end }}
 {{- end }}
