@@ -8,7 +8,7 @@ help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: test
-test: check ## Everything: the fast checks, and every test.
+test: check install ## Everything: the fast checks, then every test on a real cluster.
 
 .PHONY: demo
 demo: ## Show the main job on a real cluster: a volume bound, written, its writer killed, every byte read back.
@@ -26,17 +26,21 @@ generate-check: ## Fail when a generated file is stale.
 	go run ./tools/generate -check
 
 .PHONY: lint
-lint: tools ## Lint the chart and the Go code.
-	helm lint --strict charts/checkpoint-storage
-	go vet ./...
+lint: tools ## Lint the charts and the Go code.
+	ct lint --config ct.yaml --all
+	golangci-lint run ./...
 
 .PHONY: unit
-unit: tools ## Unit and render tests.
-	go test ./...
+unit: tools ## Unit and render tests, which need no cluster.
+	go test $$(go list ./... | grep -v /test/install)
+
+.PHONY: install
+install: cluster tools ## The conformance suite: install every backend on the cluster, write, kill, read.
+	go test ./test/install -timeout 30m -parallel 4
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
-	@bash ci/tools.sh helm helm4
+	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint
 
 .PHONY: cluster
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.

@@ -36,7 +36,9 @@ up() {
     kind delete cluster --name "$cluster" --quiet
   fi
   say "making cluster $cluster"
-  kind create cluster --name "$cluster" --image "$image" --config "$root/ci/cluster.yaml" --wait 120s --quiet ||
+  mkdir -p "$build/shared"
+  sed "s,\$SHARED,$build/shared," "$root/ci/cluster.yaml" >"$build/cluster.yaml"
+  kind create cluster --name "$cluster" --image "$image" --config "$build/cluster.yaml" --wait 120s --quiet ||
     die "kind could not make the cluster; run \`kind create cluster --image $image --retain\` to see why"
   kubectl wait node --all --for=condition=Ready --timeout=120s >/dev/null
   kubectl --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null

@@ -86,4 +86,3 @@ func decode(t *testing.T, manifest string) objects {
 	}
 	return out
 }
-

@@ -42,14 +42,14 @@ func TestAccepted(t *testing.T) {
 			var claims, volumes []string
 			for i, claim := range got.claims {
 				claims = append(claims, claim.Name)
-				assertStorage(t, claim.ObjectMeta.Name, claim.Labels, claim.Annotations)
+				assertStorage(t, claim.Name, claim.Labels, claim.Annotations)
 				assert.Equal(t, namespace, claim.Namespace)
 				if len(got.volumes) == 0 {
 					continue
 				}
 				volume := got.volumes[i]
 				volumes = append(volumes, volume.Name)
-				assertStorage(t, volume.ObjectMeta.Name, volume.Labels, volume.Annotations)
+				assertStorage(t, volume.Name, volume.Labels, volume.Annotations)
 				assertPair(t, volume, claim)
 			}
 			assert.Equal(t, strings.Join(claims, " "), published["CHECKPOINT_CLAIMS"])

@@ -1,0 +1,155 @@
+// Package install proves the chart on a real cluster: claims bind, pods mount them, and what was saved is found again.
+package install
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+
+	"github.com/stretchr/testify/assert"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What a trainer does, in a shell: shards under a name that is no checkpoint yet, flushed, published by one rename.
+// Then it saves on until it is killed.
+const saveForever = `
+set -eu
+cd /checkpoints
+mkdir step-1.part
+for rank in 0 1 2 3; do head -c 1048576 /dev/urandom > step-1.part/shard-$rank; done
+(cd step-1.part && sha256sum shard-* > SHA256SUMS)
+sync
+mv step-1.part step-1
+sync
+echo saved
+mkdir -p step-2.part
+while :; do head -c 1048576 /dev/urandom > step-2.part/shard-0; done
+`
+
+const verify = `
+set -eu
+cd /checkpoints/step-1
+sha256sum -c SHA256SUMS
+[ "$(cat shard-* | wc -c)" = 4194304 ]
+echo verified
+`
+
+// A raw device has no names and no renames: the bytes themselves are known beforehand.
+const (
+	saveToDevice = `
+set -eu
+yes checkpoint | head -c 8388608 | dd of=/checkpoints bs=1M iflag=fullblock conv=fsync
+echo saved
+while :; do sleep 1; done
+`
+	verifyDevice = `
+set -eu
+want=$(yes checkpoint | head -c 8388608 | sha256sum)
+got=$(dd if=/checkpoints bs=1M count=8 | sha256sum)
+[ "$got" = "$want" ]
+echo verified
+`
+)
+
+// TestConformance is what every backend has to do, whatever it is: bind, be written by a pod that is then killed, be
+// read by another, pass the chart's own test, and keep claim and bytes over an uninstall.
+func TestConformance(t *testing.T) {
+	c := cluster.Open(t)
+	for _, f := range fixtures(t) {
+		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
+			t.Parallel()
+			conform(t, c, f)
+		})
+	}
+}
+
+func conform(t *testing.T, c cluster.Cluster, f fixture) {
+	values := prepare(t, c, f)
+	s := newStore(t, "conformance-"+f.id(), profile(t, values), values)
+	claim := release
+	if f.values.Claim.Existing != "" {
+		claim = f.values.Claim.Existing
+		s.claimOfOthers(claim)
+	}
+	save, check := saveForever, verify
+	if f.block() {
+		save, check = saveToDevice, verifyDevice
+	}
+
+	// A claim whose class waits for a pod is Pending until there is one: Helm would wait in vain.
+	if f.static() {
+		s.install("--wait", "--timeout", "60s")
+		s.bound(claim)
+	} else {
+		s.install()
+	}
+
+	writer := s.pod("writer", save)
+	if f.many() {
+		writer.Spec.NodeSelector = onNode(c.Workers()[0])
+	}
+	s.start(writer, "saved")
+	pvc, pv := s.bound(claim)
+	if f.static() {
+		assert.Equal(t, release, pv.Spec.ClaimRef.Name)
+	}
+
+	reader := s.pod("reader", check)
+	if f.many() {
+		// While the writer still writes, and on the other node.
+		reader.Spec.NodeSelector = onNode(c.Workers()[1])
+		s.start(reader, "verified")
+		s.kill("reader")
+	}
+	s.kill("writer")
+	s.start(reader, "verified")
+	s.kill("reader")
+
+	s.helm("test", release)
+
+	uid := pvc.UID
+	s.helm("uninstall", release, "--wait")
+	assert.Equal(t, uid, s.claimUID(claim), "the claim did not survive the uninstall")
+	s.install()
+	s.bound(claim)
+	assert.Equal(t, uid, s.claimUID(claim), "the install took another claim")
+	s.start(s.pod("reader", check), "verified")
+	s.kill("reader")
+
+	if f.static() {
+		// Without keep both objects go, together, and the storage behind them stays.
+		s.helm("upgrade", release, charts.Chart(), "--reuse-values", "--set", "keep=false")
+		s.helm("uninstall", release, "--wait")
+		assert.Empty(t, s.claimUID(claim))
+		_, err := s.client.CoreV1().PersistentVolumes().Get(t.Context(), pv.Name, metav1.GetOptions{})
+		assert.Error(t, err, "the volume outlived its claim")
+		s.install("--wait", "--timeout", "60s")
+		s.bound(claim)
+		s.start(s.pod("reader", check), "verified")
+		s.kill("reader")
+	}
+}
+
+// profile is the Pod Security profile that the values' pods live under: only root needs more than restricted.
+func profile(t *testing.T, values string) string {
+	t.Helper()
+	if strings.Contains(template(t, values, "--show-only", "templates/tests/pods.yaml"), "runAsUser: 0") {
+		return "baseline"
+	}
+	return "restricted"
+}
+
+func onNode(name string) map[string]string {
+	return map[string]string{"kubernetes.io/hostname": name}
+}
+
+// cleanup is a context for what runs when the test's own has ended.
+func cleanup(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}

@@ -1,0 +1,122 @@
+package install
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+const backends = "templates/backends"
+
+// fixture is a values file that a backend brings for a real cluster: testdata/_install-<name>.values.yaml. Words in
+// capitals after a dollar sign stand for what the suite has to prepare, see provisions.
+type fixture struct {
+	backend, name string
+	text          string
+	values        struct {
+		AccessModes  []string `json:"accessModes"`
+		VolumeMode   string   `json:"volumeMode"`
+		Provisioning string   `json:"provisioning"`
+		Claim        struct {
+			Existing string `json:"existing"`
+		} `json:"claim"`
+	}
+}
+
+// id is the fixture's name as part of Kubernetes names.
+func (f fixture) id() string { return strings.ToLower(f.backend + "-" + f.name) }
+
+// many says whether pods of several nodes use the claim at once.
+func (f fixture) many() bool {
+	return len(f.values.AccessModes) > 0 && f.values.AccessModes[0] == "ReadWriteMany"
+}
+
+func (f fixture) block() bool { return f.values.VolumeMode == "Block" }
+func (f fixture) static() bool {
+	return f.values.Provisioning == "" || f.values.Provisioning == "static"
+}
+
+// fixtures finds every backend's.
+func fixtures(t *testing.T) []fixture {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(charts.Chart(), backends, "*", "testdata", "_install-*.values.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	var out []fixture
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		f := fixture{
+			backend: filepath.Base(filepath.Dir(filepath.Dir(file))),
+			name:    strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "_install-"), ".values.yaml"),
+			text:    string(text),
+		}
+		require.NoError(t, yaml.Unmarshal(text, &f.values), file)
+		out = append(out, f)
+	}
+	return out
+}
+
+// provisions are what a fixture can ask for: each makes the thing ready on a worker and returns what the word stands
+// for. id is unique among the tests that run at one time.
+var provisions = map[string]func(t *testing.T, c cluster.Cluster, id string) string{
+	// A worker node.
+	"$NODE": func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Workers()[0] },
+	// An empty directory on that worker, writable for all.
+	"$DIR": func(t *testing.T, c cluster.Cluster, id string) string {
+		dir := "/mnt/checkpoints/" + id
+		run(t, c, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s", dir))
+		return dir
+	},
+	// An empty directory that every worker has mounted at the same path.
+	"$SHARED": func(t *testing.T, c cluster.Cluster, id string) string {
+		dir := "/mnt/shared/" + id
+		run(t, c, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s", dir))
+		return dir
+	},
+	// A block device of that worker: 64 MiB on a loop device.
+	"$DEVICE": func(t *testing.T, c cluster.Cluster, id string) string {
+		file := "/mnt/" + id + ".img"
+		device := run(t, c, fmt.Sprintf("rm -f %[1]s; truncate -s 64M %[1]s; losetup --find --show %[1]s", file))
+		t.Cleanup(func() {
+			_, err := c.Exec(cleanup(t), c.Workers()[0], fmt.Sprintf("losetup --detach %s; rm -f %s", device, file))
+			require.NoError(t, err)
+		})
+		return device
+	},
+}
+
+func run(t *testing.T, c cluster.Cluster, script string) string {
+	t.Helper()
+	out, err := c.Exec(t.Context(), c.Workers()[0], script)
+	require.NoError(t, err)
+	return out
+}
+
+// prepare makes what the fixture asks for and writes its values to a file.
+func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
+	t.Helper()
+	words := make([]string, 0, len(provisions))
+	for word := range provisions {
+		words = append(words, word)
+	}
+	sort.Strings(words)
+	text := f.text
+	for _, word := range words {
+		if strings.Contains(text, word) {
+			text = strings.ReplaceAll(text, word, provisions[word](t, c, f.id()))
+		}
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}

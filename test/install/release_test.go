@@ -1,0 +1,88 @@
+package install
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestDefaults is the first command of the README: no values at all.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "defaults", "baseline")
+	s.install("--wait", "--timeout", "60s")
+	claim, volume := s.bound(release)
+	assert.Equal(t, "defaults-"+release, volume.Name)
+	assert.Equal(t, corev1.PersistentVolumeReclaimRetain, volume.Spec.PersistentVolumeReclaimPolicy)
+	assert.Equal(t, "10Gi", claim.Spec.Resources.Requests.Storage().String())
+
+	facts, err := s.client.CoreV1().ConfigMaps(s.ns).Get(t.Context(), release+"-store", metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, release, facts.Data["CHECKPOINT_CLAIMS"])
+	assert.Equal(t, volume.Name, facts.Data["CHECKPOINT_VOLUMES"])
+
+	// Installing again changes nothing, and neither does asking for what is there.
+	s.helm("upgrade", release, charts.Chart(), "--wait", "--timeout", "60s")
+	assert.Equal(t, claim.UID, s.claimUID(release))
+}
+
+// TestRefused holds that bad values never reach a running store: Helm refuses them with the way out, and the claim and
+// its volume stay as they were.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "refused", "baseline")
+	s.install("--wait", "--timeout", "60s")
+	before, _ := s.bound(release)
+	for name, c := range map[string]struct {
+		set  string
+		want []string
+	}{
+		"missing section": {`backend="nfs"`, []string{"missing property 'nfs'"}},
+		"wrong type":      {`keep="yes"`, []string{"keep", "boolean"}},
+		"unknown key":     {`hostPath={"pth":"/mnt"}`, []string{"hostPath", "pth"}},
+		"missing key":     {`backend="nfs",nfs={"path":"/export"}`, []string{"nfs", "missing property 'server'"}},
+		"mode":            {`accessModes=["ReadWriteMany"]`, []string{"accessModes", "Fix:", "hostPath.sharedMount: true"}},
+		"shrinking":       {`size="1Gi"`, []string{"can not be less than"}},
+		"Delete":          {`volume.reclaimPolicy="Delete"`, []string{"volume.reclaimPolicy", "Fix:", "Retain"}},
+		"storage as hook": {`claim.annotations={"helm.sh/hook":"pre-install"}`, []string{"claim.annotations", "Fix:"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := s.tryHelm("upgrade", release, charts.Chart(), "--set-json", c.set)
+			require.Error(t, err)
+			for _, want := range c.want {
+				assert.Contains(t, out+err.Error(), want)
+			}
+			after, volume := s.bound(release)
+			assert.Equal(t, before.UID, after.UID)
+			assert.Equal(t, before.Spec, after.Spec)
+			assert.Equal(t, corev1.PersistentVolumeReclaimRetain, volume.Spec.PersistentVolumeReclaimPolicy)
+		})
+	}
+}
+
+// TestParentChart installs a training chart with the chart as its dependency under two aliases: one pod, both claims.
+func TestParentChart(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "parent", "baseline")
+	parent := charts.Umbrella(t)
+	directory := func(alias string) string {
+		return alias + `.volume.nodeAffinity={"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":["` +
+			s.cluster.Workers()[0] + `"]}]}]}}`
+	}
+	s.helm("install", "train", parent, "--wait", "--timeout", "60s",
+		"--values", filepath.Join(parent, "values.yaml"), "--set-json", directory("checkpoints"), "--set-json", directory("fastTier"))
+	s.bound("train-checkpoints")
+	s.bound("train-fast-tier")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		log, err := s.client.CoreV1().Pods(s.ns).GetLogs("train-trainer", &corev1.PodLogOptions{}).DoRaw(t.Context())
+		assert.NoError(c, err)
+		assert.Equal(c, "saved\nsaved\n", string(log))
+	}, patience, 250*time.Millisecond)
+}

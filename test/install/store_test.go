@@ -1,0 +1,218 @@
+package install
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+
+	"github.com/gruntwork-io/terratest/modules/helm"
+	"github.com/gruntwork-io/terratest/modules/k8s"
+	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	release = "checkpoints"
+	// patience is how long anything on the cluster may take; everything is seconds on an idle machine.
+	patience = 2 * time.Minute
+)
+
+// store is one release of the chart in a namespace of its own.
+type store struct {
+	t       *testing.T
+	cluster cluster.Cluster
+	client  *kubernetes.Clientset
+	options *helm.Options
+	ns      string
+}
+
+// newStore makes the namespace, under the restricted Pod Security profile unless privileged is needed to write at all,
+// and removes everything when the test ends.
+func newStore(t *testing.T, ns, profile string, valuesFiles ...string) *store {
+	t.Helper()
+	c := cluster.Open(t)
+	kubectl := k8s.NewKubectlOptions("", c.Kubeconfig(), ns)
+	kubectl.Logger = logger.Discard
+	client, err := k8s.GetKubernetesClientFromOptionsContextE(t, t.Context(), kubectl)
+	require.NoError(t, err)
+	s := &store{t: t, cluster: c, client: client, ns: ns, options: &helm.Options{
+		KubectlOptions: kubectl, ValuesFiles: valuesFiles, Logger: logger.Discard,
+	}}
+	s.remove()
+	t.Cleanup(s.remove)
+	_, err = client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: ns, Labels: map[string]string{"pod-security.kubernetes.io/enforce": profile},
+	}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	return s
+}
+
+// remove deletes the namespace and the volumes that were bound to claims in it, whether or not a run before this one
+// left them there.
+func (s *store) remove() {
+	// The test's own context has ended when this runs as cleanup.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), patience)
+	defer cancel()
+	now := int64(0)
+	_ = s.client.CoreV1().Pods(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
+	_ = s.client.CoreV1().Namespaces().Delete(ctx, s.ns, metav1.DeleteOptions{})
+	volumes, err := s.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
+	require.NoError(s.t, err)
+	for _, v := range volumes.Items {
+		if v.Spec.ClaimRef != nil && v.Spec.ClaimRef.Namespace == s.ns {
+			_ = s.client.CoreV1().PersistentVolumes().Delete(ctx, v.Name, metav1.DeleteOptions{})
+		}
+	}
+	for ctx.Err() == nil {
+		if _, err := s.client.CoreV1().Namespaces().Get(ctx, s.ns, metav1.GetOptions{}); err != nil {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	s.t.Errorf("namespace %s does not go away", s.ns)
+}
+
+// helm runs a Helm command on the release and fails the test when Helm fails.
+func (s *store) helm(command string, args ...string) string {
+	s.t.Helper()
+	out, err := s.tryHelm(command, args...)
+	require.NoError(s.t, err, out)
+	return out
+}
+
+func (s *store) tryHelm(command string, args ...string) (string, error) {
+	args = append(args, "--namespace", s.ns)
+	return helm.RunHelmCommandAndGetOutputContextE(s.t, s.t.Context(), s.options, command, args...)
+}
+
+// install installs the chart. It waits for the claim unless the claim itself waits for its first pod.
+func (s *store) install(args ...string) {
+	s.t.Helper()
+	args = append([]string{release, charts.Chart()}, args...)
+	for _, file := range s.options.ValuesFiles {
+		args = append(args, "--values", file)
+	}
+	s.helm("install", args...)
+}
+
+// pod returns the pod that the chart itself tests the claim with: mounted as the chart's templates say, under the
+// security context that the chart gives. What it runs, and where, is for the caller to say.
+func (s *store) pod(name, script string) *corev1.Pod {
+	s.t.Helper()
+	for _, text := range strings.Split(s.helm("get", "hooks", release), "\n---") {
+		pod := &corev1.Pod{}
+		require.NoError(s.t, yaml.Unmarshal([]byte(text), pod))
+		if pod.Kind != "Pod" {
+			continue
+		}
+		pod.ObjectMeta = metav1.ObjectMeta{Name: name, Namespace: s.ns}
+		pod.Spec.Containers[0].Args = []string{script}
+		return pod
+	}
+	s.t.Fatal("the release has no test pod")
+	return nil
+}
+
+// start creates a pod and waits until it has run far enough to print the word.
+func (s *store) start(pod *corev1.Pod, word string) {
+	s.t.Helper()
+	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+		got, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), pod.Name, metav1.GetOptions{})
+		if !assert.NoError(c, err) {
+			return
+		}
+		log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
+		if got.Status.Phase == corev1.PodFailed {
+			s.t.Errorf("pod %s failed: %s", pod.Name, log)
+			return
+		}
+		assert.Contains(c, string(log), word, "pod %s is %s: %s", pod.Name, got.Status.Phase, s.events(pod.Name))
+	}, patience, 250*time.Millisecond)
+	require.False(s.t, s.t.Failed())
+}
+
+// kill deletes a pod and waits until its containers are gone; what it runs gets no chance to finish.
+func (s *store) kill(name string) {
+	s.t.Helper()
+	second := int64(1)
+	require.NoError(s.t, s.client.CoreV1().Pods(s.ns).Delete(s.t.Context(), name, metav1.DeleteOptions{GracePeriodSeconds: &second}))
+	require.Eventually(s.t, func() bool {
+		_, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
+		return err != nil
+	}, patience, 100*time.Millisecond, "pod %s does not go away", name)
+}
+
+// events says what the cluster reports about an object, for a failure message.
+func (s *store) events(name string) string {
+	list, err := s.client.CoreV1().Events(s.ns).List(s.t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.name=" + name})
+	if err != nil {
+		return err.Error()
+	}
+	var out []string
+	for _, e := range list.Items {
+		out = append(out, e.Reason+": "+e.Message)
+	}
+	return strings.Join(out, "; ")
+}
+
+// bound waits until the claim is Bound, checks that volume and claim name each other, and returns both.
+func (s *store) bound(claim string) (*corev1.PersistentVolumeClaim, *corev1.PersistentVolume) {
+	s.t.Helper()
+	var pvc *corev1.PersistentVolumeClaim
+	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+		var err error
+		pvc, err = s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(s.t.Context(), claim, metav1.GetOptions{})
+		if assert.NoError(c, err) {
+			assert.Equal(c, corev1.ClaimBound, pvc.Status.Phase, s.events(claim))
+		}
+	}, patience, 100*time.Millisecond)
+	pv, err := s.client.CoreV1().PersistentVolumes().Get(s.t.Context(), pvc.Spec.VolumeName, metav1.GetOptions{})
+	require.NoError(s.t, err)
+	assert.Equal(s.t, pvc.UID, pv.Spec.ClaimRef.UID)
+	assert.Equal(s.t, pv.Spec.StorageClassName, *pvc.Spec.StorageClassName)
+	return pvc, pv
+}
+
+// claimUID returns the claim's identity, or "" when there is no such claim.
+func (s *store) claimUID(claim string) types.UID {
+	pvc, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(s.t.Context(), claim, metav1.GetOptions{})
+	if err != nil {
+		return ""
+	}
+	return pvc.UID
+}
+
+// claimOfOthers makes a claim that is not the chart's, on the cluster's default class.
+func (s *store) claimOfOthers(name string) {
+	s.t.Helper()
+	_, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).Create(s.t.Context(), &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+		},
+	}, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+}
+
+// template renders the chart with a values file.
+func template(t *testing.T, values string, args ...string) string {
+	t.Helper()
+	args = append([]string{release, charts.Chart(), "--values", values}, args...)
+	out, err := helm.RunHelmCommandAndGetStdOutContextE(t, t.Context(), &helm.Options{Logger: logger.Discard}, "template", args...)
+	require.NoError(t, err)
+	return out
+}

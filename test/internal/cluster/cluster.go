@@ -1,0 +1,55 @@
+// Package cluster is the kind cluster that `make cluster` made, as the tests see it.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Cluster says how to reach the cluster and the containers that are its nodes.
+type Cluster struct {
+	name, kubeconfig, dockerHost string
+}
+
+// Open reads what `make cluster` wrote. Without a cluster the test fails: what it is to prove cannot be seen.
+func Open(t *testing.T) Cluster {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(charts.Root(), ".build", "cluster.env"))
+	require.NoError(t, err, "there is no cluster; `make cluster` makes one")
+	facts := map[string]string{}
+	for _, line := range strings.Split(string(text), "\n") {
+		key, value, _ := strings.Cut(line, "=")
+		facts[key] = value
+	}
+	return Cluster{name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"]}
+}
+
+// Kubeconfig is the path of the administrator's kubeconfig.
+func (c Cluster) Kubeconfig() string { return c.kubeconfig }
+
+// Workers are the names of the two nodes that pods are scheduled to.
+func (c Cluster) Workers() [2]string {
+	return [2]string{c.name + "-worker", c.name + "-worker2"}
+}
+
+// Exec runs a shell script as root on a node and returns what it prints.
+func (c Cluster) Exec(ctx context.Context, node, script string) (string, error) {
+	var out, errs bytes.Buffer
+	command := exec.CommandContext(ctx, "docker", "exec", node, "sh", "-euc", script)
+	command.Env = append(os.Environ(), "DOCKER_HOST="+c.dockerHost)
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("on node %s: %s: %w: %s", node, script, err, errs.String())
+	}
+	return strings.TrimSpace(out.String()), nil
+}
