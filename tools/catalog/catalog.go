@@ -25,6 +25,8 @@ type Backend struct {
 	Source string `json:"source"`
 	// Capabilities is what the storage can do.
 	Capabilities Capabilities `json:"capabilities"`
+	// Rules are what only this backend asks of the values.
+	Rules []Case `json:"rules,omitempty"`
 	// Schema describes the section's keys.
 	Schema Schema `json:"schema"`
 	// Example is a minimal section.

@@ -49,6 +49,7 @@ func facts(chart string, backends []catalog.Backend) ([]byte, error) {
 			"required":              append([]string{}, b.Schema.Required...),
 			"classRequired":         append([]string{}, b.Schema.ClassRequired...),
 			"examples":              examples,
+			"rules":                 append([]catalog.Case{}, b.Rules...),
 		})
 		if err != nil {
 			return nil, err

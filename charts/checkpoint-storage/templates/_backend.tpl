@@ -68,7 +68,5 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
   "root" .context
   "section" (include "checkpoint-storage.section" . | fromJson)
   "volume" (include "checkpoint-storage.volumeName" .)
-  "affinity" (include "checkpoint-storage.nodeAffinity" . | fromJson)
-  "mountOptions" (include "checkpoint-storage.mountOptions" .context | fromJsonArray)
 ) }}
 {{- end }}

@@ -1,113 +1,81 @@
 {{/*
-What a schema cannot see. The words stand in rules.yaml, where ckptctl reads them too.
+What a schema cannot see, refused before anything is rendered.
 */}}
 
-{{/* Inputs: dict "root" "rule" "case" "path" and "args" (dict of facts for the words). Outputs: nothing; ends the rendering. */}}
+{{/* Inputs: dict "root" and "finding" (rule, path, message, fix). Outputs: nothing; ends the rendering. */}}
 {{- define "checkpoint-storage.refuse" -}}
-{{- $words := get (get (.root.Files.Get "rules.yaml" | fromYaml) .rule).cases .case }}
-{{- $args := merge (dict "modes" (join ", " (.root.Values.accessModes | default list)) "backend" .root.Values.backend "provisioning" .root.Values.provisioning "volumeMode" .root.Values.volumeMode) (.args | default dict) }}
-{{- $text := printf "%s: %s\n  Fix: %s" .path $words.message $words.fix }}
-{{- range $name, $value := $args }}
-{{- $text = replace (printf "{%s}" $name) (toString $value) $text }}
+{{- fail (printf "\n\n%s %q in namespace %q: %s: %s\n  Fix: %s\n  Rule: %s\n" .root.Chart.Name .root.Release.Name (include "checkpoint-storage.namespace" .root) .finding.path .finding.message .finding.fix .finding.rule) }}
 {{- end }}
-{{- fail (printf "\n\n%s %q in namespace %q: %s\n  Rule: %s\n" .root.Chart.Name .root.Release.Name (include "checkpoint-storage.namespace" .root) $text .rule) }}
+
+{{/* Inputs: dict "root" "rule" "case" "path" and "args" (facts for the words of rules.yaml). Outputs: nothing; ends the rendering. */}}
+{{- define "checkpoint-storage.refuse.case" -}}
+{{- $words := get (get (.root.Files.Get "rules.yaml" | fromYaml) .rule).cases .case }}
+{{- $in := dict "values" .root.Values "args" (.args | default dict) }}
+{{- include "checkpoint-storage.refuse" (dict "root" .root "finding" (dict
+  "rule" .rule
+  "path" .path
+  "message" (include "checkpoint-storage.rules.fill" (dict "text" $words.message "in" $in))
+  "fix" (include "checkpoint-storage.rules.fill" (dict "text" $words.fix "in" $in))
+)) }}
 {{- end }}
 
 {{- define "checkpoint-storage.check" -}}
+{{- $root := . }}
 {{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | fromJson) "have" .Values) }}
-{{- include "checkpoint-storage.check.provisioning" . }}
+{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
+{{- $in := include "checkpoint-storage.rules.subject" (merge (dict "context" $root) .) | fromJson }}
+{{- range (include "checkpoint-storage.rules.broken" (dict "root" $root "severity" "error" "in" $in) | fromJson).broken }}
+{{- include "checkpoint-storage.refuse" (dict "root" $root "finding" .) }}
+{{- end }}
+{{- end }}
 {{- if ne .Values.provisioning "existing" }}
-{{- include "checkpoint-storage.check.backend" . }}
+{{- include "checkpoint-storage.check.required" . }}
 {{- include "checkpoint-storage.check.accessModes" . }}
+{{- include "checkpoint-storage.check.shards" . }}
 {{- include "checkpoint-storage.check.metadata" . }}
 {{- end }}
 {{- end }}
 
-{{- define "checkpoint-storage.check.provisioning" -}}
+{{/* The keys of its section that the backend cannot do without, for each shard. */}}
+{{- define "checkpoint-storage.check.required" -}}
 {{- $root := . }}
 {{- $values := .Values }}
 {{- $facts := include "checkpoint-storage.facts" . | fromJson }}
-{{- if eq $values.provisioning "existing" }}
-{{- if not $values.claim.existing }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E09" "case" "missing" "path" "claim.existing") }}
-{{- end }}
-{{- if eq $values.claim.existing ($values.claim.name | default (include "checkpoint-storage.fullname" .)) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E09" "case" "own" "path" "claim.existing") }}
-{{- end }}
-{{- else }}
-{{- if $values.claim.existing }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E09" "case" "unused" "path" "claim.existing") }}
-{{- end }}
-{{- if not (has $values.provisioning $facts.provisioning) }}
-{{- $static := eq $values.provisioning "static" }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E03" "case" (ternary "notStatic" "notDynamic" $static) "path" "provisioning" "args" (dict "why" $facts.why)) }}
-{{- end }}
-{{- end }}
-{{- if eq $values.provisioning "static" }}
-{{- if ne $values.volume.reclaimPolicy "Retain" }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E01" "case" "delete" "path" "volume.reclaimPolicy") }}
-{{- end }}
-{{- if $values.claim.dataSourceRef }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E12" "case" "dataSource" "path" "claim.dataSourceRef") }}
-{{- end }}
-{{- else }}
-{{- range $key := list "nodeAffinity" "labels" "annotations" }}
-{{- if get $values.volume $key }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E03" "case" "volumeKeys" "path" (printf "volume.%s" $key) "args" (dict "key" (printf "volume.%s" $key))) }}
-{{- end }}
-{{- end }}
-{{- if and $values.volume.name (eq $values.provisioning "dynamic") }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E03" "case" "volumeKeys" "path" "volume.name" "args" (dict "key" "volume.name")) }}
-{{- end }}
-{{- if and $values.mountOptions (not $values.storageClass.create) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E03" "case" "mountOptions" "path" "mountOptions") }}
-{{- end }}
-{{- end }}
-{{- if and $values.storageClass.create (ne $values.provisioning "dynamic") }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E03" "case" "classOnStatic" "path" "storageClass.create") }}
-{{- end }}
-{{- if and (eq $values.provisioning "dynamic") (not $values.storageClass.create) (eq (include "checkpoint-storage.storageClassName" .) (toJson "")) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E03" "case" "noClass" "path" "storageClassName") }}
-{{- end }}
-{{- end }}
-
-{{- define "checkpoint-storage.check.backend" -}}
-{{- $root := . }}
-{{- $values := .Values }}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
-{{- if and $values.mountOptions (not $facts.mountOptionsSupported) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E05" "case" "mountOptions" "path" "mountOptions") }}
-{{- end }}
-{{- if and $values.claim.volumeAttributesClassName (eq $values.provisioning "static") (not $facts.volumeAttributesClass) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E13" "case" "notCsi" "path" "claim.volumeAttributesClassName") }}
-{{- end }}
-{{- if and $values.shardOverrides (ne (len $values.shardOverrides) (int $values.shards)) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E17" "case" "shardOverrides" "path" "shardOverrides" "args" (dict "count" (len $values.shardOverrides) "shards" (int $values.shards))) }}
-{{- end }}
-{{- $sources := dict }}
-{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
-{{- $args := merge (dict "context" $root) . }}
-{{- $section := include "checkpoint-storage.section" $args | fromJson }}
 {{- $required := list }}
 {{- if eq $values.provisioning "static" }}
 {{- $required = $facts.required }}
 {{- else if $values.storageClass.create }}
 {{- $required = $facts.classRequired }}
 {{- end }}
+{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
+{{- $section := include "checkpoint-storage.section" (merge (dict "context" $root) .) | fromJson }}
 {{- range $key := $required }}
 {{- if or (not (hasKey $section $key)) (kindIs "invalid" (get $section $key)) (eq (toString (get $section $key)) "") }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E17" "case" "missing" "path" $values.backend "args" (dict "key" (printf "%s.%s" $values.backend $key) "example" (get $facts.examples $key | toJson))) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E17" "case" "missing" "path" $values.backend "args" (dict "key" (printf "%s.%s" $values.backend $key) "example" (get $facts.examples $key | toJson))) }}
 {{- end }}
 {{- end }}
-{{- include "checkpoint-storage.hook" (merge (dict "hook" "check") $args) }}
+{{- end }}
+{{- end }}
+
+{{/* Two shards on one storage overwrite each other. */}}
+{{- define "checkpoint-storage.check.shards" -}}
+{{- $root := . }}
+{{- $values := .Values }}
+{{- if and $values.shardOverrides (ne (len $values.shardOverrides) (int $values.shards)) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" . "rule" "E17" "case" "shardOverrides" "path" "shardOverrides" "args" (dict "count" (len $values.shardOverrides) "shards" (int $values.shards))) }}
+{{- end }}
+{{- $sources := dict }}
+{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
 {{- if and (hasKey . "shard") (eq $values.provisioning "static") }}
+{{- $args := merge (dict "context" $root) . }}
 {{- /* One disk path on two nodes is two disks: the node is part of a volume's identity. */}}
 {{- $source := printf "%s %s" (include "checkpoint-storage.hook" (merge (dict "hook" "source") $args)) (include "checkpoint-storage.nodeAffinity" $args) }}
+{{- $same := dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend }}
 {{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $source)) }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend "args" (dict "first" 0 "second" 1)) }}
+{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" 0 "secondShard" 1))) }}
 {{- end }}
 {{- if hasKey $sources $source }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend "args" (dict "first" (get $sources $source) "second" (int .shard))) }}
+{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" (get $sources $source) "secondShard" (int .shard)))) }}
 {{- end }}
 {{- $_ := set $sources $source .shard }}
 {{- end }}
@@ -119,12 +87,6 @@ What a schema cannot see. The words stand in rules.yaml, where ckptctl reads the
 {{- $values := .Values }}
 {{- $facts := include "checkpoint-storage.facts" . | fromJson }}
 {{- $modes := get $facts.accessModes $values.volumeMode }}
-{{- if not $modes }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E06" "case" "noBlock" "path" "volumeMode") }}
-{{- end }}
-{{- if and (has "ReadWriteOncePod" $values.accessModes) (gt (len $values.accessModes) 1) }}
-{{- include "checkpoint-storage.refuse" (dict "root" . "rule" "E06" "case" "singlePodMixed" "path" "accessModes") }}
-{{- end }}
 {{- if eq $values.provisioning "static" }}
 {{- range $mode := $values.accessModes }}
 {{- if not (has $mode $modes) }}
@@ -132,7 +94,7 @@ What a schema cannot see. The words stand in rules.yaml, where ckptctl reads the
 {{- if has $mode (get $facts.accessModes "Block" | default list) }}
 {{- $block = ", or volumeMode: Block" }}
 {{- end }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E06" "case" "unsupported" "path" "accessModes" "args" (dict "mode" $mode "modes" (join ", " $modes) "first" (first $modes) "block" $block)) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E06" "case" "unsupported" "path" "accessModes" "args" (dict "mode" $mode "modes" (join ", " $modes) "first" (first $modes) "block" $block)) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -144,7 +106,7 @@ What a schema cannot see. The words stand in rules.yaml, where ckptctl reads the
 {{- range $path, $annotations := dict "commonAnnotations" .Values.commonAnnotations "claim.annotations" .Values.claim.annotations "volume.annotations" .Values.volume.annotations }}
 {{- range $key, $_ := $annotations }}
 {{- if or (hasPrefix "helm.sh/hook" $key) (eq $key "helm.sh/resource-policy") }}
-{{- include "checkpoint-storage.refuse" (dict "root" $root "rule" "E14" "case" "annotation" "path" $path "args" (dict "key" $key)) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E14" "case" "annotation" "path" $path "args" (dict "key" $key)) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -157,7 +119,7 @@ What a schema cannot see. The words stand in rules.yaml, where ckptctl reads the
 {{- $path := printf "%s%s" $in.path $key }}
 {{- $have := index $in.have $key }}
 {{- if kindIs "invalid" $have }}
-{{- include "checkpoint-storage.refuse" (dict "root" $in.root "rule" "E19" "case" "removed" "path" $path "args" (dict "key" $path "default" (toJson $default))) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $in.root "rule" "E19" "case" "removed" "path" $path "args" (dict "key" $path "default" (toJson $default))) }}
 {{- else if and $default (kindIs "map" $default) }}
 {{- include "checkpoint-storage.check.removed" (dict "root" $in.root "path" (printf "%s." $path) "want" $default "have" $have) }}
 {{- end }}

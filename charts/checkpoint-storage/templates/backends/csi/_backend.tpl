@@ -36,9 +36,3 @@ csi.storage.k8s.io/fstype: {{ . | quote }}
 
 {{/* Outputs: the pod security context that can write to the claim. */}}
 {{- define "checkpoint-storage.backend.csi.podSecurityContext" -}}{{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.csi.check" -}}{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.csi.warnings" -}}{{- end }}

@@ -31,14 +31,3 @@ fc:
 
 {{/* Outputs: the pod security context that can write to the claim. */}}
 {{- define "checkpoint-storage.backend.fc.podSecurityContext" -}}{{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.fc.check" -}}
-{{- $byPort := and .section.targetWWNs (hasKey .section "lun") }}
-{{- if eq (empty .section.wwids) (not $byPort) }}
-{{- include "checkpoint-storage.refuse" (dict "root" .root "rule" "E16" "case" "fcIdentity" "path" "fc") }}
-{{- end }}
-{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.fc.warnings" -}}{{- end }}

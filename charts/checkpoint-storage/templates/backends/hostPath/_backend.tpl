@@ -23,27 +23,3 @@ runAsNonRoot: false
 runAsUser: 0
 {{- end }}
 {{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.hostPath.check" -}}
-{{- $values := .root.Values }}
-{{- if and (eq $values.provisioning "static") (not (dig "sharedMount" false .section)) (empty $values.volume.nodeAffinity) }}
-{{- if or (has "ReadWriteMany" $values.accessModes) (has "ReadOnlyMany" $values.accessModes) }}
-{{- include "checkpoint-storage.refuse" (dict "root" .root "rule" "E05" "case" "hostPathManyNodes" "path" "accessModes") }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.hostPath.warnings" -}}
-{{- if eq .root.Values.provisioning "static" }}
-{{- if not (hasKey .section "path") }}
-This is the default volume: a directory that the first node to run a pod creates on its own disk. It is for clusters of one node; on more, each node would see a directory of its own. Set `backend` and its section for this cluster's storage.
-{{- else if and (empty .root.Values.volume.nodeAffinity) (not (dig "sharedMount" false .section)) }}
-hostPath.path is a directory of one node, and nothing holds the pods to that node. Set `volume.nodeAffinity`, or `hostPath.sharedMount: true` when every node mounts the same storage there.
-{{- end }}
-{{- if and (hasKey .section "path") (eq (dig "type" "" .section) "DirectoryOrCreate") }}
-hostPath.type DirectoryOrCreate makes an empty directory when the disk is not mounted: checkpoints then seem lost and new ones fill the root disk. Use Directory.
-{{- end }}
-{{- end }}
-{{- end }}

@@ -42,13 +42,3 @@ iscsi:
 
 {{/* Outputs: the pod security context that can write to the claim. */}}
 {{- define "checkpoint-storage.backend.iscsi.podSecurityContext" -}}{{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.iscsi.check" -}}
-{{- if and (or .section.chapAuthSession .section.chapAuthDiscovery) (empty .section.secretRef) }}
-{{- include "checkpoint-storage.refuse" (dict "root" .root "rule" "E15" "case" "chapWithoutSecret" "path" "iscsi.secretRef") }}
-{{- end }}
-{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.iscsi.warnings" -}}{{- end }}

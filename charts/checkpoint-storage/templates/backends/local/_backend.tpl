@@ -20,13 +20,3 @@ local:
 
 {{/* Outputs: the pod security context that can write to the claim. */}}
 {{- define "checkpoint-storage.backend.local.podSecurityContext" -}}{{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.local.check" -}}
-{{- if empty .affinity }}
-{{- include "checkpoint-storage.refuse" (dict "root" .root "rule" "E05" "case" "localWithoutNode" "path" "volume.nodeAffinity") }}
-{{- end }}
-{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.local.warnings" -}}{{- end }}

@@ -21,15 +21,3 @@ nfs:
 
 {{/* Outputs: the pod security context that can write to the claim. */}}
 {{- define "checkpoint-storage.backend.nfs.podSecurityContext" -}}{{- end }}
-
-{{/* Outputs: nothing; refuses what the schema cannot see. */}}
-{{- define "checkpoint-storage.backend.nfs.check" -}}{{- end }}
-
-{{/* Outputs: one line for each thing that the notes should warn of. */}}
-{{- define "checkpoint-storage.backend.nfs.warnings" -}}
-{{- range .mountOptions }}
-{{- if has . (list "soft" "softerr" "nolock" "noac" "actimeo=0") }}
-Mount option {{ . }} can tear or lose a checkpoint on a slow server; use hard, and leave attribute caching and locking on.
-{{- end }}
-{{- end }}
-{{- end }}
