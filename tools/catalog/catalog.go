@@ -2,9 +2,11 @@
 package catalog
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sort"
 
 	"sigs.k8s.io/yaml"
@@ -64,6 +66,8 @@ type MountOptions struct {
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.
 type Schema struct {
 	Properties map[string]map[string]any `json:"properties"`
+	// Identity are the keys that tell one volume from another.
+	Identity []string `json:"identity"`
 	// Required are the keys that a static volume needs.
 	Required []string `json:"required,omitempty"`
 	// ClassRequired are the keys that a StorageClass made by the chart needs.
@@ -79,6 +83,65 @@ func (b Backend) Defaults() map[string]any {
 		}
 	}
 	return defaults
+}
+
+// Keys are the section's keys, the required ones first.
+func (b Backend) Keys() []string {
+	var rest []string
+	for key := range b.Schema.Properties {
+		if !slices.Contains(b.Schema.Required, key) {
+			rest = append(rest, key)
+		}
+	}
+	sort.Strings(rest)
+	return append(append([]string{}, b.Schema.Required...), rest...)
+}
+
+// Note says in a word whether a key is required, or what it is when left out.
+func (b Backend) Note(key string) string {
+	if slices.Contains(b.Schema.Required, key) {
+		return "required"
+	}
+	if value, ok := b.Schema.Properties[key]["default"]; ok {
+		return fmt.Sprintf("default %v", value)
+	}
+	return ""
+}
+
+// ShortMode is an access mode as kubectl abbreviates it.
+func ShortMode(mode string) string {
+	switch mode {
+	case "ReadWriteOnce":
+		return "RWO"
+	case "ReadWriteOncePod":
+		return "RWOP"
+	case "ReadOnlyMany":
+		return "ROX"
+	case "ReadWriteMany":
+		return "RWX"
+	}
+	return mode
+}
+
+// ExampleOf returns an example of a required key, as JSON.
+func (b Backend) ExampleOf(key string) string {
+	shown, _ := b.Schema.Properties[key]["examples"].([]any)
+	if len(shown) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(shown[0])
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}
+
+// Why says what to do instead of the provisioning that the backend does not have.
+func (c Capabilities) Why() string {
+	if !c.Serves("static") {
+		return c.WhyNotStatic
+	}
+	return c.WhyNotDynamic
 }
 
 // Serves says whether the backend has the provisioning.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
@@ -29,10 +29,10 @@ func values(old []byte, backends []catalog.Backend) ([]byte, error) {
 			comment(&out, "Mount options when none are set: "+strings.Join(options, ", ")+".")
 		}
 		fmt.Fprintf(&out, "#\n# %s:\n", b.Name)
-		for _, key := range keys(b) {
+		for _, key := range b.Keys() {
 			property := b.Schema.Properties[key]
 			need := ""
-			if contains(b.Schema.Required, key) {
+			if slices.Contains(b.Schema.Required, key) {
 				need = " Required."
 			}
 			fmt.Fprintf(&out, "#   # %s%s\n", property["description"], need)
@@ -72,31 +72,6 @@ func example(property map[string]any) any {
 	return nil
 }
 
-// keys are the section's keys, the required ones first.
-func keys(b catalog.Backend) []string {
-	var rest []string
-	for key := range b.Schema.Properties {
-		if !contains(b.Schema.Required, key) {
-			rest = append(rest, key)
-		}
-	}
-	sort.Strings(rest)
-	return append(append([]string{}, b.Schema.Required...), rest...)
-}
-
-func contains(list []string, item string) bool {
-	for _, each := range list {
-		if each == item {
-			return true
-		}
-	}
-	return false
-}
-
-var short = map[string]string{
-	"ReadWriteOnce": "RWO", "ReadWriteOncePod": "RWOP", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX",
-}
-
 func modes(b catalog.Backend) string {
 	var parts []string
 	for _, volumeMode := range []string{"Filesystem", "Block"} {
@@ -113,7 +88,7 @@ func shortModes(list []string) string {
 	}
 	var out []string
 	for _, mode := range list {
-		out = append(out, short[mode])
+		out = append(out, catalog.ShortMode(mode))
 	}
 	return strings.Join(out, " ")
 }

@@ -27,10 +27,6 @@ func facts(chart string, backends []catalog.Backend) ([]byte, error) {
 	}
 	fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.defaults\" -}}\n%s\n{{- end }}\n", defaults)
 	for _, b := range backends {
-		why := b.Capabilities.WhyNotDynamic
-		if !b.Capabilities.Serves("static") {
-			why = b.Capabilities.WhyNotStatic
-		}
 		examples := map[string]any{}
 		for _, key := range append(append([]string{}, b.Schema.Required...), b.Schema.ClassRequired...) {
 			if shown, ok := b.Schema.Properties[key]["examples"].([]any); ok && len(shown) > 0 {
@@ -40,7 +36,7 @@ func facts(chart string, backends []catalog.Backend) ([]byte, error) {
 		text, err := json.Marshal(map[string]any{
 			"driver":                b.Capabilities.Driver,
 			"provisioning":          b.Capabilities.Provisioning,
-			"why":                   why,
+			"why":                   b.Capabilities.Why(),
 			"accessModes":           b.Capabilities.AccessModes,
 			"mountOptions":          append([]string{}, b.Capabilities.MountOptions.Default...),
 			"mountOptionsSupported": b.Capabilities.MountOptions.Supported,
@@ -49,6 +45,7 @@ func facts(chart string, backends []catalog.Backend) ([]byte, error) {
 			"required":              append([]string{}, b.Schema.Required...),
 			"classRequired":         append([]string{}, b.Schema.ClassRequired...),
 			"examples":              examples,
+			"identity":              b.Schema.Identity,
 			"rules":                 append([]catalog.Case{}, b.Rules...),
 		})
 		if err != nil {

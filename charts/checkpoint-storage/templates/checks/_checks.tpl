@@ -61,23 +61,34 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check.shards" -}}
 {{- $root := . }}
 {{- $values := .Values }}
+{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
 {{- if and $values.shardOverrides (ne (len $values.shardOverrides) (int $values.shards)) }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" . "rule" "E17" "case" "shardOverrides" "path" "shardOverrides" "args" (dict "count" (len $values.shardOverrides) "shards" (int $values.shards))) }}
 {{- end }}
-{{- $sources := dict }}
+{{- $seen := dict }}
 {{- range include "checkpoint-storage.shards" . | fromJsonArray }}
 {{- if and (hasKey . "shard") (eq $values.provisioning "static") }}
 {{- $args := merge (dict "context" $root) . }}
+{{- $section := include "checkpoint-storage.section" $args | fromJson }}
+{{- $identity := dict }}
+{{- range $key := $facts.identity }}
+{{- if not (kindIs "invalid" (index $section $key)) }}
+{{- $_ := set $identity $key (index $section $key) }}
+{{- end }}
+{{- end }}
+{{- /* Without any, the storage is named after the volume, and volumes have names of their own. */}}
+{{- if $identity }}
 {{- /* One disk path on two nodes is two disks: the node is part of a volume's identity. */}}
-{{- $source := printf "%s %s" (include "checkpoint-storage.hook" (merge (dict "hook" "source") $args)) (include "checkpoint-storage.nodeAffinity" $args) }}
+{{- $identity := printf "%s %s" (toJson $identity) (include "checkpoint-storage.nodeAffinity" $args) }}
 {{- $same := dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend }}
-{{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $source)) }}
+{{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $identity)) }}
 {{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" 0 "secondShard" 1))) }}
 {{- end }}
-{{- if hasKey $sources $source }}
-{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" (get $sources $source) "secondShard" (int .shard)))) }}
+{{- if hasKey $seen $identity }}
+{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" (get $seen $identity) "secondShard" (int .shard)))) }}
 {{- end }}
-{{- $_ := set $sources $source .shard }}
+{{- $_ := set $seen $identity .shard }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,99 @@
+// Package agree holds ckptctl, Helm 3 and Helm 4 together: one verdict, in the same words.
+package agree
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/ckptctl/check"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// TestFixtures compares the verdicts on every fixture of every backend.
+func TestFixtures(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(charts.Chart(), "templates", "backends", "*", "testdata", "_*.values.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		// Those have words in them that stand for things of a cluster.
+		if !strings.HasPrefix(filepath.Base(file), "_install-") {
+			agree(t, filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file), file)
+		}
+	}
+}
+
+// TestMistakes compares the verdicts on the mistakes that ckptctl is tested with.
+func TestMistakes(t *testing.T) {
+	table, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "mistakes.yaml"))
+	require.NoError(t, err)
+	var mistakes []struct{ Title, Values string }
+	require.NoError(t, yaml.Unmarshal(table, &mistakes))
+	require.NotEmpty(t, mistakes)
+	for _, m := range mistakes {
+		file := filepath.Join(t.TempDir(), "values.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(m.Values), 0o600))
+		agree(t, m.Title, file)
+	}
+}
+
+// TestOverlays compares what several files merge to, with keys taken back by null at every level.
+func TestOverlays(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "base.yaml")
+	require.NoError(t, os.WriteFile(base, []byte("backend: nfs\nnfs: {server: a, path: /b}\nclaim: {labels: {team: a, tier: b}}\nmountOptions: [hard]\n"), 0o600))
+	for name, overlay := range map[string]string{
+		"a backend is switched":       "backend: hostPath\nhostPath: {path: /mnt, sharedMount: true}\nmountOptions: null\n",
+		"a section is taken back":     "nfs: null\n",
+		"a key is taken back":         "nfs: {server: null}\n",
+		"a label is taken back":       "claim: {labels: {team: null}}\n",
+		"labels are taken back":       "claim: {labels: null}\n",
+		"a default is taken back":     "size: null\n",
+		"a list is replaced":          "mountOptions: [noatime]\n",
+		"a map is replaced by a word": "claim: none\n",
+		"an unset key is null":        "storageClassName: null\n",
+		"nothing":                     "{}\n",
+		"an empty file":               "",
+	} {
+		file := filepath.Join(t.TempDir(), "overlay.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(overlay), 0o600))
+		agree(t, name, base, file)
+	}
+}
+
+func agree(t *testing.T, name string, files ...string) {
+	t.Helper()
+	h := load(t)
+	c, err := check.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		result, err := c.Check(check.Inputs{Files: files}, release)
+		require.NoError(t, err)
+		var first *check.Finding
+		for i, f := range result.Findings {
+			if f.Severity == "error" {
+				first = &result.Findings[i]
+				break
+			}
+		}
+		for helm, v := range map[string]verdict{"Helm 3": h.helm3(t, files...), "Helm 4": h.helm4(t, files...)} {
+			require.Equal(t, v.refused(), first != nil, "%s: %s%s; ckptctl: %v", helm, v.schema, v.templates, result.Findings)
+			if first == nil {
+				continue
+			}
+			assert.Equal(t, v.schema != "", strings.HasPrefix(first.Rule, "schema/"), "%s: %s%s; ckptctl: %v", helm, v.schema, v.templates, first)
+			if v.templates != "" {
+				refusal := words(v.templates)
+				assert.Contains(t, refusal, "Rule: "+first.Rule)
+				assert.Contains(t, refusal, first.Path+": "+first.Message)
+				assert.Contains(t, refusal, "Fix: "+first.Hint)
+			}
+		}
+		assert.JSONEq(t, h.helm3(t, files...).merged, text(t, result.Merged))
+	})
+}

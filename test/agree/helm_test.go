@@ -1,0 +1,106 @@
+package agree
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	helmvalues "helm.sh/helm/v3/pkg/cli/values"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/getter"
+	chart4 "helm.sh/helm/v4/pkg/chart"
+	common4 "helm.sh/helm/v4/pkg/chart/common"
+	util4 "helm.sh/helm/v4/pkg/chart/common/util"
+	loader4 "helm.sh/helm/v4/pkg/chart/v2/loader"
+	values4 "helm.sh/helm/v4/pkg/cli/values"
+	engine4 "helm.sh/helm/v4/pkg/engine"
+	getter4 "helm.sh/helm/v4/pkg/getter"
+)
+
+const (
+	release   = "checkpoints"
+	namespace = "train"
+)
+
+// verdict is what a Helm says of values: nothing, or why it refuses them.
+type verdict struct {
+	// merged are the values that the templates get, as JSON.
+	merged string
+	// schema and templates are the refusals; at most one is set.
+	schema, templates string
+}
+
+func (v verdict) refused() bool { return v.schema != "" || v.templates != "" }
+
+// helms are both Helms, by name, taken from their libraries.
+type helms struct {
+	three *chart.Chart
+	four  chart4.Charter
+}
+
+func load(t *testing.T) helms {
+	t.Helper()
+	three, err := loader.LoadDir(charts.Chart())
+	require.NoError(t, err)
+	four, err := loader4.LoadDir(charts.Chart())
+	require.NoError(t, err)
+	return helms{three, four}
+}
+
+func (h helms) helm3(t *testing.T, files ...string) verdict {
+	t.Helper()
+	merge := helmvalues.Options{ValueFiles: files}
+	given, err := merge.MergeValues(getter.Providers{})
+	require.NoError(t, err)
+	merged, err := chartutil.CoalesceValues(h.three, given)
+	require.NoError(t, err)
+	v := verdict{merged: text(t, merged)}
+	if err := chartutil.ValidateAgainstSchema(h.three, merged); err != nil {
+		v.schema = err.Error()
+		return v
+	}
+	top, err := chartutil.ToRenderValues(h.three, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
+	require.NoError(t, err)
+	if _, err := (engine.Engine{}).Render(h.three, top); err != nil {
+		v.templates = err.Error()
+	}
+	return v
+}
+
+func (h helms) helm4(t *testing.T, files ...string) verdict {
+	t.Helper()
+	merge := values4.Options{ValueFiles: files}
+	given, err := merge.MergeValues(getter4.Providers{})
+	require.NoError(t, err)
+	merged, err := util4.CoalesceValues(h.four, given)
+	require.NoError(t, err)
+	v := verdict{merged: text(t, merged)}
+	if err := util4.ValidateAgainstSchema(h.four, merged); err != nil {
+		v.schema = err.Error()
+		return v
+	}
+	top, err := util4.ToRenderValues(h.four, given, common4.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, common4.DefaultCapabilities)
+	require.NoError(t, err)
+	if _, err := (engine4.Engine{}).RenderWithContext(t.Context(), h.four, top); err != nil {
+		v.templates = err.Error()
+	}
+	return v
+}
+
+func text(t *testing.T, value any) string {
+	t.Helper()
+	out, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(out)
+}
+
+// words undoes what the engine does to the text of an error: quoting.
+func words(text string) string {
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(text)
+}

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/tools/ckptctl/internal/report"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// ckptctl runs the tool and returns its exit code and what it printed.
+func ckptctl(args ...string) (code int, out, errs string) {
+	var stdout, stderr bytes.Buffer
+	code = Run(args, Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	return code, stdout.String(), stderr.String()
+}
+
+// file writes a values file into a folder of the test's own and returns its path.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// findings runs a check with JSON output.
+func findings(t *testing.T, args ...string) (int, []report.Finding) {
+	t.Helper()
+	code, out, errs := ckptctl(append([]string{"check", "-o", "json"}, args...)...)
+	var got struct{ Findings []report.Finding }
+	require.NoError(t, json.Unmarshal([]byte(out), &got), out+errs)
+	return code, got.Findings
+}
+
+// TestMistakes holds that each of many mistakes gives one finding, at its place, with its fix.
+func TestMistakes(t *testing.T) {
+	text, err := os.ReadFile("testdata/mistakes.yaml")
+	require.NoError(t, err)
+	var mistakes []struct {
+		Title, Values string
+		Want          struct {
+			Rule, Path   string
+			Line, Column int
+		}
+		Message, Hint string
+	}
+	require.NoError(t, yaml.UnmarshalStrict(text, &mistakes))
+	require.Greater(t, len(mistakes), 60)
+	for _, m := range mistakes {
+		t.Run(m.Title, func(t *testing.T) {
+			t.Parallel()
+			path := file(t, "values.yaml", m.Values)
+			code, got := findings(t, "-f", path)
+			require.Len(t, got, 1)
+			assert.Equal(t, m.Want.Rule, got[0].Rule)
+			assert.Equal(t, m.Want.Path, got[0].Path)
+			assert.Equal(t, path, got[0].File)
+			assert.Equal(t, [2]int{m.Want.Line, m.Want.Column}, [2]int{got[0].Line, got[0].Column})
+			assert.Equal(t, m.Message, got[0].Message)
+			assert.Equal(t, m.Hint, got[0].Hint)
+			assert.Equal(t, "checkpoints", got[0].Release)
+			assert.Equal(t, map[string]int{report.Error: Found, report.Warning: OK}[got[0].Severity], code)
+		})
+	}
+}
+
+// TestPositions holds that a finding names the file that set the value last, through a merge.
+func TestPositions(t *testing.T) {
+	base := file(t, "base.yaml", "backend: nfs\nsize: 10\nnfs:\n  server: a\n  path: /b\n")
+	for name, c := range map[string]struct {
+		overlay string
+		args    []string
+		// The file's base name, or the option.
+		file         string
+		line, column int
+	}{
+		"the base's value":              {"keep: true\n", nil, "base.yaml", 2, 7},
+		"the overlay's value":           {"keep: true\nsize: 20\n", nil, "overlay.yaml", 2, 7},
+		"an option's value":             {"size: 20\n", []string{"--set", "size=30"}, "--set size=30", 0, 0},
+		"a JSON option":                 {"keep: true\n", []string{"--set-json", "size=40"}, "--set-json size=40", 0, 0},
+		"an anchor's use":               {"global: {s: &s 5}\nsize: *s\n", nil, "overlay.yaml", 2, 7},
+		"a merged key":                  {"global: &g {size: 5}\n<<: *g\n", nil, "overlay.yaml", 1, 19},
+		"a file with Windows line ends": {"keep: true\r\nsize: 5\r\n", nil, "overlay.yaml", 2, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			overlay := file(t, "overlay.yaml", c.overlay)
+			_, got := findings(t, append([]string{"-f", base, "-f", overlay}, c.args...)...)
+			require.NotEmpty(t, got)
+			at := got[len(got)-1]
+			for _, each := range got {
+				if each.Path == "size" {
+					at = each
+				}
+			}
+			assert.Equal(t, c.file, filepath.Base(at.File))
+			assert.Equal(t, [2]int{c.line, c.column}, [2]int{at.Line, at.Column})
+		})
+	}
+}
+
+// TestText holds what a person sees.
+func TestText(t *testing.T) {
+	path := file(t, "berlin.yaml", "backend: nfs\nnfs:\n\tsever: 10.0.0.5\n")
+	code, _, errs := ckptctl("check", "-f", path)
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, path+":3: not YAML: found character that cannot start any token")
+
+	path = file(t, "berlin.yaml", "backend: nfs\nnfs:\n  sever: 10.0.0.5\n  path: /b\n")
+	code, out, errs := ckptctl("check", "-f", path)
+	assert.Equal(t, Found, code)
+	assert.Empty(t, errs)
+	assert.Equal(t, path+`:3:3: error schema/unknown-key: nfs.sever: there is no such key in nfs.
+     3 |   sever: 10.0.0.5
+       |   ^
+  fix: did you mean server?
+
+1 error, 0 warnings
+`, out)
+
+	path = file(t, "berlin.yaml", "backend: nfs\nnfs: {server: a, path: /b}\naccessModes: [ReadWriteMany]\n")
+	code, out, _ = ckptctl("check", "-f", path, "--release", "train")
+	assert.Equal(t, OK, code)
+	assert.Equal(t, "ok: train: backend nfs, static, 10Gi, ReadWriteMany\n", out)
+}
+
+func TestUnusable(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no file":              {[]string{"check", "-f", "nowhere.yaml"}, "nowhere.yaml: there is no such file"},
+		"a folder":             {[]string{"check", "-f", "testdata"}, "testdata: is a directory"},
+		"not a number":         {[]string{"check", "-f", file(t, "v.yaml", "shards: 1\nsize: .nan\n")}, "v.yaml:2:7: .nan is no number"},
+		"infinity":             {[]string{"check", "-f", file(t, "v.yaml", "a: [1, -.inf]\n")}, "v.yaml:1:8: -.inf is no number"},
+		"a list":               {[]string{"check", "-f", file(t, "v.yaml", "- a\n")}, "v.yaml:1:"},
+		"a word":               {[]string{"check", "-f", file(t, "v.yaml", "nfs\n")}, "v.yaml:1:"},
+		"an open bracket":      {[]string{"check", "-f", file(t, "v.yaml", "a: 1\nb: [1, 2\nc: 3\n")}, "v.yaml:"},
+		"an anchor in itself":  {[]string{"check", "-f", file(t, "v.yaml", "a: &a [*a]\n")}, "v.yaml:1"},
+		"a --set without =":    {[]string{"check", "--set", "size"}, "--set size"},
+		"an unknown command":   {[]string{"verify"}, "unknown command"},
+		"an unknown format":    {[]string{"check", "-o", "xml"}, "-o xml"},
+		"a folder of no chart": {[]string{"check", "--chart", "testdata"}, "there is no Chart.yaml"},
+		"an unknown topic":     {[]string{"explain", "nsf"}, "did you mean nfs?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, errs := ckptctl(c.args...)
+			assert.Equal(t, Unusable, code)
+			assert.Contains(t, errs, c.want)
+		})
+	}
+}
+
+func TestStrict(t *testing.T) {
+	path := file(t, "v.yaml", "hostPath: {path: /mnt/data}\n")
+	code, _, _ := ckptctl("check", "-f", path)
+	assert.Equal(t, OK, code)
+	code, _, _ = ckptctl("check", "-f", path, "--strict")
+	assert.Equal(t, Found, code)
+}
+
+// TestChartFolder holds that a chart's folder gives the same as the chart that is built in.
+func TestChartFolder(t *testing.T) {
+	path := file(t, "v.yaml", "accessModes: [ReadWriteMany]\n")
+	_, builtIn := findings(t, "-f", path)
+	_, folder := findings(t, "-f", path, "--chart", "../../../../charts/checkpoint-storage")
+	assert.NotEmpty(t, folder)
+	assert.Equal(t, builtIn, folder)
+}
+
+func TestCatalogue(t *testing.T) {
+	l, err := load("")
+	require.NoError(t, err)
+	code, out, _ := ckptctl("backends")
+	assert.Equal(t, OK, code)
+	for _, b := range l.Book.Backends {
+		assert.Contains(t, out, "\n"+b.Name+" ")
+		code, explained, _ := ckptctl("explain", b.Name)
+		assert.Equal(t, OK, code)
+		for _, key := range b.Keys() {
+			assert.Contains(t, explained, "\n  "+key+" ")
+		}
+		_, example, _ := strings.Cut(explained, "\nexample:\n\n")
+		code, found := findings(t, "-f", file(t, "example.yaml", example))
+		assert.Equal(t, OK, code, "the example of %s: %v", b.Name, found)
+	}
+	for id := range l.Book.Rules {
+		code, explained, _ := ckptctl("explain", strings.ToLower(id))
+		assert.Equal(t, OK, code)
+		assert.Contains(t, explained, "fix: ", id)
+	}
+}
+
+// FuzzCheck holds that no values file whatever ends in a panic, or in an exit code that is not documented.
+func FuzzCheck(f *testing.F) {
+	for _, seed := range []string{
+		"", "a: 1", "backend: nfs", "a: &a [*a]", "<<: {a: 1}", "? [a, b]\n: c", "size: 1e400", "size: .nan", "on: yes",
+		"shards: 99999999999999999999", "shardOverrides: [{source: {a: 1}}]\nshards: 1", "---\n---\na: b", "\t", "claim: null",
+		"hostPath: {path: {}}", "!!binary a: b", "a: !!float x", "accessModes: [null]", "storageClass: []", "volume: {nodeAffinity: []}",
+		"shards: 1\nhostPath: {path: '{shard}'}", "\"{shard}\": 1", "a: |\n  b", "\xff\xfe", "a: 'b", "nfs: ~", "mountOptions: [1]",
+	} {
+		f.Add(seed)
+	}
+	path := filepath.Join(f.TempDir(), "values.yaml")
+	f.Fuzz(func(t *testing.T, text string) {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		code, _, errs := ckptctl("check", "-f", path)
+		assert.Contains(t, []int{OK, Found, Unusable}, code)
+		assert.Equal(t, code == Unusable, errs != "")
+	})
+}

@@ -1,0 +1,68 @@
+// Package cli is ckptctl's command line.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// The exit codes.
+const (
+	// OK: no errors; warnings are no errors.
+	OK = 0
+	// Found: the values have errors.
+	Found = 1
+	// Unusable: a usage error, or an input that cannot be read.
+	Unusable = 2
+)
+
+// errFound ends a command that has already printed what it found.
+var errFound = errors.New("found")
+
+// Run runs ckptctl and returns its exit code.
+func Run(args []string, streams Streams) int {
+	root := &cobra.Command{
+		Use:   "ckptctl",
+		Short: "Check the values of checkpoint stores before they reach a cluster",
+		Long: `ckptctl checks the values of the checkpoint-storage chart: against its JSON schema, and against what each storage
+backend can do. It reads values as Helm does and points at the line to change.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+		CompletionOptions: cobra.CompletionOptions{
+			HiddenDefaultCmd: true,
+		},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetArgs(args)
+	root.SetVersionTemplate("ckptctl {{.Version}}\n")
+	root.AddCommand(checkCommand(), backendsCommand(), explainCommand())
+	err := root.Execute()
+	switch {
+	case err == nil:
+		return OK
+	case errors.Is(err, errFound):
+		return Found
+	}
+	fmt.Fprintf(streams.Err, "error: %v\n", err)
+	return Unusable
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

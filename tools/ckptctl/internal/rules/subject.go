@@ -1,0 +1,165 @@
+// Package rules judges values as the chart's templates do, with the rules that stand in the chart.
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"checkpoint-storage/tools/catalog"
+)
+
+// subject is what the rules of one shard, or of a store without shards, are judged on. The chart's template
+// checkpoint-storage.rules.subject holds the same.
+type subject struct {
+	values, section, facts, names map[string]any
+	affinity                      any
+	args                          map[string]any
+}
+
+// shardWord stands for a shard's number in the values.
+const shardWord = "{shard}"
+
+// at returns what stands at a path, or nil.
+func (s subject) at(path string) any {
+	steps := strings.Split(path, ".")
+	var value any = s.values
+	switch steps[0] {
+	case "section":
+		value, steps = s.section, steps[1:]
+	case "facts":
+		value, steps = s.facts, steps[1:]
+	case "names":
+		value, steps = s.names, steps[1:]
+	case "affinity":
+		value, steps = s.affinity, steps[1:]
+	}
+	if arg, ok := s.args[steps0(steps)]; ok {
+		return arg
+	}
+	for _, step := range steps {
+		section, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = section[step]
+	}
+	return value
+}
+
+func steps0(steps []string) string {
+	if len(steps) == 0 {
+		return ""
+	}
+	return steps[0]
+}
+
+// section is the backend's section with its defaults and a shard's own keys; null takes a key back.
+func section(b catalog.Backend, values map[string]any, shard int) map[string]any {
+	out := map[string]any{}
+	for key, value := range b.Defaults() {
+		out[key] = value
+	}
+	lay := func(keys any, null bool) {
+		section, _ := keys.(map[string]any)
+		for key, value := range section {
+			if value != nil || null {
+				out[key] = value
+			}
+		}
+	}
+	lay(values[b.Name], false)
+	if override := override(values, shard); override != nil {
+		lay(override["source"], true)
+	}
+	return numbered(out, shard).(map[string]any)
+}
+
+// affinity is the volume's node affinity, or a shard's own.
+func affinity(values map[string]any, shard int) any {
+	volume, _ := values["volume"].(map[string]any)
+	out := volume["nodeAffinity"]
+	if override := override(values, shard); override != nil && !empty(override["nodeAffinity"]) {
+		out = override["nodeAffinity"]
+	}
+	return numbered(out, shard)
+}
+
+func override(values map[string]any, shard int) map[string]any {
+	list, _ := values["shardOverrides"].([]any)
+	if shard < 0 || shard >= len(list) {
+		return nil
+	}
+	out, _ := list[shard].(map[string]any)
+	return out
+}
+
+// numbered puts a shard's number in place of its word.
+func numbered(value any, shard int) any {
+	if shard < 0 {
+		return value
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return value
+	}
+	var out any
+	if json.Unmarshal([]byte(strings.ReplaceAll(string(text), shardWord, fmt.Sprint(shard))), &out) != nil {
+		return value
+	}
+	return out
+}
+
+// empty is what Helm's templates call empty.
+func empty(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case string:
+		return value == ""
+	case bool:
+		return !value
+	case []any:
+		return len(value) == 0
+	case []string:
+		return len(value) == 0
+	case map[string]any:
+		return len(value) == 0
+	case float64:
+		return value == 0
+	case int64:
+		return value == 0
+	case int:
+		return value == 0
+	}
+	return false
+}
+
+// number reads a number of any of the types that values have.
+func number(value any) int {
+	switch value := value.(type) {
+	case float64:
+		return int(value)
+	case int64:
+		return int(value)
+	case int:
+		return value
+	}
+	return 0
+}
+
+// facts are what the templates know of a backend.
+func facts(b catalog.Backend) map[string]any {
+	modes := map[string]any{}
+	for volumeMode, list := range b.Capabilities.AccessModes {
+		modes[volumeMode] = list
+	}
+	return map[string]any{
+		"driver":                b.Capabilities.Driver,
+		"provisioning":          b.Capabilities.Provisioning,
+		"why":                   b.Capabilities.Why(),
+		"accessModes":           modes,
+		"mountOptionsSupported": b.Capabilities.MountOptions.Supported,
+		"volumeAttributesClass": b.Capabilities.VolumeAttributesClass,
+	}
+}

@@ -1,0 +1,223 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// diagnosis turns keywords that failed into mistakes that somebody made.
+type diagnosis struct {
+	schema          *Schema
+	instance, given map[string]any
+}
+
+func (d diagnosis) mistakes(failures []failure) []Mistake {
+	var out []Mistake
+	// A key that is spelled wrong, or stands in the wrong place, is missing in the right one: that is one mistake.
+	explained := map[string]bool{}
+	for _, f := range failures {
+		if f.keyword == "additionalProperties" {
+			out = append(out, d.unknown(f, explained)...)
+		}
+	}
+	for _, f := range failures {
+		switch f.keyword {
+		case "additionalProperties":
+		case "required":
+			for _, key := range stringsOf(f.schema["required"]) {
+				path := f.path.To(key)
+				if _, there := f.value.(map[string]any)[key]; !there && !explained[path.String()] {
+					explained[path.String()] = true
+					out = append(out, d.missing(f.path, path))
+				}
+			}
+		default:
+			out = append(out, d.wrong(f))
+		}
+	}
+	return out
+}
+
+// unknown reports the keys that a section does not have; keys that all belong in one other place are one mistake.
+func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
+	section, _ := f.value.(map[string]any)
+	known, _ := f.schema["properties"].(map[string]any)
+	taken, _ := lookup(d.given, f.path).(map[string]any)
+	homes := map[string][]string{}
+	var out []Mistake
+	for _, key := range sortedKeys(section) {
+		if known[key] != nil {
+			continue
+		}
+		path := f.path.To(key)
+		if near := nearest(key, sortedKeys(known), taken); near != "" {
+			explained[f.path.To(near).String()] = true
+			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
+				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
+			continue
+		}
+		if home, ok := d.home(f.path, key); ok {
+			homes[home] = append(homes[home], key)
+			explained[strings.TrimPrefix(home+"."+key, ".")] = true
+			explained[home] = true
+			continue
+		}
+		hint := "remove it; the keys are: " + strings.Join(sortedKeys(known), ", ")
+		if owners := d.owners(key); len(owners) > 0 {
+			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
+		}
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
+			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: hint})
+	}
+	for _, home := range sortedKeys(homes) {
+		keys := homes[home]
+		path := f.path.To(keys[0])
+		place := "to the top level"
+		if home != "" {
+			place = "under " + home + ":"
+		}
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
+			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
+	}
+	return out
+}
+
+// home finds the section that a key was meant for: the chosen backend's, the top level, or the only one that has it.
+func (d diagnosis) home(from values.Path, key string) (string, bool) {
+	owners := d.owners(key)
+	backend, _ := d.instance["backend"].(string)
+	if slices.Contains(owners, backend) && (len(from) == 0 || from[0] != backend) {
+		return backend, true
+	}
+	if top, _ := d.schema.document["properties"].(map[string]any); len(from) > 0 {
+		return "", top[key] != nil
+	}
+	// A key that several sections have says nothing of where it was meant to stand.
+	if len(owners) == 1 {
+		return owners[0], true
+	}
+	return "", false
+}
+
+// owners are the sections of the top level that have a key.
+func (d diagnosis) owners(key string) []string {
+	top, _ := d.schema.document["properties"].(map[string]any)
+	var out []string
+	for _, section := range sortedKeys(top) {
+		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
+		if keys[key] != nil {
+			out = append(out, section)
+		}
+	}
+	return out
+}
+
+func (d diagnosis) missing(section, path values.Path) Mistake {
+	m := Mistake{Kind: "missing-key", Path: path, At: section, Message: "is missing."}
+	schema := d.schemaOf(path)
+	if backend, ok := d.instance["backend"].(string); ok && len(path) > 0 && path[0] == backend {
+		m.Message = fmt.Sprintf("is missing, and backend %s needs it.", backend)
+		if len(path) == 1 {
+			m.At = values.Path{"backend"}
+		}
+	}
+	m.Hint = "set " + path.String() + ": " + d.example(path, schema)
+	return m
+}
+
+// example is something to paste: a section with the keys that the chosen backend needs, or the schema's own example.
+func (d diagnosis) example(path values.Path, schema map[string]any) string {
+	if keys, ok := schema["properties"].(map[string]any); ok {
+		var parts []string
+		for _, key := range d.needed(path) {
+			child, _ := keys[key].(map[string]any)
+			parts = append(parts, key+": "+d.example(path.To(key), child))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	if shown, ok := schema["examples"].([]any); ok && len(shown) > 0 {
+		return text(shown[0])
+	}
+	if allowed, ok := schema["enum"].([]any); ok && len(allowed) > 0 {
+		return text(allowed[0])
+	}
+	return "…"
+}
+
+// needed are the keys that the schema's conditions ask of a section for the values at hand.
+func (d diagnosis) needed(path values.Path) []string {
+	conditions, _ := d.schema.document["allOf"].([]any)
+	for _, c := range conditions {
+		then, _ := c.(map[string]any)["then"].(map[string]any)
+		sections, _ := then["properties"].(map[string]any)
+		if section, ok := sections[path.String()].(map[string]any); ok {
+			return stringsOf(section["required"])
+		}
+	}
+	return nil
+}
+
+// schemaOf finds what the schema says of a path.
+func (d diagnosis) schemaOf(path values.Path) map[string]any {
+	at := d.schema.document
+	for _, step := range path {
+		child := at["items"]
+		if !strings.HasPrefix(step, "[") {
+			keys, _ := at["properties"].(map[string]any)
+			child = keys[step]
+		}
+		at, _ = child.(map[string]any)
+		if ref, ok := at["$ref"].(string); ok {
+			// What stands beside a reference does not judge, but it describes.
+			joined := map[string]any{}
+			target, _ := lookup(d.schema.document, unescape(strings.TrimPrefix(ref, "#"))).(map[string]any)
+			for _, from := range []map[string]any{target, at} {
+				for key, value := range from {
+					joined[key] = value
+				}
+			}
+			at = joined
+		}
+	}
+	return at
+}
+
+func in(path values.Path) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return " in " + path.String()
+}
+
+func text(value any) string {
+	out, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(out)
+}
+
+func stringsOf(value any) []string {
+	list, _ := value.([]any)
+	var out []string
+	for _, item := range list {
+		if s, ok := item.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,147 @@
+// Package schema validates values against the chart's JSON schema and says what is wrong one mistake at a time.
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/values"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+)
+
+// Schema is a compiled values schema.
+type Schema struct {
+	compiled *jsonschema.Schema
+	document map[string]any
+}
+
+// Mistake is one thing in the values that the schema does not allow.
+type Mistake struct {
+	// Kind is unknown-key, missing-key, type or value.
+	Kind string
+	// Path is the key that is wrong or missing.
+	Path values.Path
+	// At is where to look: Path itself, or the section that misses a key.
+	At values.Path
+	// Key says that the key is wrong rather than the value.
+	Key bool
+
+	Message, Hint string
+}
+
+const location = "values.schema.json"
+
+// Compile reads a JSON schema.
+func Compile(text []byte) (*Schema, error) {
+	s := &Schema{}
+	if err := json.Unmarshal(text, &s.document); err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.Draft = jsonschema.Draft7
+	if err := compiler.AddResource(location, bytes.NewReader(text)); err != nil {
+		return nil, err
+	}
+	compiled, err := compiler.Compile(location)
+	s.compiled = compiled
+	return s, err
+}
+
+// failure is one keyword that did not hold: the schema around it and the value it judged.
+type failure struct {
+	keyword string
+	schema  map[string]any
+	path    values.Path
+	value   any
+}
+
+// Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
+// chart's defaults: a key that is there by default may still be the one that was meant.
+func (s *Schema) Validate(instance, given map[string]any) []Mistake {
+	err := s.compiled.Validate(instance)
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return nil
+	}
+	var failures []failure
+	seen := map[string]bool{}
+	s.leaves(invalid, instance, func(f failure, id string) {
+		if !seen[id] {
+			seen[id] = true
+			failures = append(failures, f)
+		}
+	})
+	d := diagnosis{schema: s, instance: instance, given: given}
+	mistakes := d.mistakes(failures)
+	sort.SliceStable(mistakes, func(i, j int) bool {
+		return mistakes[i].Path.String()+mistakes[i].Message < mistakes[j].Path.String()+mistakes[j].Message
+	})
+	return mistakes
+}
+
+// leaves visits the keywords that failed by themselves, not those that only report that something below them did.
+func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, visit func(failure, string)) {
+	for _, cause := range e.Causes {
+		s.leaves(cause, instance, visit)
+	}
+	if len(e.Causes) > 0 {
+		return
+	}
+	_, pointer, _ := strings.Cut(e.AbsoluteKeywordLocation, "#")
+	steps := unescape(pointer)
+	if len(steps) == 0 {
+		return
+	}
+	around, _ := lookup(s.document, steps[:len(steps)-1]).(map[string]any)
+	where := unescape(e.InstanceLocation)
+	visit(failure{
+		keyword: steps[len(steps)-1], schema: around, path: pathOf(instance, where), value: lookup(instance, where),
+	}, pointer+" "+e.InstanceLocation)
+}
+
+func unescape(pointer string) []string {
+	if pointer == "" {
+		return nil
+	}
+	steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	for i, step := range steps {
+		steps[i] = strings.NewReplacer("~1", "/", "~0", "~", "%25", "%", "%7B", "{", "%7D", "}").Replace(step)
+	}
+	return steps
+}
+
+func lookup(value any, steps []string) any {
+	for _, step := range steps {
+		switch at := value.(type) {
+		case map[string]any:
+			value = at[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil
+			}
+			value = at[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// pathOf turns the steps of a JSON pointer into a path: items of lists are written [0].
+func pathOf(instance any, steps []string) values.Path {
+	var path values.Path
+	for i, step := range steps {
+		if _, list := lookup(instance, steps[:i]).([]any); list {
+			step = fmt.Sprintf("[%s]", step)
+		}
+		path = append(path, step)
+	}
+	return path
+}
