@@ -38,6 +38,10 @@ unit: tools ## Unit and render tests, which need no cluster.
 install: cluster tools ## The conformance suite: install every backend on the cluster, write, kill, read.
 	go test ./test/install -timeout 30m -parallel 4
 
+.PHONY: bench
+bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
+	go run ./test/bench -out test/bench/README.md
+
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
 	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint

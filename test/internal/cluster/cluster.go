@@ -24,14 +24,23 @@ type Cluster struct {
 // Open reads what `make cluster` wrote. Without a cluster the test fails: what it is to prove cannot be seen.
 func Open(t *testing.T) Cluster {
 	t.Helper()
+	c, err := Read()
+	require.NoError(t, err)
+	return c
+}
+
+// Read is Open for what is no test.
+func Read() (Cluster, error) {
 	text, err := os.ReadFile(filepath.Join(charts.Root(), ".build", "cluster.env"))
-	require.NoError(t, err, "there is no cluster; `make cluster` makes one")
+	if err != nil {
+		return Cluster{}, fmt.Errorf("there is no cluster; `make cluster` makes one: %w", err)
+	}
 	facts := map[string]string{}
 	for _, line := range strings.Split(string(text), "\n") {
 		key, value, _ := strings.Cut(line, "=")
 		facts[key] = value
 	}
-	return Cluster{name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"]}
+	return Cluster{name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"]}, nil
 }
 
 // Kubeconfig is the path of the administrator's kubeconfig.

@@ -1,0 +1,100 @@
+// Command bench measures the chart beside its peers and limits, in alternating runs, and writes the figures to a page.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+)
+
+func main() {
+	out := flag.String("out", "", "page to write; left out, the standard output")
+	rounds := flag.Int("rounds", 7, "how often each pair is measured")
+	flag.Parse()
+	if err := run(context.Background(), *out, *rounds); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out string, rounds int) error {
+	c, err := cluster.Read()
+	if err != nil {
+		return err
+	}
+	b := &bench{ctx: ctx, cluster: c, rounds: rounds}
+	for _, measure := range []func() error{b.rendering, b.installing, b.throughput} {
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	page := b.page()
+	if out == "" {
+		_, err = os.Stdout.WriteString(page)
+		return err
+	}
+	return os.WriteFile(out, []byte(page), 0o644)
+}
+
+// bench collects rows of figures.
+type bench struct {
+	ctx     context.Context
+	cluster cluster.Cluster
+	rounds  int
+	rows    []string
+}
+
+// row adds a pair of series, measured alternately: the ratio is the median of the ratios of the rounds.
+func (b *bench) row(what, unit, goal string, ours, theirs []float64) {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = ours[i] / theirs[i]
+	}
+	row := fmt.Sprintf("| %s | %s %s | %s %s | **%.2f** (%.2f–%.2f) | %s |", what,
+		short(median(ours)), unit, short(median(theirs)), unit, median(ratios), least(ratios), most(ratios), goal)
+	fmt.Fprintln(os.Stderr, row)
+	b.rows = append(b.rows, row)
+}
+
+func (b *bench) page() string {
+	return fmt.Sprintf(`# Figures
+
+Written by `+"`make bench`"+` on %s: %d rounds, ours and theirs alternating. The ratio is the median of the rounds' ratios,
+with the least and the largest. A ratio holds for the machine it was measured on; the seconds and the bytes do not hold for
+any other.
+
+| what | ours | beside | ratio | goal |
+|---|---|---|---|---|
+%s
+
+- **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards.
+- **install**: from the command to the claim Bound, and on to a pod that has written and flushed its first byte, beside
+  `+"`kubectl apply`"+` of the same objects.
+- **write, read**: fio in the pod's own view of the claim, 8 jobs of 128 MiB in blocks of 1 MiB, fsync at the end; beside
+  a directory of the same disk, on the node itself.
+`, time.Now().UTC().Format("2006-01-02"), b.rounds, strings.Join(b.rows, "\n"))
+}
+
+// command runs a program with the pinned tools and the cluster's kubeconfig, and returns what it prints.
+func (b *bench) command(input, name string, args ...string) (string, error) {
+	command := exec.CommandContext(b.ctx, name, args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+b.cluster.Kubeconfig())
+	command.Stdin = strings.NewReader(input)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Run(); err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+func chart() string { return filepath.Clean(charts.Chart()) }

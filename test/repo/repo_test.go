@@ -1,0 +1,156 @@
+// Package repo holds the repository's own rules, so that a backend stays one folder.
+package repo
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// hooks are the defines that every backend has, whether or not they say anything.
+var hooks = []string{"source", "parameters", "podAnnotations", "podSecurityContext"}
+
+var define = regexp.MustCompile(`\{\{-? *define "([^"]+)"`)
+
+func backends(t *testing.T) []catalog.Backend {
+	t.Helper()
+	all, err := catalog.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	return all
+}
+
+// walk visits the files below a folder of the chart with their content.
+func walk(t *testing.T, folder string, visit func(path, text string)) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(filepath.Join(charts.Chart(), folder), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		visit(path, string(text))
+		return err
+	}))
+}
+
+func TestBackendFolders(t *testing.T) {
+	for _, b := range backends(t) {
+		folder := filepath.Join(catalog.Root, b.Name)
+		kinds := map[string]int{}
+		walk(t, folder, func(path, text string) {
+			name := filepath.Base(path)
+			// Helm takes any file under templates for one to render, unless its name begins so.
+			assert.True(t, strings.HasPrefix(name, "_"), "%s must begin with _", path)
+			if filepath.Ext(name) != ".tpl" {
+				assert.NotContains(t, text, "{{", "%s would be run as a template", path)
+			}
+			for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_backend.tpl", "_schema.yaml"} {
+				if strings.HasPrefix(name, kind) {
+					kinds[kind]++
+				}
+			}
+			if strings.HasPrefix(name, "_reject-") {
+				assert.True(t, strings.HasPrefix(text, "# want: "), "%s must begin with the message that it wants", path)
+			}
+			if name == "_backend.tpl" {
+				for _, hook := range hooks {
+					assert.Contains(t, text, `define "checkpoint-storage.backend.`+b.Name+"."+hook+`"`, path)
+				}
+				assert.Len(t, define.FindAllString(text, -1), len(hooks), "%s defines something that nobody asks for", path)
+			}
+		})
+		for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_backend.tpl", "_schema.yaml"} {
+			assert.NotZero(t, kinds[kind], "backend %s has no %s", b.Name, kind)
+		}
+		assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
+		assert.NotEmpty(t, b.Source, b.Name)
+		for key, property := range b.Schema.Properties {
+			assert.NotEmpty(t, property["description"], "%s.%s", b.Name, key)
+			assert.NotEmpty(t, property["examples"], "%s.%s", b.Name, key)
+		}
+	}
+}
+
+// TestDefines holds that every define carries the chart's prefix, and that none is defined twice: the second would win
+// in silence.
+func TestDefines(t *testing.T) {
+	where := map[string]string{}
+	walk(t, "templates", func(path, text string) {
+		for _, found := range define.FindAllStringSubmatch(text, -1) {
+			assert.True(t, strings.HasPrefix(found[1], "checkpoint-storage."), "%s defines %s", path, found[1])
+			assert.Empty(t, where[found[1]], "%s is defined in %s too", found[1], path)
+			where[found[1]] = path
+		}
+	})
+}
+
+// TestSharedFilesNameNoBackend keeps a new backend from needing a change outside its folder.
+func TestSharedFilesNameNoBackend(t *testing.T) {
+	for _, b := range backends(t) {
+		named := regexp.MustCompile(`"` + b.Name + `"|\.Values\.` + b.Name + `\b|backend\.` + b.Name + `\b`)
+		walk(t, "templates", func(path, text string) {
+			if !strings.Contains(path, "/backends/") && filepath.Base(path) != "_facts.gen.tpl" {
+				assert.NotRegexp(t, named, text, path)
+			}
+		})
+		for _, folder := range []string{"tools/catalog", "tools/generate", "tools/ckptctl"} {
+			require.NoError(t, filepath.WalkDir(filepath.Join(charts.Root(), folder), func(path string, _ fs.DirEntry, err error) error {
+				if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+					return err
+				}
+				text, err := os.ReadFile(path)
+				assert.NotRegexp(t, `"`+b.Name+`"`, string(text), path)
+				return err
+			}))
+		}
+	}
+}
+
+// TestRules holds that a backend only speaks of rules that there are, and that every rule is shown to be broken by
+// something.
+func TestRules(t *testing.T) {
+	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	broken := map[string]bool{}
+	text, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "mistakes.yaml"))
+	require.NoError(t, err)
+	var mistakes []struct{ Want struct{ Rule string } }
+	require.NoError(t, yaml.Unmarshal(text, &mistakes))
+	for _, m := range mistakes {
+		broken[m.Want.Rule] = true
+	}
+	for _, b := range backends(t) {
+		for _, c := range b.Rules {
+			assert.Contains(t, rules, c.Rule, "backend %s", b.Name)
+			assert.NotNil(t, c.When, "backend %s: a case of %s has no condition", b.Name, c.Rule)
+			assert.NotEmpty(t, c.Fix, "backend %s: a case of %s has no fix", b.Name, c.Rule)
+		}
+	}
+	for id, rule := range rules {
+		assert.True(t, broken[id], "no mistake in the table breaks %s", id)
+		assert.NotEmpty(t, rule.Why, id)
+	}
+}
+
+// TestToolModules holds that every pinned tool says which Go it builds with, and has its sums.
+func TestToolModules(t *testing.T) {
+	modules, err := filepath.Glob(filepath.Join(charts.Root(), "ci", "modules", "*", "go.mod"))
+	require.NoError(t, err)
+	require.NotEmpty(t, modules)
+	for _, file := range modules {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Regexp(t, `(?m)^go 1\.\d+\.\d+$`, string(text), file)
+		assert.Contains(t, string(text), "\ntool ", file)
+		assert.FileExists(t, filepath.Join(filepath.Dir(file), "go.sum"))
+	}
+}
