@@ -35,7 +35,7 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: cluster tools ## The conformance suite: install every backend on the cluster, write, kill, read.
+install: storage-node tools ## The conformance suite: install every backend on the cluster, write, kill, read.
 	go test ./test/install -timeout 30m -parallel 4
 
 .PHONY: bench
@@ -49,6 +49,10 @@ tools: ## Build the pinned tools into .build/bin.
 .PHONY: cluster
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.
 	@bash ci/cluster.sh up
+
+.PHONY: storage-node
+storage-node: cluster
+	@bash ci/storage-node.sh up
 
 .PHONY: clean-cluster
 clean-cluster: ## Remove the cluster, and the container engine where one was started for it.

@@ -31,6 +31,7 @@ up() {
     say "cluster $cluster is up"
     return
   fi
+  "$root/ci/storage-node.sh" down
   if exists; then
     say "cluster $cluster does not answer: making it again"
     kind delete cluster --name "$cluster" --quiet
@@ -49,6 +50,7 @@ up() {
 }
 
 down() {
+  "$root/ci/storage-node.sh" down
   if [ -f "$environment" ]; then
     # shellcheck disable=SC1090  # written by up
     source "$environment"

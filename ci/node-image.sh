@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sees to it that the engine has an image for kind's nodes, and prints its name.
-# Usage: DOCKER_HOST=... node-image.sh
+# Usage: DOCKER_HOST=... node-image.sh [built]
 #
 # The image is the one, with digest, that the pinned kind names as its default. Where no registry can be reached it is
-# built instead, and kept outside the checkout under a key of what it was built from.
+# built instead, and kept outside the checkout under a key of what it was built from. "built" asks for the latter anyway.
 source "$(dirname "$0")/lib.sh"
 
 has() { docker image inspect "$1" >/dev/null 2>&1; }
@@ -19,7 +19,8 @@ built=checkpoint-storage/node:$(key "${inputs[@]}")
 archive=$cache/node-image/${built##*:}.tar.zst
 
 # The first that is there; asking a registry comes before building, and after everything that needs no network.
-if has "$published"; then
+only_built=${1:-}
+if [ -z "$only_built" ] && has "$published"; then
   echo "$published"
   exit
 fi
@@ -38,14 +39,14 @@ if [ -f "$archive" ]; then
   packages zstd
   zstd --decompress --stdout --quiet "$archive" | docker load >/dev/null
   echo "$built"
-elif DOCKER_CLI_EXPERIMENTAL=enabled timeout "$REGISTRY_PATIENCE" docker manifest inspect "$published" >/dev/null 2>&1; then
+elif [ -z "$only_built" ] && DOCKER_CLI_EXPERIMENTAL=enabled timeout "$REGISTRY_PATIENCE" docker manifest inspect "$published" >/dev/null 2>&1; then
   say "pulling $published"
   docker pull --quiet "$published" >/dev/null
   echo "$published"
 else
-  as_root_on_debian || die "no registry can be reached for $published, and building the image instead needs
+  as_root_on_debian || die "no registry can be reached for $published, and building an image instead needs
        root on Debian. Load the image into the engine by hand (docker pull, docker load), or run this as root on Debian."
-  say "no registry can be reached: building the node image (about 10 minutes, once)"
+  say "building the node image (about 10 minutes, once)"
   packages zstd
   "$root/ci/node-image/build.sh" "$built"
   docker save "$built" | zstd -3 -T0 --quiet -o "$archive.partial" --force

@@ -66,6 +66,20 @@ func fixtures(t *testing.T) []fixture {
 	return out
 }
 
+// storageWord begins the words for what only the storage node has.
+const storageWord = "$STORAGE_"
+
+// onStorage says whether the fixture's volume is served, and mounted, by the storage node.
+func (f fixture) onStorage() bool { return strings.Contains(f.text, storageWord) }
+
+// nodes are two nodes that reach the fixture's volume at once; the storage node is one, twice.
+func (f fixture) nodes(c cluster.Cluster) [2]string {
+	if f.onStorage() {
+		return [2]string{c.Storage().Node, c.Storage().Node}
+	}
+	return c.Workers()
+}
+
 // provisions are what a fixture can ask for: each makes the thing ready on a worker and returns what the word stands
 // for. id is unique among the tests that run at one time.
 var provisions = map[string]func(t *testing.T, c cluster.Cluster, id string) string{
@@ -93,6 +107,31 @@ var provisions = map[string]func(t *testing.T, c cluster.Cluster, id string) str
 		})
 		return device
 	},
+	// The node that serves NFS and iSCSI, its address, and the name of its target.
+	"$STORAGE_NODE":    func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().Node },
+	"$STORAGE_ADDRESS": func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().Address },
+	"$STORAGE_IQN":     func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().IQN },
+	// An empty directory that it exports.
+	"$STORAGE_EXPORT": func(t *testing.T, c cluster.Cluster, id string) string {
+		dir := "/srv/export/" + id
+		onStorage(t, c, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s", dir))
+		return dir
+	},
+	// The numbers of its two units of 256 MiB, blank.
+	"$STORAGE_LUN_A": func(t *testing.T, c cluster.Cluster, _ string) string { return blank(t, c, "0") },
+	"$STORAGE_LUN_B": func(t *testing.T, c cluster.Cluster, _ string) string { return blank(t, c, "1") },
+}
+
+// blank clears the start of a unit, where file systems have their names.
+func blank(t *testing.T, c cluster.Cluster, lun string) string {
+	onStorage(t, c, "dd if=/dev/zero of=/srv/lun"+lun+" bs=1M count=16 conv=notrunc,fsync 2>/dev/null")
+	return lun
+}
+
+func onStorage(t *testing.T, c cluster.Cluster, script string) {
+	t.Helper()
+	_, err := c.Exec(t.Context(), c.Storage().Node, script)
+	require.NoError(t, err)
 }
 
 func run(t *testing.T, c cluster.Cluster, script string) string {
@@ -109,7 +148,8 @@ func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 	for word := range provisions {
 		words = append(words, word)
 	}
-	sort.Strings(words)
+	// The longer of two words that begin alike comes first.
+	sort.Sort(sort.Reverse(sort.StringSlice(words)))
 	text := f.text
 	for _, word := range words {
 		if strings.Contains(text, word) {

@@ -24,8 +24,8 @@ import (
 
 const (
 	release = "checkpoints"
-	// patience is how long anything on the cluster may take; everything is seconds on an idle machine.
-	patience = 2 * time.Minute
+	// patience is how long anything on the cluster may take: seconds on an idle machine, more on the emulated node.
+	patience = 4 * time.Minute
 )
 
 // store is one release of the chart in a namespace of its own.
@@ -124,9 +124,10 @@ func (s *store) pod(name, script string) *corev1.Pod {
 	return nil
 }
 
-// start creates a pod and waits until it has run far enough to print the word.
-func (s *store) start(pod *corev1.Pod, word string) {
+// start creates a pod, waits until it has run far enough to print the word, and returns what it printed.
+func (s *store) start(pod *corev1.Pod, word string) string {
 	s.t.Helper()
+	var log []byte
 	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(s.t, err)
 	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
@@ -134,7 +135,7 @@ func (s *store) start(pod *corev1.Pod, word string) {
 		if !assert.NoError(c, err) {
 			return
 		}
-		log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
+		log, _ = s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
 		if got.Status.Phase == corev1.PodFailed {
 			s.t.Errorf("pod %s failed: %s", pod.Name, log)
 			return
@@ -142,6 +143,7 @@ func (s *store) start(pod *corev1.Pod, word string) {
 		assert.Contains(c, string(log), word, "pod %s is %s: %s", pod.Name, got.Status.Phase, s.events(pod.Name))
 	}, patience, 250*time.Millisecond)
 	require.False(s.t, s.t.Failed())
+	return string(log)
 }
 
 // kill deletes a pod and waits until its containers are gone; what it runs gets no chance to finish.

@@ -19,6 +19,15 @@ import (
 // Cluster says how to reach the cluster and the containers that are its nodes.
 type Cluster struct {
 	name, kubeconfig, dockerHost string
+	storage                      Storage
+}
+
+// Storage is a third worker that serves NFS and iSCSI to itself; its kernel can mount both.
+type Storage struct {
+	// Node is its name; "" where it cannot be had, for the reason that Missing gives.
+	Node, Missing string
+	// Address is where it serves, IQN the name of its iSCSI target.
+	Address, IQN string
 }
 
 // Open reads what `make cluster` wrote. Without a cluster the test fails: what it is to prove cannot be seen.
@@ -40,7 +49,13 @@ func Read() (Cluster, error) {
 		key, value, _ := strings.Cut(line, "=")
 		facts[key] = value
 	}
-	return Cluster{name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"]}, nil
+	return Cluster{
+		name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"],
+		storage: Storage{
+			Node: facts["STORAGE_NODE"], Missing: facts["STORAGE_MISSING"],
+			Address: facts["STORAGE_ADDRESS"], IQN: facts["STORAGE_IQN"],
+		},
+	}, nil
 }
 
 // Kubeconfig is the path of the administrator's kubeconfig.
@@ -51,10 +66,17 @@ func (c Cluster) Workers() [2]string {
 	return [2]string{c.name + "-worker", c.name + "-worker2"}
 }
 
+// Storage is the storage node.
+func (c Cluster) Storage() Storage { return c.storage }
+
 // Exec runs a shell script as root on a node and returns what it prints.
 func (c Cluster) Exec(ctx context.Context, node, script string) (string, error) {
 	var out, errs bytes.Buffer
 	command := exec.CommandContext(ctx, "docker", "exec", node, "sh", "-euc", script)
+	if node == c.storage.Node {
+		command = exec.CommandContext(ctx, "kubectl", "--kubeconfig", c.kubeconfig, "--namespace", "kube-system",
+			"exec", "storage-shell", "--", "chroot", "/guest", "sh", "-euc", script)
+	}
 	command.Env = append(os.Environ(), "DOCKER_HOST="+c.dockerHost)
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); err != nil {
