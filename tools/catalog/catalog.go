@@ -54,6 +54,21 @@ type Capabilities struct {
 	VolumeAttributesClass bool `json:"volumeAttributesClass"`
 	// NodeBound says that the storage is one node's own.
 	NodeBound bool `json:"nodeBound,omitempty"`
+	// Attach, FSGroup and PodInfo are what the driver's CSIDriver object says: attachRequired, fsGroupPolicy (File, None
+	// or ReadWriteOnceWithFSType) and podInfoOnMount. FSGroup is None too where kubelet leaves ownership alone.
+	Attach  bool   `json:"attach,omitempty"`
+	FSGroup string `json:"fsGroup"`
+	PodInfo bool   `json:"podInfo,omitempty"`
+	// Expansion, Snapshot and Clone are about a claim that exists: may it grow, be snapshotted, be copied?
+	Expansion Answer `json:"expansion"`
+	Snapshot  Answer `json:"snapshot"`
+	Clone     Answer `json:"clone"`
+	// Size limits what may be asked for; nil where the number is not looked at.
+	Size *Size `json:"size,omitempty"`
+	// TopologyKeys are the node labels that a static volume's node affinity has to name.
+	TopologyKeys []string `json:"topologyKeys,omitempty"`
+	// Semantics is what a file system on the storage does for those who save to it.
+	Semantics Semantics `json:"semantics"`
 }
 
 // MountOptions are the options that a volume is mounted with.
