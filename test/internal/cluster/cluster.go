@@ -20,6 +20,7 @@ import (
 type Cluster struct {
 	name, kubeconfig, dockerHost string
 	storage                      Storage
+	csiDriver                    string
 }
 
 // Storage is a third worker that serves NFS and iSCSI to itself; its kernel can mount both.
@@ -55,6 +56,7 @@ func Read() (Cluster, error) {
 			Node: facts["STORAGE_NODE"], Missing: facts["STORAGE_MISSING"],
 			Address: facts["STORAGE_ADDRESS"], IQN: facts["STORAGE_IQN"],
 		},
+		csiDriver: facts["CSI_DRIVER_IMAGE"],
 	}, nil
 }
 
@@ -68,6 +70,9 @@ func (c Cluster) Workers() [2]string {
 
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
+
+// CSIDriverImage is the image of the tests' CSI driver, which the workers have.
+func (c Cluster) CSIDriverImage() string { return c.csiDriver }
 
 // Exec runs a shell script as root on a node and returns what it prints.
 func (c Cluster) Exec(ctx context.Context, node, script string) (string, error) {

@@ -1,0 +1,90 @@
+package install
+
+import (
+	"encoding/json"
+	"sync"
+	"testing"
+
+	"checkpoint-storage/test/internal/cluster"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+)
+
+// labels lends the workers labels, so that they are in the zone that a volume is in. Two volumes in different zones
+// wait for each other; the pods themselves are placed by the volume's own node affinity.
+type labels struct {
+	client  *kubernetes.Clientset
+	cluster cluster.Cluster
+	lock    sync.Mutex
+	free    *sync.Cond
+	lent    map[string]string
+	holders map[string]int
+}
+
+func newLabels(t *testing.T, c cluster.Cluster, client *kubernetes.Clientset) *labels {
+	l := &labels{client: client, cluster: c, lent: map[string]string{}, holders: map[string]int{}}
+	l.free = sync.NewCond(&l.lock)
+	t.Cleanup(func() {
+		taken := map[string]*string{}
+		for key := range l.lent {
+			taken[key] = nil
+		}
+		l.patch(t, taken)
+	})
+	return l
+}
+
+// borrow waits until the workers can have the labels, and gives them back when the test ends.
+func (l *labels) borrow(t *testing.T, wanted map[string]string) {
+	t.Helper()
+	if len(wanted) == 0 {
+		return
+	}
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	for l.taken(wanted) {
+		l.free.Wait()
+	}
+	change := map[string]*string{}
+	for key, value := range wanted {
+		if l.lent[key] != value {
+			change[key] = &value
+		}
+		l.lent[key] = value
+		l.holders[key]++
+	}
+	t.Cleanup(func() {
+		l.lock.Lock()
+		defer l.lock.Unlock()
+		for key := range wanted {
+			l.holders[key]--
+		}
+		l.free.Broadcast()
+	})
+	l.patch(t, change)
+}
+
+func (l *labels) taken(wanted map[string]string) bool {
+	for key, value := range wanted {
+		if l.holders[key] > 0 && l.lent[key] != value {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *labels) patch(t *testing.T, change map[string]*string) {
+	t.Helper()
+	if len(change) == 0 {
+		return
+	}
+	text, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": change}})
+	require.NoError(t, err)
+	for _, node := range l.cluster.Workers() {
+		_, err := l.client.CoreV1().Nodes().Patch(cleanup(t), node, types.MergePatchType, text, metav1.PatchOptions{})
+		require.NoError(t, err)
+	}
+}

@@ -1,0 +1,70 @@
+package install
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const yes = "yes"
+
+// row is what has been seen of one case; what was not reached is empty.
+type row struct {
+	c                                    csiCase
+	bound, mounted, flags, written, read string
+}
+
+// table has a row for every case from the start, so that none can go missing.
+type table struct {
+	rows []*row
+}
+
+func newTable(cases []csiCase) *table {
+	out := &table{}
+	for _, c := range cases {
+		out.rows = append(out.rows, &row{c: c})
+	}
+	return out
+}
+
+func (t *table) row(c csiCase) *row {
+	for _, r := range t.rows {
+		if r.c.backend.Name == c.backend.Name && r.c.name() == c.name() {
+			return r
+		}
+	}
+	return nil
+}
+
+// write puts the table where people find it, and fails when a row is not whole.
+func (t *table) write(test *testing.T) {
+	lines := []string{
+		"| backend | driver | provisioning | volume mode | access mode | bound | mounted | flags | written | read |",
+		"|---|---|---|---|---|---|---|---|---|---|",
+	}
+	for _, r := range t.rows {
+		cells := []string{r.bound, r.mounted, r.flags, r.written, r.read}
+		for i, cell := range cells {
+			if cell == "" {
+				cells[i] = "NO"
+			}
+		}
+		provisioning := strings.TrimSpace(r.c.provisioning + " " + r.c.fixture)
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", r.c.backend.Name, r.c.driver(), provisioning,
+			r.c.volumeMode, catalog.ShortMode(r.c.mode), strings.Join(cells, " | ")))
+		if !test.Failed() {
+			assert.NotContains(test, cells, "NO", "backend %s, %s", r.c.backend.Name, r.c.name())
+		}
+	}
+	file := filepath.Join(charts.Root(), ".build", "csi-conformance.md")
+	require.NoError(test, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	test.Logf("%s:\n%s", file, strings.Join(lines, "\n"))
+}

@@ -1,0 +1,299 @@
+package install
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/cluster"
+	"checkpoint-storage/test/internal/csi"
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/gruntwork-io/terratest/modules/helm"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// atOnce is how many backends are proven at one time: most of what they do is to wait for the cluster.
+const (
+	atOnce = 8
+	// csiPatience is how long a pod or a volume may take to come or to go.
+	csiPatience = 2 * time.Minute
+)
+
+// TestCSIConformance has the kubelet mount what every backend of a CSI driver renders, through a driver that stands in
+// for each under its real name and writes down what it is asked for.
+func TestCSIConformance(t *testing.T) {
+	c := cluster.Open(t)
+	backends := csiBackends(t)
+	var all []csiCase
+	byBackend := map[string][]csiCase{}
+	for _, b := range backends {
+		byBackend[b.Name] = csiCases(t, b)
+		all = append(all, byBackend[b.Name]...)
+	}
+	drivers := csiDrivers(t, all)
+	suite := &csiSuite{driver: csi.Install(t, c, drivers), drivers: drivers, table: newTable(all)}
+	suite.labels = newLabels(t, c, suite.driver.Client())
+	// Printed last, and after failures too.
+	t.Cleanup(func() { suite.table.write(t) })
+	// Not t.Parallel: how many run is not a matter of the machine's cores.
+	slots := make(chan struct{}, atOnce)
+	var wait sync.WaitGroup
+	for _, b := range backends {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			t.Run(b.Name, func(t *testing.T) { suite.backend(t, b, byBackend[b.Name]) })
+		})
+	}
+	wait.Wait()
+}
+
+type csiSuite struct {
+	driver  *csi.Installation
+	drivers []csi.Driver
+	labels  *labels
+	table   *table
+}
+
+// backend proves one backend, a case after the other: they may be about one and the same volume.
+func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase) {
+	s := newStore(t, "csi-"+strings.ToLower(b.Name), "baseline")
+	for _, c := range cases {
+		t.Run(c.name(), func(t *testing.T) {
+			one := *s
+			one.t = t
+			suite.prove(&one, c, suite.table.row(c))
+		})
+	}
+}
+
+func (suite *csiSuite) prove(s *store, c csiCase, row *row) {
+	t := s.t
+	s.options = withValues(t, s.options, c.values)
+	want := promised(t, c, s.ns)
+	suite.secrets(s, want)
+	before := suite.known(t, c)
+
+	defer suite.takeDown(s, c)
+	s.install()
+	if want.class != nil {
+		suite.labels.borrow(t, zonesOfClass(want.class))
+	} else {
+		_, pv := s.bound(release)
+		row.bound = yes
+		suite.labels.borrow(t, zonesOfVolume(pv))
+	}
+
+	pods := s.csiPods(c)
+	s.run(c, pods)
+	pvc, pv := s.bound(release)
+	row.bound, row.written, row.read = yes, yes, yes
+	if c.mode == "ReadOnlyMany" {
+		row.written = "refused"
+	}
+
+	records := suite.since(t, before, c, pv.Spec.CSI.VolumeHandle, string(pvc.UID))
+	if want.class != nil {
+		made := pick(records, "CreateVolume")
+		require.NotEmpty(t, made, "nobody asked the driver for a volume")
+		class, err := s.client.StorageV1().StorageClasses().Get(t.Context(), *pvc.Spec.StorageClassName, metav1.GetOptions{})
+		require.NoError(t, err)
+		want.class.Name = class.Name
+		assertSameClass(t, want.class, class)
+		assertMade(t, c, class, made[0])
+		assertDocumented(t, c, "parameter", made[0].Request.Parameters)
+		assertProvisioned(t, class, pv)
+	} else {
+		assert.Equal(t, sourceOf(c, want.volume), pv.Spec.CSI, "the volume's source is not the reviewed one")
+		assertDocumented(t, c, "attribute", pv.Spec.CSI.VolumeAttributes)
+	}
+	suite.assertMounts(t, c, pv, records, len(pods))
+	if !t.Failed() {
+		row.mounted = yes
+		row.flags = strings.Join(pv.Spec.MountOptions, ",")
+		if row.flags == "" {
+			row.flags = "none"
+		}
+	}
+}
+
+// assertMounts holds that every node that a pod ran on mounted the volume as promised.
+func (suite *csiSuite) assertMounts(t *testing.T, c csiCase, pv *corev1.PersistentVolume, records []csi.Record, pods int) {
+	t.Helper()
+	driver := suite.drivers[slices.IndexFunc(suite.drivers, func(d csi.Driver) bool { return d.Name == pv.Spec.CSI.Driver })]
+	nodes := 1
+	if c.many() {
+		nodes = 2
+	}
+	stages, publishes := pick(records, "NodeStageVolume"), pick(records, "NodePublishVolume")
+	assert.GreaterOrEqual(t, len(stages), nodes)
+	assert.GreaterOrEqual(t, len(publishes), pods)
+	for _, record := range append(stages, publishes...) {
+		assertMounted(t, c, pv, record, driver.PodInfo)
+		if driver.Attach {
+			assert.Equal(t, map[string]string{"attachedTo": record.Node}, record.Request.PublishContext, "%s: publish context", record.Call)
+		} else {
+			assert.Empty(t, record.Request.PublishContext, "%s: publish context", record.Call)
+		}
+	}
+}
+
+// sourceOf is the reviewed source of a volume, in the volume mode of the case: a device has no file system.
+func sourceOf(c csiCase, volume *corev1.PersistentVolume) *corev1.CSIPersistentVolumeSource {
+	source := volume.Spec.CSI.DeepCopy()
+	if c.volumeMode == "Block" {
+		source.FSType = ""
+	}
+	return source
+}
+
+// assertSameClass compares what the class asks of the driver with the reviewed text.
+func assertSameClass(t *testing.T, want, got *storagev1.StorageClass) {
+	t.Helper()
+	assert.Equal(t, want.Provisioner, got.Provisioner)
+	assert.Equal(t, orEmpty(want.Parameters), orEmpty(got.Parameters), "the class's parameters are not the reviewed ones")
+	assert.Equal(t, want.MountOptions, got.MountOptions, "the class's mount options are not the reviewed ones")
+}
+
+// assertProvisioned holds that the volume that was made carries on what the class says about mounting it.
+func assertProvisioned(t *testing.T, class *storagev1.StorageClass, pv *corev1.PersistentVolume) {
+	t.Helper()
+	assert.Equal(t, class.MountOptions, pv.Spec.MountOptions)
+	assert.Equal(t, classSecret(class, "node-stage"), pv.Spec.CSI.NodeStageSecretRef)
+	assert.Equal(t, classSecret(class, "node-publish"), pv.Spec.CSI.NodePublishSecretRef)
+}
+
+// secrets makes every secret that the volume or the class names.
+func (suite *csiSuite) secrets(s *store, want promise) {
+	s.t.Helper()
+	var refs []*corev1.SecretReference
+	if want.class != nil {
+		for _, use := range []string{"provisioner", "controller-publish", "controller-expand", "node-stage", "node-publish", "node-expand"} {
+			refs = append(refs, classSecret(want.class, use))
+		}
+	} else {
+		source := want.volume.Spec.CSI
+		refs = append(refs, source.NodeStageSecretRef, source.NodePublishSecretRef, source.ControllerPublishSecretRef,
+			source.ControllerExpandSecretRef, source.NodeExpandSecretRef)
+	}
+	for _, ref := range refs {
+		if ref == nil {
+			continue
+		}
+		_, err := s.client.CoreV1().Namespaces().Create(s.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ref.Namespace}}, metav1.CreateOptions{})
+		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
+		_, err = s.client.CoreV1().Secrets(ref.Namespace).Create(s.t.Context(), &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: ref.Name}, StringData: secretContent(ref.Namespace, ref.Name),
+		}, metav1.CreateOptions{})
+		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
+	}
+}
+
+// known are the calls for a case's driver before it begins.
+func (suite *csiSuite) known(t *testing.T, c csiCase) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range suite.driver.Records(t, func(r csi.Record) bool { return r.Driver == c.driver() }) {
+		out[r.Key()] = true
+	}
+	return out
+}
+
+// since are the calls since then for a volume, by its handle or by the claim it was made for.
+func (suite *csiSuite) since(t *testing.T, before map[string]bool, c csiCase, handle, claim string) []csi.Record {
+	return suite.driver.Records(t, func(r csi.Record) bool {
+		return r.Driver == c.driver() && !before[r.Key()] && (r.Request.VolumeID == handle || r.Request.Name == "pvc-"+claim)
+	})
+}
+
+func pick(records []csi.Record, call string) []csi.Record {
+	return slices.DeleteFunc(slices.Clone(records), func(r csi.Record) bool { return r.Call != call })
+}
+
+// zonesOfVolume are the labels that a node needs for the volume, but for its own name.
+func zonesOfVolume(pv *corev1.PersistentVolume) map[string]string {
+	out := map[string]string{}
+	if pv.Spec.NodeAffinity == nil || pv.Spec.NodeAffinity.Required == nil {
+		return out
+	}
+	for _, expression := range pv.Spec.NodeAffinity.Required.NodeSelectorTerms[0].MatchExpressions {
+		if len(expression.Values) > 0 {
+			out[expression.Key] = expression.Values[0]
+		}
+	}
+	return out
+}
+
+func zonesOfClass(class *storagev1.StorageClass) map[string]string {
+	out := map[string]string{}
+	for _, term := range class.AllowedTopologies {
+		for _, expression := range term.MatchLabelExpressions {
+			out[expression.Key] = expression.Values[0]
+		}
+	}
+	return out
+}
+
+// takeDown removes the release, claim and volume and all, once the volume is nowhere mounted or attached.
+func (suite *csiSuite) takeDown(s *store, c csiCase) {
+	now := int64(0)
+	ctx := cleanup(s.t)
+	_ = s.client.CoreV1().Pods(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
+	require.EventuallyWithT(s.t, func(t *assert.CollectT) {
+		pods, err := s.client.CoreV1().Pods(s.ns).List(ctx, metav1.ListOptions{})
+		assert.NoError(t, err)
+		assert.Empty(t, pods.Items)
+		claim, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(ctx, release, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || claim.Spec.VolumeName == "" {
+			return
+		}
+		assert.NoError(t, err)
+		volume, err := s.client.CoreV1().PersistentVolumes().Get(ctx, claim.Spec.VolumeName, metav1.GetOptions{})
+		if assert.NoError(t, err) {
+			assert.Empty(t, suite.mountedOn(t, c.driver(), volume.Spec.CSI.VolumeHandle), "still mounted")
+		}
+		attachments, err := s.client.StorageV1().VolumeAttachments().List(ctx, metav1.ListOptions{})
+		assert.NoError(t, err)
+		for _, a := range attachments.Items {
+			assert.NotEqual(t, claim.Spec.VolumeName, *a.Spec.Source.PersistentVolumeName, "still attached to %s", a.Spec.NodeName)
+		}
+	}, csiPatience, 500*time.Millisecond)
+	s.helm("uninstall", release, "--wait")
+}
+
+// mountedOn are the nodes that have staged a volume and not given it back.
+func (suite *csiSuite) mountedOn(t require.TestingT, driver, handle string) []string {
+	staged := map[string]bool{}
+	for _, r := range suite.driver.Records(t, func(r csi.Record) bool { return r.Driver == driver && r.Request.VolumeID == handle }) {
+		switch {
+		case r.Call == "NodeStageVolume":
+			staged[r.Node] = true
+		case r.Call == "NodeUnstageVolume" && r.Error == "":
+			delete(staged, r.Node)
+		}
+	}
+	return slices.Sorted(maps.Keys(staged))
+}
+
+// withValues is a copy of options with values of their own.
+func withValues(t *testing.T, options *helm.Options, values map[string]any) *helm.Options {
+	t.Helper()
+	text, err := yaml.Marshal(values)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	copied := *options
+	copied.ValuesFiles = []string{file}
+	return &copied
+}
