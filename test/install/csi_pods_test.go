@@ -78,30 +78,34 @@ func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	return out
 }
 
-// run runs the pods to their end: at the same time, or one after the other where the volume is one pod's own.
-func (s *store) run(c csiCase, pods []*corev1.Pod) {
+// run runs the pods to their end, at the same time, or one after the other where the volume is one pod's own, and returns
+// what they printed.
+func (s *store) run(c csiCase, pods []*corev1.Pod) string {
 	s.t.Helper()
 	start := func(pod *corev1.Pod) {
 		_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
 		require.NoError(s.t, err)
 	}
 	if c.mode == "ReadWriteOncePod" {
+		log := ""
 		for _, pod := range pods {
 			start(pod)
-			s.succeeded(pod.Name)
+			log += s.succeeded(pod.Name)
 		}
-		return
+		return log
 	}
 	for _, pod := range pods {
 		start(pod)
 	}
+	log := ""
 	for _, pod := range pods {
-		s.succeeded(pod.Name)
+		log += s.succeeded(pod.Name)
 	}
+	return log
 }
 
-// succeeded waits until a pod has done all that it was to do.
-func (s *store) succeeded(name string) {
+// succeeded waits until a pod has done all that it was to do, and returns what it printed.
+func (s *store) succeeded(name string) string {
 	s.t.Helper()
 	var phase corev1.PodPhase
 	deadline := time.Now().Add(csiPatience)
@@ -116,5 +120,6 @@ func (s *store) succeeded(name string) {
 	}
 	log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
+	return string(log)
 }
 

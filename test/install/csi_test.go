@@ -97,7 +97,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *row) {
 	}
 
 	pods := s.csiPods(c)
-	s.run(c, pods)
+	log := s.run(c, pods)
 	pvc, pv := s.bound(release)
 	row.bound, row.written, row.read = yes, yes, yes
 	if c.mode == "ReadOnlyMany" {
@@ -120,6 +120,9 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *row) {
 		assertDocumented(t, c, "attribute", pv.Spec.CSI.VolumeAttributes)
 	}
 	suite.assertMounts(t, c, pv, records, len(pods))
+	if c.mode != "ReadOnlyMany" {
+		assertInForce(t, pv, log)
+	}
 	if !t.Failed() {
 		row.mounted = yes
 		row.flags = strings.Join(pv.Spec.MountOptions, ",")
@@ -146,6 +149,18 @@ func (suite *csiSuite) assertMounts(t *testing.T, c csiCase, pv *corev1.Persiste
 			assert.Equal(t, map[string]string{"attachedTo": record.Node}, record.Request.PublishContext, "%s: publish context", record.Call)
 		} else {
 			assert.Empty(t, record.Request.PublishContext, "%s: publish context", record.Call)
+		}
+	}
+}
+
+// assertInForce holds that a pod finds those options in force that every mount can have. The others are for the file
+// system that the driver would mount, which a directory is not.
+func assertInForce(t *testing.T, pv *corev1.PersistentVolume, log string) {
+	t.Helper()
+	for _, option := range pv.Spec.MountOptions {
+		switch option {
+		case "noatime", "nodiratime", "nosuid", "nodev", "noexec":
+			assert.Contains(t, log, option, "a mount option is not in force")
 		}
 	}
 }

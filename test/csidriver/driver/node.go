@@ -146,13 +146,14 @@ func manyNodes(c *csi.VolumeCapability) bool {
 	return false
 }
 
-// options of a bind mount; what a driver's own file system takes, a directory does not.
-var options = map[string]uintptr{
-	"ro": unix.MS_RDONLY, "noatime": unix.MS_NOATIME, "nodiratime": unix.MS_NODIRATIME, "nosuid": unix.MS_NOSUID,
-	"nodev": unix.MS_NODEV, "noexec": unix.MS_NOEXEC,
+// options of any mount; what a driver's own file system takes besides, a directory does not.
+var options = map[string]uint64{
+	"ro": unix.MOUNT_ATTR_RDONLY, "noatime": unix.MOUNT_ATTR_NOATIME, "nodiratime": unix.MOUNT_ATTR_NODIRATIME,
+	"nosuid": unix.MOUNT_ATTR_NOSUID, "nodev": unix.MOUNT_ATTR_NODEV, "noexec": unix.MOUNT_ATTR_NOEXEC,
 }
 
-// bind mounts one folder on another, with those flags that any mount can have.
+// bind mounts one folder on another, with those flags that any mount can have. The flags are there before the mount is:
+// a later change would not reach the node, which sees the driver's mounts but not what becomes of them.
 func bind(from, to string, flags []string) error {
 	if err := os.MkdirAll(to, 0o750); err != nil {
 		return err
@@ -160,18 +161,23 @@ func bind(from, to string, flags []string) error {
 	if mounted(to) {
 		return nil
 	}
-	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("mount %s on %s: %w", from, to, err)
+	tree, err := unix.OpenTree(unix.AT_FDCWD, from, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("mount %s: %w", from, err)
 	}
-	set := uintptr(0)
+	defer unix.Close(tree)
+	var set unix.MountAttr
 	for _, flag := range flags {
-		set |= options[flag]
+		set.Attr_set |= options[flag]
+		if flag == "noatime" {
+			set.Attr_clr |= unix.MOUNT_ATTR__ATIME
+		}
 	}
-	if set == 0 {
-		return nil
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &set); err != nil {
+		return fmt.Errorf("mount %s with %v: %w", from, flags, err)
 	}
-	if err := unix.Mount("", to, "", unix.MS_REMOUNT|unix.MS_BIND|set, ""); err != nil {
-		return fmt.Errorf("mount %s with %v: %w", to, flags, err)
+	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, to, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount %s on %s: %w", from, to, err)
 	}
 	return nil
 }
