@@ -263,9 +263,10 @@ func zonesOfClass(class *storagev1.StorageClass) map[string]string {
 // takeDown removes the release, claim and volume and all, once the volume is nowhere mounted or attached.
 func (suite *csiSuite) takeDown(s *store, c csiCase) {
 	now := int64(0)
-	ctx := cleanup(s.t)
+	ctx := s.t.Context()
 	_ = s.client.CoreV1().Pods(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
-	require.EventuallyWithT(s.t, func(t *assert.CollectT) {
+	// After a failure too: the next case has the same name.
+	assert.EventuallyWithT(s.t, func(t *assert.CollectT) {
 		pods, err := s.client.CoreV1().Pods(s.ns).List(ctx, metav1.ListOptions{})
 		assert.NoError(t, err)
 		assert.Empty(t, pods.Items)
@@ -292,7 +293,7 @@ func (suite *csiSuite) mountedOn(t require.TestingT, driver, handle string) []st
 	staged := map[string]bool{}
 	for _, r := range suite.driver.Records(t, func(r csi.Record) bool { return r.Driver == driver && r.Request.VolumeID == handle }) {
 		switch {
-		case r.Call == "NodeStageVolume":
+		case r.Call == "NodeStageVolume" && r.Error == "":
 			staged[r.Node] = true
 		case r.Call == "NodeUnstageVolume" && r.Error == "":
 			delete(staged, r.Node)

@@ -102,7 +102,7 @@ func (n *node) NodeUnpublishVolume(_ context.Context, in *csi.NodeUnpublishVolum
 
 func (n *node) NodeUnstageVolume(_ context.Context, in *csi.NodeUnstageVolumeRequest) (*csi.NodeUnstageVolumeResponse, error) {
 	for _, root := range []string{n.places.Local, n.places.Shared} {
-		if err := releaseDevice(n.path(root, in.VolumeId)); err != nil {
+		if err := releaseDevice(n.path(root, "devices", in.VolumeId)); err != nil {
 			return nil, err
 		}
 	}
@@ -124,16 +124,20 @@ func (n *node) NodeExpandVolume(_ context.Context, in *csi.NodeExpandVolumeReque
 	return &csi.NodeExpandVolumeResponse{CapacityBytes: in.CapacityRange.GetRequiredBytes()}, nil
 }
 
-// volume is where the volume's bytes are: with all nodes, or with this one.
+// volume is where the volume's bytes are: with all nodes, or with this one. One handle may be both a folder and a device.
 func (n *node) volume(id string, c *csi.VolumeCapability) string {
+	root, kind := n.places.Local, "folders"
 	if manyNodes(c) {
-		return n.path(n.places.Shared, id)
+		root = n.places.Shared
 	}
-	return n.path(n.places.Local, id)
+	if c.GetBlock() != nil {
+		kind = "devices"
+	}
+	return n.path(root, kind, id)
 }
 
-func (n *node) path(root, id string) string {
-	return filepath.Join(root, "volumes", short(n.driver.Name+" "+id))
+func (n *node) path(root, kind, id string) string {
+	return filepath.Join(root, kind, short(n.driver.Name+" "+id))
 }
 
 func manyNodes(c *csi.VolumeCapability) bool {
