@@ -122,4 +122,3 @@ func (s *store) succeeded(name string) string {
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
 	return string(log)
 }
-

@@ -16,26 +16,26 @@ import (
 
 const yes = "yes"
 
-// row is what has been seen of one case; what was not reached is empty.
-type row struct {
+// csiRow is what has been seen of one case; what was not reached is empty.
+type csiRow struct {
 	c                                    csiCase
 	bound, mounted, flags, written, read string
 }
 
-// table has a row for every case from the start, so that none can go missing.
-type table struct {
-	rows []*row
+// csiTable has a row for every case from the start, so that none can go missing.
+type csiTable struct {
+	rows []*csiRow
 }
 
-func newTable(cases []csiCase) *table {
-	out := &table{}
+func newCSITable(cases []csiCase) *csiTable {
+	out := &csiTable{}
 	for _, c := range cases {
-		out.rows = append(out.rows, &row{c: c})
+		out.rows = append(out.rows, &csiRow{c: c})
 	}
 	return out
 }
 
-func (t *table) row(c csiCase) *row {
+func (t *csiTable) row(c csiCase) *csiRow {
 	for _, r := range t.rows {
 		if r.c.backend.Name == c.backend.Name && r.c.name() == c.name() {
 			return r
@@ -45,7 +45,7 @@ func (t *table) row(c csiCase) *row {
 }
 
 // write puts the table where people find it, and fails when a row is not whole.
-func (t *table) write(test *testing.T) {
+func (t *csiTable) write(test *testing.T) {
 	lines := []string{
 		"| backend | driver | provisioning | volume mode | access mode | bound | mounted | flags | written | read |",
 		"|---|---|---|---|---|---|---|---|---|---|",

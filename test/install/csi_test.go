@@ -43,8 +43,8 @@ func TestCSIConformance(t *testing.T) {
 		all = append(all, byBackend[b.Name]...)
 	}
 	drivers := csiDrivers(t, all)
-	suite := &csiSuite{driver: csi.Install(t, c, drivers), drivers: drivers, table: newTable(all)}
-	suite.labels = newLabels(t, c, suite.driver.Client())
+	suite := &csiSuite{driver: csi.Install(t, c, drivers), drivers: drivers, table: newCSITable(all)}
+	suite.zones = newZones(t, c, suite.driver.Client())
 	// Printed last, and after failures too.
 	t.Cleanup(func() { suite.table.write(t) })
 	// Not t.Parallel: how many run is not a matter of the machine's cores.
@@ -63,8 +63,8 @@ func TestCSIConformance(t *testing.T) {
 type csiSuite struct {
 	driver  *csi.Installation
 	drivers []csi.Driver
-	labels  *labels
-	table   *table
+	zones   *zones
+	table   *csiTable
 }
 
 // backend proves one backend, a case after the other: they may be about one and the same volume.
@@ -79,7 +79,7 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 	}
 }
 
-func (suite *csiSuite) prove(s *store, c csiCase, row *row) {
+func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	t := s.t
 	s.options = withValues(t, s.options, c.values)
 	want := promised(t, c, s.ns)
@@ -89,11 +89,11 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *row) {
 	defer suite.takeDown(s, c)
 	s.install()
 	if want.class != nil {
-		suite.labels.borrow(t, zonesOfClass(want.class))
+		suite.zones.borrow(t, zonesOfClass(want.class))
 	} else {
 		_, pv := s.bound(release)
 		row.bound = yes
-		suite.labels.borrow(t, zonesOfVolume(pv))
+		suite.zones.borrow(t, zonesOfVolume(pv))
 	}
 
 	pods := s.csiPods(c)

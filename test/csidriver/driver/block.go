@@ -151,5 +151,3 @@ func releaseDevice(volume string) error {
 	}
 	return nil
 }
-
-

@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// labels lends the workers labels, so that they are in the zone that a volume is in. Two volumes in different zones
+// zones lends the workers labels, so that they are in the zone that a volume is in. Two volumes in different zones
 // wait for each other; the pods themselves are placed by the volume's own node affinity.
-type labels struct {
+type zones struct {
 	client  *kubernetes.Clientset
 	cluster cluster.Cluster
 	lock    sync.Mutex
@@ -24,8 +24,8 @@ type labels struct {
 	holders map[string]int
 }
 
-func newLabels(t *testing.T, c cluster.Cluster, client *kubernetes.Clientset) *labels {
-	l := &labels{client: client, cluster: c, lent: map[string]string{}, holders: map[string]int{}}
+func newZones(t *testing.T, c cluster.Cluster, client *kubernetes.Clientset) *zones {
+	l := &zones{client: client, cluster: c, lent: map[string]string{}, holders: map[string]int{}}
 	l.free = sync.NewCond(&l.lock)
 	t.Cleanup(func() {
 		taken := map[string]*string{}
@@ -38,7 +38,7 @@ func newLabels(t *testing.T, c cluster.Cluster, client *kubernetes.Clientset) *l
 }
 
 // borrow waits until the workers can have the labels, and gives them back when the test ends.
-func (l *labels) borrow(t *testing.T, wanted map[string]string) {
+func (l *zones) borrow(t *testing.T, wanted map[string]string) {
 	t.Helper()
 	if len(wanted) == 0 {
 		return
@@ -67,7 +67,7 @@ func (l *labels) borrow(t *testing.T, wanted map[string]string) {
 	l.patch(t, change)
 }
 
-func (l *labels) taken(wanted map[string]string) bool {
+func (l *zones) taken(wanted map[string]string) bool {
 	for key, value := range wanted {
 		if l.holders[key] > 0 && l.lent[key] != value {
 			return true
@@ -76,7 +76,7 @@ func (l *labels) taken(wanted map[string]string) bool {
 	return false
 }
 
-func (l *labels) patch(t *testing.T, change map[string]*string) {
+func (l *zones) patch(t *testing.T, change map[string]*string) {
 	t.Helper()
 	if len(change) == 0 {
 		return
