@@ -86,13 +86,13 @@ func csiCases(t *testing.T, b catalog.Backend) []csiCase {
 		}
 	}
 	if b.Capabilities.Serves("dynamic") {
-		classes := classFixtures(t, testdata)
+		classes := acceptFixtures(t, b.Name, makesClass)
 		assert.NotEmpty(t, classes, "backend %s is dynamic, and none of its _accept-*.values.yaml makes a class", b.Name)
 		for _, file := range slices.Sorted(maps.Keys(classes)) {
 			values := classes[file]
 			c := csiCase{
 				backend: b, provisioning: "dynamic", volumeMode: "Filesystem", mode: "ReadWriteOnce", values: values,
-				fixture: strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "_accept-"), ".values.yaml"),
+				fixture: fixtureName(file),
 				golden:  strings.TrimSuffix(file, ".values.yaml") + ".golden.yaml",
 			}
 			if volumeMode, ok := values["volumeMode"].(string); ok {
@@ -110,10 +110,10 @@ func csiCases(t *testing.T, b catalog.Backend) []csiCase {
 	return out
 }
 
-// classFixtures are the values files that have the chart make a StorageClass.
-func classFixtures(t *testing.T, testdata string) map[string]map[string]any {
+// acceptFixtures are those values files of a backend that fit says.
+func acceptFixtures(t *testing.T, backend string, fits func(values map[string]any) bool) map[string]map[string]any {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(testdata, "_accept-*.values.yaml"))
+	files, err := filepath.Glob(filepath.Join(charts.Chart(), catalog.Root, backend, "testdata", "_accept-*.values.yaml"))
 	require.NoError(t, err)
 	out := map[string]map[string]any{}
 	for _, file := range files {
@@ -121,11 +121,41 @@ func classFixtures(t *testing.T, testdata string) map[string]map[string]any {
 		require.NoError(t, err)
 		var values map[string]any
 		require.NoError(t, yaml.Unmarshal(text, &values), file)
-		if class, ok := values["storageClass"].(map[string]any); ok && class["create"] == true {
+		if fits(values) {
 			out[file] = values
 		}
 	}
 	return out
+}
+
+func makesClass(values map[string]any) bool {
+	class, ok := values["storageClass"].(map[string]any)
+	return ok && class["create"] == true
+}
+
+// fixtureOfMode is the same case from a fixture, where the backend has one for a static volume of its modes.
+func (c csiCase) fixtureOfMode(t *testing.T) (csiCase, bool) {
+	t.Helper()
+	found := acceptFixtures(t, c.backend.Name, func(values map[string]any) bool {
+		volumeMode, ok := values["volumeMode"].(string)
+		if !ok {
+			volumeMode = "Filesystem"
+		}
+		modes, _ := values["accessModes"].([]any)
+		provisioning, ok := values["provisioning"]
+		return (!ok || provisioning == "static") && values["shards"] == nil && volumeMode == c.volumeMode && slices.Contains(modes, any(c.mode))
+	})
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		c.fixture, c.golden, c.values = fixtureName(file), "", found[file]
+		c.values["accessModes"] = []string{c.mode}
+		c.forTheCluster()
+		return c, true
+	}
+	return c, false
+}
+
+func fixtureName(file string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "_accept-"), ".values.yaml")
 }
 
 // forTheCluster sets what is no matter of the backend: many releases at a time, one after the other under one name.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/test/internal/cluster"
 	"checkpoint-storage/test/internal/csi"
 	"checkpoint-storage/tools/catalog"
@@ -81,13 +82,21 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 
 func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	t := s.t
-	s.options = withValues(t, s.options, c.values)
 	want := promised(t, c, s.ns)
 	suite.secrets(s, want)
 	before := suite.known(t, c)
 
 	defer suite.takeDown(s, c)
-	s.install()
+	s.options = withValues(t, s.options, c.values)
+	if out, err := s.tryHelm("install", release, charts.Chart(), "--values", s.options.ValuesFiles[0]); err != nil {
+		// The example is not for every mode that the backend has: there then is a fixture that is.
+		fixture, ok := c.fixtureOfMode(t)
+		require.True(t, ok, "the example is refused with %s, and no _accept-*.values.yaml has that mode: %s", c.mode, out)
+		row.c, c = fixture, fixture
+		s.options = withValues(t, s.options, c.values)
+		s.install()
+		want = promise{}
+	}
 	if want.class != nil {
 		suite.zones.borrow(t, zonesOfClass(want.class))
 	} else {
@@ -101,7 +110,8 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	pvc, pv := s.bound(release)
 	row.bound, row.written, row.read = yes, yes, yes
 	if c.mode == "ReadOnlyMany" {
-		row.written = "refused"
+		// Whether a volume for readers can be written is the driver's own matter.
+		row.written = "not asked"
 	}
 
 	records := suite.since(t, before, c, pv.Spec.CSI.VolumeHandle, string(pvc.UID))
@@ -116,7 +126,10 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 		assertDocumented(t, c, "parameter", made[0].Request.Parameters)
 		assertProvisioned(t, class, pv)
 	} else {
-		assert.Equal(t, sourceOf(c, want.volume), pv.Spec.CSI, "the volume's source is not the reviewed one")
+		if want.volume != nil {
+			assert.Equal(t, sourceOf(c, want.volume), pv.Spec.CSI, "the volume's source is not the reviewed one")
+			assert.Equal(t, flagsOf(c, want.volume), pv.Spec.MountOptions, "the mount options are not the reviewed ones")
+		}
 		assertDocumented(t, c, "attribute", pv.Spec.CSI.VolumeAttributes)
 	}
 	suite.assertMounts(t, c, pv, records, len(pods))
@@ -172,6 +185,13 @@ func sourceOf(c csiCase, volume *corev1.PersistentVolume) *corev1.CSIPersistentV
 		source.FSType = ""
 	}
 	return source
+}
+
+func flagsOf(c csiCase, volume *corev1.PersistentVolume) []string {
+	if c.volumeMode == "Block" {
+		return nil
+	}
+	return volume.Spec.MountOptions
 }
 
 // assertSameClass compares what the class asks of the driver with the reviewed text.
