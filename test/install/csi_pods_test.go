@@ -42,6 +42,9 @@ dd if="$at" of=/dev/null bs=64k count=4 2>/dev/null
 `
 )
 
+// allDone is the last thing that a pod prints.
+const allDone = "all done"
+
 // csiPods are a writer and a reader: on two nodes where the mode is for many, on one otherwise.
 func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	s.t.Helper()
@@ -67,7 +70,8 @@ func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	for i, name := range []string{"writer", "reader"} {
 		pod := template.DeepCopy()
 		pod.Name = name
-		pod.Spec.Containers[0].Args = []string{fmt.Sprintf("set -eu\nat=%q name=%q\n%secho done\n", at, c.name(), scripts[i])}
+		pod.Spec.Containers[0].Command = []string{"sh", "-c", fmt.Sprintf("set -eu\nat=%q name=%q\n%s\necho %s\n", at, c.name(), scripts[i], allDone)}
+		pod.Spec.Containers[0].Args = nil
 		if !c.many() {
 			i = 0
 		}
@@ -119,5 +123,6 @@ func (s *store) succeeded(name string) string {
 	}
 	log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
+	require.Contains(s.t, string(log), allDone, "pod %s has not run its script", name)
 	return string(log)
 }

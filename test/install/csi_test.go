@@ -83,7 +83,6 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	t := s.t
 	want := promised(t, c, s.ns)
-	suite.secrets(s, want)
 	before := suite.known(t, c)
 
 	defer suite.takeDown(s, c)
@@ -98,10 +97,12 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 		want = promise{}
 	}
 	if want.class != nil {
+		s.makeSecrets(secretsOfClass(want.class))
 		suite.zones.borrow(t, zonesOfClass(want.class))
 	} else {
 		_, pv := s.bound(release)
 		row.bound = yes
+		s.makeSecrets(secretsOfVolume(pv.Spec.CSI))
 		suite.zones.borrow(t, zonesOfVolume(pv))
 	}
 
@@ -210,19 +211,24 @@ func assertProvisioned(t *testing.T, class *storagev1.StorageClass, pv *corev1.P
 	assert.Equal(t, classSecret(class, "node-publish"), pv.Spec.CSI.NodePublishSecretRef)
 }
 
-// secrets makes every secret that the volume or the class names.
-func (suite *csiSuite) secrets(s *store, want promise) {
-	s.t.Helper()
-	var refs []*corev1.SecretReference
-	if want.class != nil {
-		for _, use := range []string{"provisioner", "controller-publish", "controller-expand", "node-stage", "node-publish", "node-expand"} {
-			refs = append(refs, classSecret(want.class, use))
-		}
-	} else {
-		source := want.volume.Spec.CSI
-		refs = append(refs, source.NodeStageSecretRef, source.NodePublishSecretRef, source.ControllerPublishSecretRef,
-			source.ControllerExpandSecretRef, source.NodeExpandSecretRef)
+// secretsOfVolume and secretsOfClass are the secrets that each names.
+func secretsOfVolume(source *corev1.CSIPersistentVolumeSource) []*corev1.SecretReference {
+	return []*corev1.SecretReference{
+		source.NodeStageSecretRef, source.NodePublishSecretRef, source.ControllerPublishSecretRef, source.ControllerExpandSecretRef, source.NodeExpandSecretRef,
 	}
+}
+
+func secretsOfClass(class *storagev1.StorageClass) []*corev1.SecretReference {
+	var out []*corev1.SecretReference
+	for _, use := range []string{"provisioner", "controller-publish", "controller-expand", "node-stage", "node-publish", "node-expand"} {
+		out = append(out, classSecret(class, use))
+	}
+	return out
+}
+
+// makeSecrets makes secrets that say where they come from.
+func (s *store) makeSecrets(refs []*corev1.SecretReference) {
+	s.t.Helper()
 	for _, ref := range refs {
 		if ref == nil {
 			continue
