@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 	"testing"
 	"time"
 
@@ -85,20 +86,21 @@ func (i *Installation) Records(t require.TestingT, fits func(Record) bool) []Rec
 	return out
 }
 
-// Fail has the driver refuse calls from now on until the test ends. Empty fields of what is to be refused fit everything.
-func (i *Installation) Fail(t *testing.T, f Failure) {
+// Fail has the driver refuse calls from now on, until the function that it returns is called or the driver goes. Empty
+// fields of what is to be refused fit everything.
+func (i *Installation) Fail(t *testing.T, f Failure) (stop func()) {
 	t.Helper()
 	text, err := json.Marshal(f)
 	require.NoError(t, err)
 	file := fmt.Sprintf("/mnt/shared/csi/failures/%d.json", time.Now().UnixNano())
 	// Renamed into place: the driver must not read half of it.
 	_, err = i.cluster.Exec(t.Context(), i.cluster.Workers()[0],
-		fmt.Sprintf("mkdir -p %s && cat >%s.part <<'END'\n%s\nEND\nmv %s.part %s", "/mnt/shared/csi/failures", file, text, file, file))
+		fmt.Sprintf("mkdir -p %[1]s && cat >%[2]s.part <<'END'\n%[3]s\nEND\nmv %[2]s.part %[2]s", path.Dir(file), file, text))
 	require.NoError(t, err)
-	t.Cleanup(func() {
+	return func() {
 		_, err := i.cluster.Exec(context.Background(), i.cluster.Workers()[0], "rm -f "+file)
 		require.NoError(t, err)
-	})
+	}
 }
 
 // Failure is what the driver answers to a call.
