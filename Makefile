@@ -35,8 +35,8 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: storage-node tools ## The conformance suite: install every backend on the cluster, write, kill, read.
-	go test ./test/install -timeout 30m -parallel 4
+install: storage-node csi-driver tools ## The conformance suite: install every backend on the cluster, write, kill, read.
+	go test ./test/install -timeout 45m -parallel 4; status=$$?; cat .build/csi-conformance.md; exit $$status
 
 .PHONY: bench
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
@@ -53,6 +53,10 @@ cluster: ## A kind cluster of one control plane and two workers, made where it i
 .PHONY: storage-node
 storage-node: cluster
 	@bash ci/storage-node.sh up
+
+.PHONY: csi-driver
+csi-driver: cluster
+	@bash ci/csi-driver.sh
 
 .PHONY: clean-cluster
 clean-cluster: ## Remove the cluster, and the container engine where one was started for it.

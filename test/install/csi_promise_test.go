@@ -54,12 +54,9 @@ var csiModes = map[string]string{
 	"ReadWriteMany":    "MULTI_NODE_MULTI_WRITER",
 }
 
-// secretPrefix and podPrefix begin the parameters that are for the provisioner, and the attributes that the kubelet adds.
 const (
-	parameterPrefix = "csi.storage.k8s.io/"
-	podPrefix       = "csi.storage.k8s.io/"
-	// identity is an attribute that the provisioner gives to every volume it makes.
-	identity = "storage.kubernetes.io/csiProvisionerIdentity"
+	// ofKubernetes begins the parameters that are for the provisioner, and the attributes that the kubelet adds.
+	ofKubernetes = "csi.storage.k8s.io/"
 )
 
 // assertMounted holds that each call of a node asked for what the volume promises: pv is the one on the cluster,
@@ -76,8 +73,8 @@ func assertMounted(t *testing.T, c csiCase, pv *corev1.PersistentVolume, record 
 	attributes := maps.Clone(got.VolumeContext)
 	if record.Call == "NodePublishVolume" {
 		secret = source.NodePublishSecretRef
-		assert.Equal(t, podInfo, attributes[podPrefix+"pod.name"] != "", "%s: podInfoOnMount", where)
-		maps.DeleteFunc(attributes, func(key, _ string) bool { return strings.HasPrefix(key, podPrefix) })
+		assert.Equal(t, podInfo, attributes[ofKubernetes+"pod.name"] != "", "%s: podInfoOnMount", where)
+		maps.DeleteFunc(attributes, func(key, _ string) bool { return strings.HasPrefix(key, ofKubernetes) })
 		assert.Equal(t, source.ReadOnly, got.Readonly, where)
 	}
 	assert.Equal(t, orEmpty(source.VolumeAttributes), orEmpty(attributes), "%s: attributes", where)
@@ -101,13 +98,9 @@ func assertSecret(t *testing.T, ref *corev1.SecretReference, got map[string]stri
 	t.Helper()
 	want := map[string]string{}
 	if ref != nil {
-		want = secretContent(ref.Namespace, ref.Name)
+		want = csi.SecretContent(ref)
 	}
 	assert.Equal(t, want, orEmpty(got), "%s: secret", where)
-}
-
-func secretContent(namespace, name string) map[string]string {
-	return map[string]string{"from": namespace + "/" + name}
 }
 
 // assertMade holds that the volume was made with what the class promises.
@@ -115,23 +108,23 @@ func assertMade(t *testing.T, c csiCase, class *storagev1.StorageClass, record c
 	t.Helper()
 	assert.Empty(t, record.Error)
 	own := maps.Clone(class.Parameters)
-	maps.DeleteFunc(own, func(key, _ string) bool { return strings.HasPrefix(key, parameterPrefix) })
+	maps.DeleteFunc(own, func(key, _ string) bool { return strings.HasPrefix(key, ofKubernetes) })
 	assert.Equal(t, orEmpty(own), orEmpty(record.Request.Parameters), "parameters")
 	assertSecret(t, classSecret(class, "provisioner"), record.Request.Secrets, "CreateVolume")
 	if assert.Len(t, record.Request.VolumeCapabilities, 1) {
 		got := record.Request.VolumeCapabilities[0]
 		assert.Equal(t, csiModes[c.mode], got.AccessMode.Mode)
-		assertCapability(t, c, got, class.Parameters[parameterPrefix+"fstype"], class.MountOptions, "CreateVolume")
+		assertCapability(t, c, got, class.Parameters[ofKubernetes+"fstype"], class.MountOptions, "CreateVolume")
 	}
 }
 
 // classSecret is the secret that a class names for a use, or nil.
 func classSecret(class *storagev1.StorageClass, use string) *corev1.SecretReference {
-	name, ok := class.Parameters[parameterPrefix+use+"-secret-name"]
+	name, ok := class.Parameters[ofKubernetes+use+"-secret-name"]
 	if !ok {
 		return nil
 	}
-	return &corev1.SecretReference{Name: name, Namespace: class.Parameters[parameterPrefix+use+"-secret-namespace"]}
+	return &corev1.SecretReference{Name: name, Namespace: class.Parameters[ofKubernetes+use+"-secret-namespace"]}
 }
 
 // assertDocumented holds, without the chart's templates, that each key of the section came to be what the backend's

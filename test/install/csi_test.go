@@ -97,12 +97,12 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 		want = promise{}
 	}
 	if want.class != nil {
-		s.makeSecrets(secretsOfClass(want.class))
+		suite.makeSecrets(t, secretsOfClass(want.class))
 		suite.zones.borrow(t, zonesOfClass(want.class))
 	} else {
 		_, pv := s.bound(release)
 		row.bound = yes
-		s.makeSecrets(secretsOfVolume(pv.Spec.CSI))
+		suite.makeSecrets(t, secretsOfVolume(pv.Spec.CSI))
 		suite.zones.borrow(t, zonesOfVolume(pv))
 	}
 
@@ -226,19 +226,13 @@ func secretsOfClass(class *storagev1.StorageClass) []*corev1.SecretReference {
 	return out
 }
 
-// makeSecrets makes secrets that say where they come from.
-func (s *store) makeSecrets(refs []*corev1.SecretReference) {
-	s.t.Helper()
+// makeSecrets makes those that are named.
+func (suite *csiSuite) makeSecrets(t *testing.T, refs []*corev1.SecretReference) {
+	t.Helper()
 	for _, ref := range refs {
-		if ref == nil {
-			continue
+		if ref != nil {
+			suite.driver.MakeSecret(t, ref)
 		}
-		_, err := s.client.CoreV1().Namespaces().Create(s.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ref.Namespace}}, metav1.CreateOptions{})
-		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
-		_, err = s.client.CoreV1().Secrets(ref.Namespace).Create(s.t.Context(), &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: ref.Name}, StringData: secretContent(ref.Namespace, ref.Name),
-		}, metav1.CreateOptions{})
-		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
 	}
 }
 

@@ -132,6 +132,7 @@ func (i *Installation) remove(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
+	i.removeSecrets(ctx, t)
 	require.NoError(t, i.client.StorageV1().CSIDrivers().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: ours}))
 }
 
