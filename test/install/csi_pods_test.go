@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -58,6 +59,10 @@ func (s *store) csiPods(c csiCase) []*corev1.Pod {
 		scripts = []string{readOnly, readOnly}
 	}
 	template := s.pod("", "")
+	if name := template.Spec.ServiceAccountName; name != "" {
+		_, err := s.client.CoreV1().ServiceAccounts(s.ns).Create(s.t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
+	}
 	container := template.Spec.Containers[0]
 	at := ""
 	for _, mount := range container.VolumeMounts {
