@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +51,10 @@ type Driver struct {
 type Installation struct {
 	cluster cluster.Cluster
 	client  *kubernetes.Clientset
+
+	lock    sync.Mutex
+	records []Record
+	seen    map[string]bool
 }
 
 // Install puts the driver on the cluster under every name of the list, waits until the kubelets know them, and removes
@@ -61,11 +66,12 @@ func Install(t *testing.T, c cluster.Cluster, drivers []Driver) *Installation {
 	require.NoError(t, err)
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	i := &Installation{cluster: c, client: client}
+	i := &Installation{cluster: c, client: client, seen: map[string]bool{}}
 	i.remove(t)
 	t.Cleanup(func() { i.remove(t) })
 	i.create(t, drivers)
 	i.await(t, drivers)
+	i.follow(t.Context(), t)
 	return i
 }
 

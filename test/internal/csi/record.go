@@ -2,10 +2,10 @@ package csi
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"path"
 	"testing"
 	"time"
@@ -60,30 +60,68 @@ type Capability struct {
 	} `json:"accessMode"`
 }
 
-// Records are the calls so far, of all nodes and of the provisioner, for those volumes that fit says.
-func (i *Installation) Records(t require.TestingT, fits func(Record) bool) []Record {
-	pods, err := i.client.CoreV1().Pods(namespace).List(context.Background(), metav1.ListOptions{LabelSelector: "csi-driver"})
-	require.NoError(t, err)
+// Records are the calls so far, of all nodes and of the provisioner, that fit says, in the order in which they came in.
+func (i *Installation) Records(fits func(Record) bool) []Record {
+	i.lock.Lock()
+	defer i.lock.Unlock()
 	var out []Record
-	for _, pod := range pods.Items {
-		log, err := i.client.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(context.Background())
-		require.NoError(t, err)
-		lines := bufio.NewScanner(bytes.NewReader(log))
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			// What is no record is the driver's own complaint; it is for people.
-			if !bytes.HasPrefix(lines.Bytes(), []byte(`{"time":`)) {
-				continue
-			}
-			var r Record
-			require.NoError(t, json.Unmarshal(lines.Bytes(), &r), lines.Text())
-			if fits(r) {
-				out = append(out, r)
-			}
+	for _, r := range i.records {
+		if fits(r) {
+			out = append(out, r)
 		}
-		require.NoError(t, lines.Err())
 	}
 	return out
+}
+
+// follow reads the driver's log on every node until the context ends. A stream that breaks is taken up again, from
+// where it broke.
+func (i *Installation) follow(ctx context.Context, t *testing.T) {
+	t.Helper()
+	pods, err := i.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "csi-driver"})
+	require.NoError(t, err)
+	for _, pod := range pods.Items {
+		go func() {
+			options := &corev1.PodLogOptions{Follow: true}
+			for ctx.Err() == nil {
+				if stream, err := i.client.CoreV1().Pods(namespace).GetLogs(pod.Name, options).Stream(ctx); err == nil {
+					i.read(stream)
+					_ = stream.Close()
+				}
+				options.SinceTime = i.latest(pod.Spec.NodeName)
+				time.Sleep(500 * time.Millisecond)
+			}
+		}()
+	}
+}
+
+func (i *Installation) read(log io.Reader) {
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var r Record
+		// What is no record is the driver's own complaint; it is for people.
+		if json.Unmarshal(lines.Bytes(), &r) != nil || r.Call == "" {
+			continue
+		}
+		i.lock.Lock()
+		if key := r.Key(); !i.seen[key] {
+			i.seen[key] = true
+			i.records = append(i.records, r)
+		}
+		i.lock.Unlock()
+	}
+}
+
+// latest is when the last record of a node was made, or nil.
+func (i *Installation) latest(node string) *metav1.Time {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	for at := len(i.records) - 1; at >= 0; at-- {
+		if i.records[at].Node == node {
+			return &metav1.Time{Time: i.records[at].Time}
+		}
+	}
+	return nil
 }
 
 // Fail has the driver refuse calls from now on, until the function that it returns is called or the driver goes. Empty
