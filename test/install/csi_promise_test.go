@@ -23,15 +23,38 @@ type promise struct {
 	class  *storagev1.StorageClass
 }
 
-// promised reads the case's reviewed text, with the namespace of the golden files replaced by the one at hand.
-func promised(t *testing.T, c csiCase, namespace string) promise {
+// zones are the labels of the nodes that the storage is in reach of.
+func (p promise) zones() map[string]string {
+	if p.class != nil {
+		return zonesOfClass(p.class)
+	}
+	return zonesOfVolume(p.volume)
+}
+
+// promised reads the case's reviewed text, with the names in it replaced by those at hand, and replaces them in the
+// values too: a volume of one node needs a node that there is.
+func promised(t *testing.T, c csiCase, namespace, node string) promise {
 	t.Helper()
 	text, err := os.ReadFile(c.golden)
 	require.NoError(t, err, "go test ./test/render -update writes it, for you to review")
 	const train = "train"
-	here := strings.NewReplacer(`"`+train+`"`, `"`+namespace+`"`, train+"-"+release, namespace+"-"+release).Replace(string(text))
+	names := []string{`"` + train + `"`, `"` + namespace + `"`, train + "-" + release, namespace + "-" + release}
+	out := parsePromise(t, strings.NewReplacer(names...).Replace(string(text)))
+	host, ok := out.zones()[corev1.LabelHostname]
+	if !ok {
+		return out
+	}
+	inValues, err := yaml.Marshal(c.values)
+	require.NoError(t, err)
+	clear(c.values)
+	require.NoError(t, yaml.Unmarshal([]byte(strings.ReplaceAll(string(inValues), host, node)), &c.values))
+	return parsePromise(t, strings.NewReplacer(append(names, host, node)...).Replace(string(text)))
+}
+
+func parsePromise(t *testing.T, text string) promise {
+	t.Helper()
 	var out promise
-	for _, document := range strings.Split(here, "\n---") {
+	for _, document := range strings.Split(text, "\n---") {
 		var kind struct{ Kind string }
 		require.NoError(t, yaml.Unmarshal([]byte(document), &kind))
 		switch kind.Kind {

@@ -82,7 +82,7 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 
 func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	t := s.t
-	want := promised(t, c, s.ns)
+	want := promised(t, c, s.ns, s.cluster.Workers()[0])
 	before := suite.known(c)
 
 	defer suite.takeDown(s, c)
@@ -98,7 +98,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	}
 	if want.class != nil {
 		suite.makeSecrets(t, secretsOfClass(want.class))
-		suite.zones.borrow(t, zonesOfClass(want.class))
+		suite.zones.borrow(t, want.zones())
 	} else {
 		_, pv := s.bound(release)
 		row.bound = yes
@@ -257,30 +257,6 @@ func (suite *csiSuite) since(before map[string]bool, c csiCase, handle, claim st
 
 func pick(records []csi.Record, call string) []csi.Record {
 	return slices.DeleteFunc(slices.Clone(records), func(r csi.Record) bool { return r.Call != call })
-}
-
-// zonesOfVolume are the labels that a node needs for the volume, but for its own name.
-func zonesOfVolume(pv *corev1.PersistentVolume) map[string]string {
-	out := map[string]string{}
-	if pv.Spec.NodeAffinity == nil || pv.Spec.NodeAffinity.Required == nil {
-		return out
-	}
-	for _, expression := range pv.Spec.NodeAffinity.Required.NodeSelectorTerms[0].MatchExpressions {
-		if len(expression.Values) > 0 {
-			out[expression.Key] = expression.Values[0]
-		}
-	}
-	return out
-}
-
-func zonesOfClass(class *storagev1.StorageClass) map[string]string {
-	out := map[string]string{}
-	for _, term := range class.AllowedTopologies {
-		for _, expression := range term.MatchLabelExpressions {
-			out[expression.Key] = expression.Values[0]
-		}
-	}
-	return out
 }
 
 // takeDown removes the release, claim and volume and all, once the volume is nowhere mounted or attached.

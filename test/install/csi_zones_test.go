@@ -8,6 +8,8 @@ import (
 	"checkpoint-storage/test/internal/cluster"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -37,9 +39,10 @@ func newZones(t *testing.T, c cluster.Cluster, client *kubernetes.Clientset) *zo
 	return l
 }
 
-// borrow waits until the workers can have the labels, and gives them back when the test ends.
+// borrow waits until the workers can have the labels, and gives them back when the test ends. A node keeps its own name.
 func (l *zones) borrow(t *testing.T, wanted map[string]string) {
 	t.Helper()
+	delete(wanted, corev1.LabelHostname)
 	if len(wanted) == 0 {
 		return
 	}
@@ -87,4 +90,28 @@ func (l *zones) patch(t *testing.T, change map[string]*string) {
 		_, err := l.client.CoreV1().Nodes().Patch(cleanup(t), node, types.MergePatchType, text, metav1.PatchOptions{})
 		require.NoError(t, err)
 	}
+}
+
+// zonesOfVolume are the labels that a node needs for the volume, but for its own name.
+func zonesOfVolume(pv *corev1.PersistentVolume) map[string]string {
+	out := map[string]string{}
+	if pv.Spec.NodeAffinity == nil || pv.Spec.NodeAffinity.Required == nil {
+		return out
+	}
+	for _, expression := range pv.Spec.NodeAffinity.Required.NodeSelectorTerms[0].MatchExpressions {
+		if len(expression.Values) > 0 {
+			out[expression.Key] = expression.Values[0]
+		}
+	}
+	return out
+}
+
+func zonesOfClass(class *storagev1.StorageClass) map[string]string {
+	out := map[string]string{}
+	for _, term := range class.AllowedTopologies {
+		for _, expression := range term.MatchLabelExpressions {
+			out[expression.Key] = expression.Values[0]
+		}
+	}
+	return out
 }
