@@ -126,6 +126,21 @@ func assertSecret(t *testing.T, ref *corev1.SecretReference, got map[string]stri
 	assert.Equal(t, want, orEmpty(got), "%s: secret", where)
 }
 
+// secretsOfVolume and secretsOfClass are the secrets that each names.
+func secretsOfVolume(source *corev1.CSIPersistentVolumeSource) []*corev1.SecretReference {
+	return []*corev1.SecretReference{
+		source.NodeStageSecretRef, source.NodePublishSecretRef, source.ControllerPublishSecretRef, source.ControllerExpandSecretRef, source.NodeExpandSecretRef,
+	}
+}
+
+func secretsOfClass(class *storagev1.StorageClass) []*corev1.SecretReference {
+	var out []*corev1.SecretReference
+	for _, use := range []string{"provisioner", "controller-publish", "controller-expand", "node-stage", "node-publish", "node-expand"} {
+		out = append(out, classSecret(class, use))
+	}
+	return out
+}
+
 // assertMade holds that the volume was made with what the class promises.
 func assertMade(t *testing.T, c csiCase, class *storagev1.StorageClass, record csi.Record) {
 	t.Helper()

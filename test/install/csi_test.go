@@ -214,21 +214,6 @@ func assertProvisioned(t *testing.T, class *storagev1.StorageClass, pv *corev1.P
 	assert.Equal(t, classSecret(class, "node-publish"), pv.Spec.CSI.NodePublishSecretRef)
 }
 
-// secretsOfVolume and secretsOfClass are the secrets that each names.
-func secretsOfVolume(source *corev1.CSIPersistentVolumeSource) []*corev1.SecretReference {
-	return []*corev1.SecretReference{
-		source.NodeStageSecretRef, source.NodePublishSecretRef, source.ControllerPublishSecretRef, source.ControllerExpandSecretRef, source.NodeExpandSecretRef,
-	}
-}
-
-func secretsOfClass(class *storagev1.StorageClass) []*corev1.SecretReference {
-	var out []*corev1.SecretReference
-	for _, use := range []string{"provisioner", "controller-publish", "controller-expand", "node-stage", "node-publish", "node-expand"} {
-		out = append(out, classSecret(class, use))
-	}
-	return out
-}
-
 // makeSecrets makes those that are named.
 func (suite *csiSuite) makeSecrets(t *testing.T, refs []*corev1.SecretReference) {
 	t.Helper()
