@@ -81,6 +81,7 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 		}
 	}
 	for _, c := range cases {
+		suite.table.row(c).asked = true
 		t.Run(c.name(), func(t *testing.T) {
 			one := *s
 			one.t = t
