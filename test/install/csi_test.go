@@ -81,11 +81,12 @@ func (suite *csiSuite) backend(t *testing.T, b catalog.Backend, cases []csiCase)
 		}
 	}
 	for _, c := range cases {
-		suite.table.row(c).asked = true
 		t.Run(c.name(), func(t *testing.T) {
+			row := suite.table.row(c)
+			row.asked = true
 			one := *s
 			one.t = t
-			suite.prove(&one, c, suite.table.row(c))
+			suite.prove(&one, c, row)
 		})
 	}
 }
