@@ -133,25 +133,30 @@ func makesClass(values map[string]any) bool {
 	return ok && class["create"] == true
 }
 
-// fixtureOfMode is the same case from a fixture, where the backend has one for a static volume of its modes.
-func (c csiCase) fixtureOfMode(t *testing.T) (csiCase, bool) {
+// fixtures are the same case from each fixture for a static volume of its volume mode, those of its access mode first.
+func (c csiCase) fixtures(t *testing.T) []csiCase {
 	t.Helper()
 	found := acceptFixtures(t, c.backend.Name, func(values map[string]any) bool {
 		volumeMode, ok := values["volumeMode"].(string)
 		if !ok {
 			volumeMode = "Filesystem"
 		}
-		modes, _ := values["accessModes"].([]any)
 		provisioning, ok := values["provisioning"]
-		return (!ok || provisioning == "static") && values["shards"] == nil && volumeMode == c.volumeMode && slices.Contains(modes, any(c.mode))
+		return (!ok || provisioning == "static") && values["shards"] == nil && volumeMode == c.volumeMode
 	})
+	var first, second []csiCase
 	for _, file := range slices.Sorted(maps.Keys(found)) {
+		modes, _ := found[file]["accessModes"].([]any)
 		c.fixture, c.golden, c.values = fixtureName(file), "", found[file]
 		c.values["accessModes"] = []string{c.mode}
 		c.forTheCluster()
-		return c, true
+		if slices.Contains(modes, any(c.mode)) {
+			first = append(first, c)
+		} else {
+			second = append(second, c)
+		}
 	}
-	return c, false
+	return append(first, second...)
 }
 
 func fixtureName(file string) string {
