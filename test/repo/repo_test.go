@@ -43,6 +43,12 @@ func walk(t *testing.T, folder string, visit func(path, text string)) {
 }
 
 func TestBackendFolders(t *testing.T) {
+	savers, err := catalog.LoadSavers(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	known := map[string]string{}
+	for _, o := range savers.Operations {
+		known[o.Name] = o.Title
+	}
 	for _, b := range backends(t) {
 		folder := filepath.Join(catalog.Root, b.Name)
 		kinds := map[string]int{}
@@ -73,6 +79,12 @@ func TestBackendFolders(t *testing.T) {
 		}
 		assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
 		assert.NotEmpty(t, b.Source, b.Name)
+		for operation := range b.Capabilities.Semantics.Operations {
+			assert.Contains(t, known, operation, "backend %s answers for what savers.yaml does not list", b.Name)
+		}
+		for operation := range b.Capabilities.Semantics.Notes {
+			assert.Contains(t, known, operation, "backend %s has a note on what savers.yaml does not list", b.Name)
+		}
 		for key, property := range b.Schema.Properties {
 			assert.NotEmpty(t, property["description"], "%s.%s", b.Name, key)
 			assert.NotEmpty(t, property["examples"], "%s.%s", b.Name, key)

@@ -58,6 +58,9 @@ func Load(from fs.FS) (*Chart, error) {
 	if c.Book.Rules, err = catalog.LoadRules(from); err != nil {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
+	if c.Book.Savers, err = catalog.LoadSavers(from); err != nil {
+		return nil, fmt.Errorf("the chart's savers: %w", err)
+	}
 	c.Book.Defaults = c.chart.Values
 	return c, nil
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
 
 	"github.com/spf13/cobra"
@@ -77,9 +78,9 @@ func mountOptions(b catalog.Backend) string {
 func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
-		Use:     "explain BACKEND|RULE",
-		Short:   "Explain a backend's keys and abilities, or a rule",
-		Example: "  ckptctl explain nfs\n  ckptctl explain E05",
+		Use:     "explain BACKEND|SAVER|RULE",
+		Short:   "Explain a backend's keys and abilities, what a saver needs, or a rule",
+		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			l, err := load(chart)
@@ -89,9 +90,15 @@ func explainCommand() *cobra.Command {
 			topics := map[string]bool{}
 			for _, b := range l.Book.Backends {
 				if b.Name == args[0] {
-					return explainBackend(command.OutOrStdout(), b)
+					return explainBackend(command.OutOrStdout(), b, l.Book)
 				}
 				topics[b.Name] = true
+			}
+			for _, name := range l.Book.Savers.Names() {
+				if name == args[0] {
+					return explainSaver(command.OutOrStdout(), name, l.Book)
+				}
+				topics[name] = true
 			}
 			for id, rule := range l.Book.Rules {
 				if strings.EqualFold(id, args[0]) {
@@ -100,7 +107,7 @@ func explainCommand() *cobra.Command {
 				}
 				topics[id] = true
 			}
-			return fmt.Errorf("there is no backend and no rule %s%s", args[0], suggestion(args[0], topics))
+			return fmt.Errorf("there is no backend, no saver and no rule %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
 	command.Flags().StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
@@ -119,7 +126,7 @@ func suggestion(word string, topics map[string]bool) string {
 	return "; there are: " + strings.Join(list, ", ")
 }
 
-func explainBackend(out io.Writer, b catalog.Backend) error {
+func explainBackend(out io.Writer, b catalog.Backend, book rules.Book) error {
 	fmt.Fprintf(out, "%s: %s\n\n%s\n\n", b.Name, b.Title, b.Description)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "provisioning\t%s\n", strings.Join(b.Capabilities.Provisioning, ", "))
@@ -134,7 +141,9 @@ func explainBackend(out io.Writer, b catalog.Backend) error {
 		fmt.Fprintf(w, "%s\t%s\n", volumeMode, list)
 	}
 	fmt.Fprintf(w, "mount options\t%s\n", mountOptions(b))
-	fmt.Fprintf(w, "source\t%s\n\nkeys of %s:\n", b.Source, b.Name)
+	fmt.Fprintf(w, "source\t%s\n\n", b.Source)
+	operations(w, b, book.Savers)
+	fmt.Fprintf(w, "\nkeys of %s:\n", b.Name)
 	for _, key := range b.Keys() {
 		property := b.Schema.Properties[key]
 		fmt.Fprintf(w, "  %s\t%s\t%v\n", key, b.Note(key), property["description"])
