@@ -69,6 +69,16 @@ func (c Cluster) Workers() [2]string {
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
 
+// Copy copies a file onto a worker node, below a folder that is on its disk.
+func (c Cluster) Copy(ctx context.Context, node, file, to string) error {
+	command := exec.CommandContext(ctx, "docker", "cp", "--quiet", file, node+":"+to)
+	command.Env = append(os.Environ(), "DOCKER_HOST="+c.dockerHost)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("copying %s to node %s: %w: %s", file, node, err, out)
+	}
+	return nil
+}
+
 // Exec runs a shell script as root on a node and returns what it prints.
 func (c Cluster) Exec(ctx context.Context, node, script string) (string, error) {
 	var out, errs bytes.Buffer

@@ -25,7 +25,7 @@ type node struct {
 
 // WrapChild has every file and directory below be one too.
 func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
-	return &node{*ops.(*fs.LoopbackNode)}
+	return &node{fs.LoopbackNode{RootData: ops.(*fs.LoopbackNode).RootData}}
 }
 
 // Rename refuses to rename files, files over others, or directories.

@@ -3,11 +3,8 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-# What Kubernetes calls Mi, fio calls M, and the other way round.
-case $BYTES in
-*i) size=${BYTES%i} ;;
-*) size=${BYTES}i ;;
-esac
+# fio has its own mind about what M and Mi are.
+size=$(awk -v print_bytes="$BYTES" -f "$here/quantity.awk")
 
 # measure NAME OPTION… runs fio for every rank and keeps its figures.
 measure() {

@@ -7,3 +7,11 @@ function bytes(quantity,    unit, factor, power) {
 	for (power = index("KMGTPE", toupper(substr(unit, 1, 1))); unit != "" && power > 0; power--) quantity *= factor
 	return quantity
 }
+
+# By itself: awk -v print_bytes=10Gi -f quantity.awk
+BEGIN {
+	if (print_bytes != "") {
+		printf "%.0f", bytes(print_bytes)
+		exit
+	}
+}
