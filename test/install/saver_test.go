@@ -90,7 +90,7 @@ func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 			_, err = c.Exec(t.Context(), node, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s", directory))
 			require.NoError(t, err)
 		}
-		require.NoError(t, c.Copy(t.Context(), node, binary, program))
+		require.NoError(t, c.Docker(t.Context(), "cp", "--quiet", binary, node+":"+program))
 		_, err = c.Exec(t.Context(), node, fmt.Sprintf("mkdir -p %[3]s; setsid %[4]s %[1]s %[2]s %[3]s >/var/log/refusefs-%[5]s.log 2>&1 </dev/null & "+
 			"for i in $(seq 100); do ! grep -q ' %[3]s fuse' /proc/mounts || exit 0; sleep 0.1; done; cat /var/log/refusefs-%[5]s.log >&2; exit 1",
 			operations, directory, mountpoint, program, name))
@@ -145,4 +145,55 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 			assert.Contains(t, table, "the claim can serve\n")
 		})
 	}
+}
+
+// TestSaverOfOnePodAtATime holds that the pods of a claim for one pod come one after the other, and the second finds
+// what the first saved.
+func TestSaverOfOnePodAtATime(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "saver-one-pod", "restricted")
+	s.install("--set-json", `provisioning="dynamic",accessModes=["ReadWriteOncePod"],size="1Gi",savers=["huggingface","orbax"]`)
+	table := s.helm("test", release)
+	assert.Equal(t, "yes", row(t, table, "write 4 shards at once"))
+	assert.Equal(t, "yes", row(t, table, "read the other pod's shards"))
+	assert.Equal(t, "yes", row(t, table, "rename a directory"))
+	assert.Equal(t, "untested", row(t, table, "see another pod's new file"), "nobody was there to see it")
+	assert.Contains(t, table, "the claim can serve\n")
+}
+
+// TestSaverCannotWrite holds that a claim whose directory is another user's is caught with the way out.
+func TestSaverCannotWrite(t *testing.T) {
+	t.Parallel()
+	c := cluster.Open(t)
+	s := newStore(t, "saver-owner", "restricted")
+	run(t, c, "rm -rf /mnt/shared/saver-owner; mkdir -p /mnt/shared/saver-owner")
+	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/saver-owner","sharedMount":true}`)
+	table, err := s.tryHelm("test", release)
+	require.Error(t, err)
+	assert.Contains(t, table, "FAILED: cannot write as 65534:65534; the volume's root is 0:0 mode 755. Set podSecurityContext to its owner, or make the directory writable.")
+}
+
+// TestSaverBenchmark holds that fio's figures come out whole, and that nothing of it is left on the claim.
+func TestSaverBenchmark(t *testing.T) {
+	t.Parallel()
+	c := cluster.Open(t)
+	require.NotEmpty(t, c.Trainer(), "there is no image with fio; `make trainer-image` makes one")
+	repository, tag, _ := strings.Cut(c.Trainer(), ":")
+	s := newStore(t, "saver-benchmark", "restricted")
+	run(t, c, "rm -rf /mnt/shared/saver-benchmark; mkdir -p /mnt/shared/saver-benchmark; chmod 1777 /mnt/shared/saver-benchmark")
+	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/saver-benchmark","sharedMount":true}`,
+		"--set-json", fmt.Sprintf(`test={"enabled":false},benchmark={"enabled":true,"image":{"repository":%q,"tag":%q},"writers":4,"bytesPerWriter":"16Mi","checkpointSize":"105Gi"}`, repository, tag))
+	out := s.helm("test", release)
+	workers := c.Workers()
+	assert.Regexp(t, `(?m)^pods on nodes (`+workers[0]+` \(writes\) and `+workers[1]+`|`+workers[1]+` \(writes\) and `+workers[0]+`) \(reads\)$`, out)
+	for _, line := range []string{
+		`write +[0-9.]+ GB/s   4 ranks, 16\.8 MB each; the slowest took [0-9.]+ s at [0-9.]+ GB/s`,
+		`read +[0-9.]+ GB/s   4 ranks, 16\.8 MB each; the slowest took [0-9.]+ s at [0-9.]+ GB/s`,
+		`fsync  p50 [0-9.]+ ms, p99 [0-9.]+ ms   after each of 10[0-9]{2} blocks of 4 KiB`,
+		`a checkpoint of 105Gi: saved in [0-9.]+ s, read in [0-9.]+ s, at these rates from one node`,
+	} {
+		assert.Regexp(t, "(?m)^"+line+"$", out)
+	}
+	assert.NotRegexp(t, ` 0\.0+ (GB/s|s,)`, out, "a figure is nothing")
+	assert.Empty(t, run(t, c, "ls -A /mnt/shared/saver-benchmark"), "something is left on the claim")
 }

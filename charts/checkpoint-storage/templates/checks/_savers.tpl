@@ -30,7 +30,7 @@
 {{- end }}
 {{- end }}
 {{- if $missing }}
-{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E20" "case" "missing" "path" "savers" "args" (dict "saver" $name "operations" (join ", " $missing) "instead" $saver.instead)) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "missing" "path" "savers" "args" (dict "saver" $name "operations" (join ", " $missing) "instead" $saver.instead)) }}
 {{- end }}
 {{- end }}
 {{- end }}

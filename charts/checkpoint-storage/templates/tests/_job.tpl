@@ -64,9 +64,9 @@ spec:
   activeDeadlineSeconds: {{ add .settings.timeoutSeconds 30 }}
   template:
     metadata:
-      labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $values.test.labels) | nindent 8 }}
-      {{- with include "checkpoint-storage.podAnnotations" $root }}
-      annotations: {{- . | nindent 8 }}
+      labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" (merge (include "checkpoint-storage.podLabels" $root | fromYaml) $values.test.labels)) | nindent 8 }}
+      {{- with merge (include "checkpoint-storage.podAnnotations" $root | fromYaml) $values.test.annotations }}
+      annotations: {{- include "checkpoint-storage.stringMap" . | nindent 8 }}
       {{- end }}
     spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) .) | nindent 6 }}
 {{- end }}
@@ -79,6 +79,9 @@ spec:
 restartPolicy: Never
 activeDeadlineSeconds: {{ .settings.timeoutSeconds | int }}
 automountServiceAccountToken: false
+{{- with include "checkpoint-storage.podServiceAccountName" $root }}
+serviceAccountName: {{ . | quote }}
+{{- end }}
 {{- with $values.test.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}

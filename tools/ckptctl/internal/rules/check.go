@@ -22,6 +22,8 @@ type Book struct {
 	Rules    map[string]catalog.Rule
 	Backends []catalog.Backend
 	Savers   catalog.Savers
+	// Retired are names that look like backends and have an answer of their own.
+	Retired map[string]catalog.Retired
 	// Defaults are the chart's own values.
 	Defaults map[string]any
 }
@@ -42,6 +44,9 @@ func (b Book) Check(values map[string]any, release string) ([]Finding, error) {
 	j.removed("", b.Defaults, values)
 	name, _ := values["backend"].(string)
 	i := slices.IndexFunc(b.Backends, func(each catalog.Backend) bool { return each.Name == name })
+	if old, ok := b.Retired[name]; ok && len(j.findings) == 0 {
+		j.report("E21", "retired", "backend", map[string]any{"why": old.Why, "use": old.Use, "how": old.How})
+	}
 	// Without its defaults, or without a backend, there is nothing to judge the rest on.
 	if len(j.findings) > 0 || i < 0 {
 		return j.findings, nil
@@ -81,9 +86,10 @@ func (j *judge) subject(shard int) subject {
 	if own, _ := j.section("claim")["name"].(string); own != "" {
 		claim = own
 	}
+	affinity := affinity(j.backend, j.values, shard)
 	return subject{
 		values: j.values, section: section(j.backend, j.values, shard), facts: facts(j.backend),
-		affinity: affinity(j.values, shard), names: map[string]any{"claim": claim},
+		affinity: affinity, affinityKeys: affinityKeys(affinity), names: map[string]any{"claim": claim},
 	}
 }
 
@@ -186,9 +192,6 @@ func (j *judge) required() {
 }
 
 func (j *judge) accessModes() {
-	if j.values["provisioning"] != "static" {
-		return
-	}
 	volumeMode, _ := j.values["volumeMode"].(string)
 	able := j.backend.Capabilities.AccessModes[volumeMode]
 	for _, mode := range items(j.values["accessModes"]) {
@@ -230,7 +233,7 @@ func (j *judge) shards() {
 			continue
 		}
 		// One disk path on two nodes is two disks: the node is part of a volume's identity.
-		text, err := json.Marshal([]any{identity, affinity(j.values, shard)})
+		text, err := json.Marshal([]any{identity, affinity(j.backend, j.values, shard)})
 		if err != nil {
 			continue
 		}

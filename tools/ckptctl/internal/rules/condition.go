@@ -3,10 +3,14 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // holds judges a condition; each is the path that $ stands for.
@@ -61,6 +65,12 @@ func leaf(c catalog.Condition, s subject, each string) (bool, error) {
 	if c.Has != "" && !contains(value, c.Has) {
 		return false, nil
 	}
+	if c.HasAny != "" && !slices.ContainsFunc(items(s.at(c.HasAny)), func(item any) bool { return slices.Contains(items(value), item) }) {
+		return false, nil
+	}
+	if !compares(c, s, value) {
+		return false, nil
+	}
 	if c.Matches != "" {
 		pattern, err := regexp.Compile(c.Matches)
 		if err != nil {
@@ -69,6 +79,41 @@ func leaf(c catalog.Condition, s subject, each string) (bool, error) {
 		return matches(pattern, value), nil
 	}
 	return true, nil
+}
+
+// compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
+func compares(c catalog.Condition, s subject, value any) bool {
+	for _, comparison := range []struct {
+		limit string
+		holds func(steps float64) bool
+	}{
+		{c.Below, func(steps float64) bool { return steps < 1 }},
+		{c.Above, func(steps float64) bool { return steps > 1 }},
+		{c.OffStep, func(steps float64) bool { return steps != math.Floor(steps) }},
+	} {
+		if comparison.limit == "" {
+			continue
+		}
+		var limit any = comparison.limit
+		if c := comparison.limit[0]; c < '0' || c > '9' {
+			limit = s.at(comparison.limit)
+		}
+		have, one := quantity(value)
+		want, other := quantity(limit)
+		if !one || !other || !comparison.holds(have/want) {
+			return false
+		}
+	}
+	return true
+}
+
+// quantity reads a Kubernetes quantity.
+func quantity(value any) (float64, bool) {
+	if empty(value) {
+		return 0, false
+	}
+	q, err := resource.ParseQuantity(fmt.Sprint(value))
+	return q.AsApproximateFloat64(), err == nil
 }
 
 func same(a, b any) bool {

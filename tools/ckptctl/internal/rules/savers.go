@@ -30,7 +30,7 @@ func (j *judge) savers() error {
 			titles = append(titles, o.Title)
 		}
 		if len(titles) > 0 {
-			j.report("E20", "missing", "savers", map[string]any{
+			j.report("E22", "missing", "savers", map[string]any{
 				"saver": name, "operations": strings.Join(titles, ", "), "instead": j.Savers.Savers[name].Instead,
 			})
 		}

@@ -42,7 +42,7 @@ func TestSavers(t *testing.T) {
 	assert.Equal(t, "dcp needs to rename a file, and backend bucket cannot.", got[0].Message)
 	assert.Contains(t, got[0].Fix, "s3torchconnector")
 	assert.Equal(t, "orbax needs to rename a directory, and backend bucket cannot.", got[1].Message)
-	assert.Equal(t, Finding{Rule: "E20", Severity: "error", Path: "savers"}, Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
+	assert.Equal(t, Finding{Rule: "E22", Severity: "error", Path: "savers"}, Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
 
 	assert.Empty(t, check(able, nil), "nobody said who saves")
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what nobody knows is for the test to find out")
