@@ -152,7 +152,7 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 func TestSaverOfOnePodAtATime(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "saver-one-pod", "restricted")
-	s.install("--set-json", `provisioning="dynamic",accessModes=["ReadWriteOncePod"],size="1Gi",savers=["huggingface","orbax"]`)
+	s.install("--set-json", `backend="csi",provisioning="dynamic",accessModes=["ReadWriteOncePod"],size="1Gi",savers=["huggingface","orbax"]`)
 	table := s.helm("test", release)
 	assert.Equal(t, "yes", row(t, table, "write 4 shards at once"))
 	assert.Equal(t, "yes", row(t, table, "read the other pod's shards"))
