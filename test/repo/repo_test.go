@@ -57,6 +57,7 @@ func TestBackendFolders(t *testing.T) {
 			if filepath.Ext(name) != ".tpl" {
 				assert.NotContains(t, text, "{{", "%s would be run as a template", path)
 			}
+			assert.NotRegexp(t, "FILL.IN", text, "%s: FILL IN has to be filled in", path)
 			for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_backend.tpl", "_schema.yaml"} {
 				if strings.HasPrefix(name, kind) {
 					kinds[kind]++

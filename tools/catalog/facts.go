@@ -69,6 +69,11 @@ func (b Backend) Becomes(key string) []string {
 			out = append(out, to.word+" "+name)
 		}
 	}
+	if uses, ok := property[secretsKey].([]any); ok {
+		for _, use := range uses {
+			out = append(out, fmt.Sprintf("%v secret", use))
+		}
+	}
 	return out
 }
 
