@@ -96,14 +96,6 @@ func TestParent(t *testing.T) {
 		assert.Equal(t, "true", pod.Annotations["gke-gcsfuse/volumes"])
 		assert.Equal(t, "16Gi", pod.Annotations["gke-gcsfuse/memory-limit"])
 		assert.Equal(t, "trainer", pod.Spec.ServiceAccountName)
-
-		_, pod = parent(t, chart, map[string]string{
-			"checkpoints.backend": `"azureBlob"`, "checkpoints.accessModes": `["ReadWriteMany"]`,
-			"checkpoints.azureBlob": `{"storageAccount": "a", "containerName": "c", "protocol": "fuse2", "workloadIdentityClientId": "id"}`,
-			"fastTier.enabled":      "false",
-		})
-		assert.Equal(t, "true", pod.Labels["azure.workload.identity/use"])
-		assert.Empty(t, pod.Spec.ServiceAccountName)
 	})
 
 	t.Run("the default store says what may write to it", func(t *testing.T) {
