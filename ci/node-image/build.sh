@@ -146,6 +146,8 @@ images_of_kubernetes() {
 # What kind itself brings, the provisioner of the default class and the pods' network, and what the chart's tests run.
 images_of_kind() {
   busybox "$work/images/helper"
+  # Debian's busybox comes without it, the published one with it.
+  with_libraries "$work/images/helper" /usr/bin/flock
   scratch "$helper" "$work/images/helper"
   scratch "docker.io/library/$test_image" "$work/images/helper"
   program "$work/images/provisioner" "$("$root/ci/build.sh" local-path-provisioner)/local-path-provisioner"

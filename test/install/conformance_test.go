@@ -120,7 +120,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	s.start(reader, "verified")
 	s.kill("reader")
 
-	s.helm("test", release)
+	served(t, f, s.helm("test", release))
 
 	uid := pvc.UID
 	s.helm("uninstall", release, "--wait")
@@ -148,7 +148,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 // profile is the Pod Security profile that the values' pods live under: only root needs more than restricted.
 func profile(t *testing.T, values string) string {
 	t.Helper()
-	if strings.Contains(template(t, values, "--show-only", "templates/tests/pods.yaml"), "runAsUser: 0") {
+	if strings.Contains(template(t, values, "--show-only", "templates/tests/jobs.yaml"), "runAsUser: 0") {
 		return "baseline"
 	}
 	return "restricted"

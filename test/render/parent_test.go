@@ -54,6 +54,10 @@ func TestParent(t *testing.T) {
 		got, pod := parent(t, chart, map[string]string{"fastTier.keep": "false"})
 		assert.Equal(t, map[string]string{"run-checkpoints": "/checkpoints", "run-fast-tier": "/fast"}, mounts(t, pod))
 		assert.Equal(t, []corev1.EnvVar{{Name: "CHECKPOINT_DIR", Value: "/checkpoints"}}, pod.Spec.Containers[0].Env)
+		require.Len(t, got.scripts, 2)
+		for _, scripts := range got.scripts {
+			assert.Contains(t, scripts.Data, "saver.sh", "the files of a dependency are not found")
+		}
 		require.Len(t, got.volumes, 2)
 		assert.NotEqual(t, got.volumes[0].Name, got.volumes[1].Name)
 		for i, volume := range got.volumes {

@@ -105,6 +105,7 @@ func (b Backend) Facts() map[string]any {
 		"bindingMode":           c.BindingMode,
 		"pod":                   c.Pod,
 		"semantics":             c.Semantics.Operations,
+		"semanticsWhen":         c.Semantics.When,
 		"defaults":              b.Defaults(),
 		"required":              append([]string{}, b.Schema.Required...),
 		"classRequired":         append([]string{}, b.Schema.ClassRequired...),

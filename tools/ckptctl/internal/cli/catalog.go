@@ -80,9 +80,9 @@ func modes(b catalog.Backend, volumeMode string) string {
 func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
-		Use:     "explain BACKEND|RULE",
-		Short:   "Explain a backend's keys and abilities, or a rule",
-		Example: "  ckptctl explain nfs\n  ckptctl explain E05",
+		Use:     "explain BACKEND|SAVER|RULE",
+		Short:   "Explain a backend's keys and abilities, what a saver needs, or a rule",
+		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			l, err := load(chart)
@@ -92,9 +92,15 @@ func explainCommand() *cobra.Command {
 			topics := map[string]bool{}
 			for _, b := range l.Book.Backends {
 				if b.Name == args[0] {
-					return explainBackend(command.OutOrStdout(), b)
+					return explainBackend(command.OutOrStdout(), b, l.Book)
 				}
 				topics[b.Name] = true
+			}
+			for _, name := range l.Book.Savers.Names() {
+				if name == args[0] {
+					return explainSaver(command.OutOrStdout(), name, l.Book)
+				}
+				topics[name] = true
 			}
 			for id, rule := range l.Book.Rules {
 				if strings.EqualFold(id, args[0]) {
@@ -103,7 +109,7 @@ func explainCommand() *cobra.Command {
 				}
 				topics[id] = true
 			}
-			return fmt.Errorf("there is no backend and no rule %s%s", args[0], suggestion(args[0], topics))
+			return fmt.Errorf("there is no backend, no saver and no rule %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
 	command.Flags().StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")

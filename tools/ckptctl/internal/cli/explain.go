@@ -9,16 +9,17 @@ import (
 	"text/tabwriter"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
 
 	"sigs.k8s.io/yaml"
 )
 
 // explainBackend prints what a backend can do, its keys, what its rules say, and an example.
-func explainBackend(out io.Writer, b catalog.Backend) error {
+func explainBackend(out io.Writer, b catalog.Backend, book rules.Book) error {
 	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	abilities(w, b)
-	operations(w, b.Capabilities.Semantics)
+	operations(w, b.Capabilities.Semantics, book.Savers)
 	fmt.Fprintf(w, "\nsource\t%s\n", b.Source)
 	for _, fact := range slices.Sorted(maps.Keys(b.Sources)) {
 		fmt.Fprintf(w, "  of %s\t%s\n", fact, b.Sources[fact])
@@ -116,16 +117,13 @@ func mountOptions(w io.Writer, m catalog.MountOptions) {
 }
 
 // operations prints what a file system on the storage does, and under which condition.
-func operations(w io.Writer, s catalog.Semantics) {
-	if len(s.Operations) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\nfile system\t%s\n", s.Source)
-	for _, operation := range slices.Sorted(maps.Keys(s.Operations)) {
+func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
+	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
+	for _, o := range savers.Operations {
 		note := ""
-		if s.Notes[operation] != "" {
-			note = ": " + s.Notes[operation]
+		if s.Notes[o.Name] != "" {
+			note = ": " + s.Notes[o.Name]
 		}
-		fmt.Fprintf(w, "  %s\t%s%s\n", operation, s.Operations[operation], note)
+		fmt.Fprintf(w, "  %s\t%s%s\n", o.Name, s.Does(o.Name), note)
 	}
 }
