@@ -119,6 +119,9 @@ func mountOptions(w io.Writer, m catalog.MountOptions) {
 // operations prints what a file system on the storage does, and under which condition.
 func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
 	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
+	if when := s.When; when != nil && when.Is != nil {
+		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", strings.TrimPrefix(when.Path, "section."), *when.Is)
+	}
 	for _, o := range savers.Operations {
 		note := ""
 		if s.Notes[o.Name] != "" {
