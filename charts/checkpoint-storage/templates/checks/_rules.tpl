@@ -154,6 +154,23 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- $text }}
 {{- end }}
 
+{{/* Inputs: dict "case" "in" (the subject). Outputs: the paths for which the case is judged, a JSON list; [""] where it is judged once. */}}
+{{- define "checkpoint-storage.rules.each" -}}
+{{- $in := .in }}
+{{- $paths := list }}
+{{- range .case.each }}
+{{- if hasPrefix "facts." . }}
+{{- $paths = concat $paths ((include "checkpoint-storage.rules.at" (dict "path" . "in" $in) | fromJson).value | default list) }}
+{{- else }}
+{{- $paths = append $paths . }}
+{{- end }}
+{{- end }}
+{{- if not .case.each }}
+{{- $paths = list "" }}
+{{- end }}
+{{- $paths | toJson }}
+{{- end }}
+
 {{/* Inputs: dict "root" "severity" "in" (the subject). Outputs: {"broken": […]}, what the conditions find, as JSON. */}}
 {{- define "checkpoint-storage.rules.broken" -}}
 {{- $in := . }}
@@ -169,7 +186,7 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- range concat $cases $in.in.facts.rules }}
 {{- $case := . }}
 {{- if eq ($case.severity | default "error") $in.severity }}
-{{- range $each := $case.each | default (list "") }}
+{{- range $each := include "checkpoint-storage.rules.each" (dict "case" $case "in" $in.in) | fromJsonArray }}
 {{- if include "checkpoint-storage.rules.hold" (dict "when" $case.when "in" $in.in "each" $each) }}
 {{- $finding := dict "rule" $case.rule "path" (ternary $each $case.path (eq $case.path "$")) }}
 {{- range $word := list "message" "fix" }}
