@@ -91,6 +91,17 @@ func TestParent(t *testing.T) {
 		assert.EqualValues(t, 1000, *pod.Spec.SecurityContext.RunAsUser)
 	})
 
+	t.Run("what a backend asks of a pod", func(t *testing.T) {
+		_, pod := parent(t, chart, map[string]string{
+			"checkpoints.backend": `"gcpGcsFuse"`, "checkpoints.accessModes": `["ReadWriteMany"]`,
+			"checkpoints.gcpGcsFuse": `{"bucketName": "ckpt", "podServiceAccountName": "trainer", "sidecarMemoryLimit": "16Gi"}`,
+			"fastTier.enabled":       "false",
+		})
+		assert.Equal(t, "true", pod.Annotations["gke-gcsfuse/volumes"])
+		assert.Equal(t, "16Gi", pod.Annotations["gke-gcsfuse/memory-limit"])
+		assert.Equal(t, "trainer", pod.Spec.ServiceAccountName)
+	})
+
 	t.Run("the default store says what may write to it", func(t *testing.T) {
 		_, pod := parent(t, chart, nil)
 		assert.EqualValues(t, 0, *pod.Spec.SecurityContext.RunAsUser)

@@ -6,17 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 )
-
-// operations lists what a file system on the backend can do.
-func operations(w io.Writer, b catalog.Backend, savers catalog.Savers) {
-	fmt.Fprintln(w, "what its file system can do:")
-	for _, o := range savers.Operations {
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", o.Name, b.Capabilities.Semantics.Does(o.Name), b.Capabilities.Semantics.Notes[o.Name])
-	}
-}
 
 // explainSaver says what a saver needs and which backends have it.
 func explainSaver(out io.Writer, name string, book rules.Book) error {

@@ -115,11 +115,7 @@ func (j *judge) conditions() error {
 			if c.When == nil {
 				continue
 			}
-			paths := c.Each
-			if len(paths) == 0 {
-				paths = []string{""}
-			}
-			for _, path := range paths {
+			for _, path := range s.paths(c) {
 				ok, err := holds(*c.When, s, path)
 				if err != nil {
 					return err
