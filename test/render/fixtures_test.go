@@ -10,6 +10,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 )
@@ -56,6 +57,7 @@ type objects struct {
 	classes    []*storagev1.StorageClass
 	configMaps []*corev1.ConfigMap
 	pods       []*corev1.Pod
+	jobs       []*batchv1.Job
 }
 
 func decode(t *testing.T, manifest string) objects {
@@ -80,6 +82,8 @@ func decode(t *testing.T, manifest string) objects {
 			out.configMaps = append(out.configMaps, o)
 		case *corev1.Pod:
 			out.pods = append(out.pods, o)
+		case *batchv1.Job:
+			out.jobs = append(out.jobs, o)
 		default:
 			require.Failf(t, "unexpected kind", "%T", object)
 		}
