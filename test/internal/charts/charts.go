@@ -21,14 +21,24 @@ func Root() string {
 // Chart returns the folder of the chart under test.
 func Chart() string { return filepath.Join(Root(), "charts", "checkpoint-storage") }
 
-// Umbrella copies the parent chart into a folder of the test's own, with its dependencies in place.
+// Umbrella is the parent chart that the tests bring, as Parent makes it ready.
 func Umbrella(t *testing.T) string {
 	t.Helper()
+	return Parent(t, filepath.Join("test", "charts", "umbrella"))
+}
+
+// Parent copies a chart of the checkout, given by its folder, into a folder of the test's own, with its dependencies in
+// place, and returns the copy's path.
+func Parent(t *testing.T, folder string) string {
+	t.Helper()
 	dir := t.TempDir()
-	parent := filepath.Join(dir, "umbrella")
-	require.NoError(t, os.CopyFS(parent, os.DirFS(filepath.Join(Root(), "test", "charts", "umbrella"))))
+	parent := filepath.Join(dir, filepath.Base(folder))
+	require.NoError(t, os.CopyFS(parent, os.DirFS(filepath.Join(Root(), folder))))
 	require.NoError(t, os.Symlink(Chart(), filepath.Join(dir, "checkpoint-storage")))
 	_, err := helm.RunHelmCommandAndGetOutputContextE(t, t.Context(), &helm.Options{Logger: logger.Discard}, "dependency", "update", parent)
 	require.NoError(t, err)
 	return parent
 }
+
+// Operators returns the folder of the module that knows the APIs of training operators.
+func Operators() string { return filepath.Join(Root(), "test", "operators") }
