@@ -14,6 +14,7 @@ import (
 
 	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ import (
 )
 
 // hooks are the defines that a backend may have.
-var hooks = []string{"source", "handle", "attributes", "parameters", "podAnnotations", "podLabels", "podSecurityContext"}
+var hooks = []string{"source", "handle", "attributes", "parameters", "fsType", "podAnnotations", "podLabels", "podSecurityContext"}
 
 var define = regexp.MustCompile(`\{\{-? *define "([^"]+)"`)
 
@@ -194,6 +195,42 @@ func TestRules(t *testing.T) {
 		assert.NotEmpty(t, rule.Why, id)
 	}
 }
+
+// TestEveryRuleIsShown holds that each error of a backend's own is shown by a values file that is refused for it, each
+// warning by one that is accepted with it, and each provisioning by one that uses it.
+func TestEveryRuleIsShown(t *testing.T) {
+	chart, err := check.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	for _, b := range chart.Book.Backends {
+		var found []check.Finding
+		used := map[any]bool{}
+		files, err := filepath.Glob(filepath.Join(charts.Chart(), catalog.Root, b.Name, "testdata", "_*.values.yaml"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasPrefix(filepath.Base(file), "_install-") {
+				continue
+			}
+			result, err := chart.Check(check.Inputs{Files: []string{file}}, "checkpoints")
+			require.NoError(t, err)
+			found = append(found, result.Findings...)
+			if strings.HasPrefix(filepath.Base(file), "_accept-") {
+				used[result.Merged["provisioning"]] = true
+			}
+		}
+		for _, provisioning := range b.Capabilities.Ways() {
+			assert.True(t, used[provisioning], "backend %s has no _accept- fixture with provisioning %s", b.Name, provisioning)
+		}
+		for _, c := range b.Rules {
+			words := regexp.MustCompile("^" + placeholder.ReplaceAllString(regexp.QuoteMeta(c.Message), ".*") + "$")
+			assert.True(t, slices.ContainsFunc(found, func(f check.Finding) bool {
+				return f.Rule == c.Rule && words.MatchString(f.Message)
+			}), "backend %s: no fixture shows %s: %s", b.Name, c.Rule, c.Message)
+		}
+	}
+}
+
+// placeholder is what fill replaces in the words of a rule, as regexp.QuoteMeta leaves it.
+var placeholder = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
 // TestToolModules holds that every pinned tool says which Go it builds with, and has its sums.
 func TestToolModules(t *testing.T) {

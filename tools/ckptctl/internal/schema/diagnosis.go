@@ -68,7 +68,8 @@ func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
 			continue
 		}
 		hint := "remove it; the keys are: " + strings.Join(sortedKeys(known), ", ")
-		if owners := d.owners(key); len(owners) > 0 {
+		// Of a key that many sections have, where else it would fit says nothing.
+		if owners := d.owners(key); len(owners) > 0 && len(owners) <= 3 {
 			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
 		}
 		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
