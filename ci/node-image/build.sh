@@ -190,9 +190,8 @@ rootfs=$work/rootfs
 pause=
 provisioner=$(constant const_storage.go storageProvisionerImage)
 helper=$(constant const_storage.go storageHelperImage)
-# Debian's busybox, under the name that the chart's defaults ask for.
-test_image=$(awk '$1 == "repository:" { name = $2 } $1 == "tag:" { print name ":" $2; exit }' \
-  "$root/charts/checkpoint-storage/values.yaml" | tr -d '"')
+# Debian's busybox goes under the name that the chart's defaults ask for.
+test_image=$(test_image)
 
 binaries kubernetes "$work/kubernetes"
 pause=$("$work/kubernetes/kubeadm" config images list --kubernetes-version "$kubernetes_version" | grep /pause:)

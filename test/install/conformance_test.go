@@ -16,10 +16,11 @@ import (
 )
 
 // What a trainer does, in a shell: shards under a name that is no checkpoint yet, flushed, published by one rename.
-// Then it saves on until it is killed.
+// Then it saves on until it is killed. A directory that is not the test's own has what the last run left.
 const saveForever = `
 set -eu
 cd /checkpoints
+rm -rf step-*
 mkdir step-1.part
 for rank in 0 1 2 3; do head -c 1048576 /dev/urandom > step-1.part/shard-$rank; done
 (cd step-1.part && sha256sum shard-* > SHA256SUMS)

@@ -197,3 +197,19 @@ func TestSaverBenchmark(t *testing.T) {
 	assert.NotRegexp(t, ` 0\.0+ (GB/s|s,)`, out, "a figure is nothing")
 	assert.Empty(t, run(t, c, "ls -A /mnt/shared/saver-benchmark"), "something is left on the claim")
 }
+
+// TestSaverOfEveryRank holds that each claim of a store of shards is tested by itself.
+func TestSaverOfEveryRank(t *testing.T) {
+	t.Parallel()
+	c := cluster.Open(t)
+	s := newStore(t, "saver-ranks", "restricted")
+	run(t, c, "cd /mnt; rm -rf saver-ranks; mkdir -p saver-ranks/0 saver-ranks/1 saver-ranks/2; chmod 1777 saver-ranks/*")
+	s.install("--wait", "--timeout", "60s", "--set-json", fmt.Sprintf(`shards=3,hostPath={"path":"/mnt/saver-ranks/{shard}"},savers=["megatron"],`+
+		`volume={"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":[%q]}]}]}}}`,
+		c.Workers()[0]))
+	tables := s.helm("test", release)
+	for rank := range 3 {
+		assert.Contains(t, tables, fmt.Sprintf("claim saver-ranks/checkpoints-%d: ", rank))
+	}
+	assert.Equal(t, 3, strings.Count(tables, "the claim can serve\n"), tables)
+}

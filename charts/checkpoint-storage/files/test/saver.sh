@@ -35,7 +35,7 @@ second() {
 }
 
 report() {
-  cat "$work/seen" "$work"/seen-* 2>/dev/null | awk -f "$here/quantity.awk" -f "$here/report.awk" -v mount="$CHECKPOINT_DIR" -v claim="$CLAIM" \
+  cat "$work/seen" "$work"/seen-* 2>/dev/null | awk -f "$here/quantity.awk" -f "$here/report.awk" -v mount="${CHECKPOINT_DIR%/}" -v claim="$CLAIM" \
     -v size="$SIZE" -v asked="$OPTIONS" -v first="$(cat "$work/first")" -v second="$NODE" -v meeting="$MEETING" \
     -v space="$(df -P -k "$CHECKPOINT_DIR" | tail -n 1)" "$here/operations" /proc/self/mountinfo -
 }

@@ -68,7 +68,7 @@ spec:
       {{- with merge (include "checkpoint-storage.podAnnotations" $root | fromYaml) $values.test.annotations }}
       annotations: {{- include "checkpoint-storage.stringMap" . | nindent 8 }}
       {{- end }}
-    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) .) | nindent 6 }}
+    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) .) | trim | nindent 6 }}
 {{- end }}
 
 {{/* Inputs: those of checkpoint-storage.test.job, "job" and "meeting". Outputs: the spec of its pods. */}}
