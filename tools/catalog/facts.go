@@ -69,6 +69,11 @@ func (b Backend) Becomes(key string) []string {
 			out = append(out, to.word+" "+name)
 		}
 	}
+	if uses, ok := property[secretsKey].([]any); ok {
+		for _, use := range uses {
+			out = append(out, fmt.Sprintf("%v secret", use))
+		}
+	}
 	return out
 }
 
@@ -97,9 +102,12 @@ func (b Backend) Facts() map[string]any {
 		"fsGroup":               c.FSGroup,
 		"topologyKeys":          append([]string{}, c.TopologyKeys...),
 		"topologyFix":           b.topologyFix(),
+		"classKeys":             b.classKeys(false),
+		"onlyClassKeys":         b.classKeys(true),
 		"bindingMode":           c.BindingMode,
 		"pod":                   c.Pod,
 		"semantics":             c.Semantics.Operations,
+		"semanticsWhen":         c.Semantics.When,
 		"defaults":              b.Defaults(),
 		"required":              append([]string{}, b.Schema.Required...),
 		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
@@ -133,6 +141,26 @@ func (c Capabilities) Ways() []string {
 		return []string{"existing"}
 	}
 	return c.Provisioning
+}
+
+// classKeys are the paths of the keys that become parameters of a class; with only, those that become nothing else.
+func (b Backend) classKeys(only bool) []string {
+	keys := []string{}
+	for key, property := range b.Schema.Properties {
+		if property[parameterKey] == nil {
+			continue
+		}
+		elsewhere := slices.Contains(b.Schema.Required, key) || slices.Contains(b.Schema.Identity, key)
+		for _, other := range []string{attributeKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey} {
+			elsewhere = elsewhere || property[other] != nil
+		}
+		// What the mount options go by is looked at too.
+		if elsewhere = elsewhere || key == b.Capabilities.MountOptions.By; !only || !elsewhere {
+			keys = append(keys, b.Name+"."+key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // topologyFix says how to name the place of a volume: by a key of the section where one leads to a label that is needed.

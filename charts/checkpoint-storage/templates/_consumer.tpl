@@ -30,10 +30,10 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
   devicePath: {{ $context.Values.mountPath | quote }}
 {{- end }}
 
-{{/* Outputs: an entry of a container's env. */}}
+{{/* Inputs: as above, with an optional "variable" in the dict. Outputs: an entry of a container's env. */}}
 {{- define "checkpoint-storage.env" -}}
 {{- $context := .context | default . -}}
-- name: CHECKPOINT_DIR
+- name: {{ .variable | default "CHECKPOINT_DIR" }}
   value: {{ $context.Values.mountPath | quote }}
 {{- end }}
 

@@ -55,13 +55,16 @@ func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
 			continue
 		}
 		path := f.path.To(key)
-		if near := nearest(key, sortedKeys(known), taken); near != "" {
+		home, ok := d.home(f.path, key)
+		// A key of the chosen backend, letter by letter, is no misspelling of another.
+		own := ok && home != "" && home == d.instance["backend"]
+		if near := nearest(key, sortedKeys(known), taken); near != "" && !own {
 			explained[f.path.To(near).String()] = true
 			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
 			continue
 		}
-		if home, ok := d.home(f.path, key); ok {
+		if ok {
 			homes[home] = append(homes[home], key)
 			explained[strings.TrimPrefix(home+"."+key, ".")] = true
 			explained[home] = true

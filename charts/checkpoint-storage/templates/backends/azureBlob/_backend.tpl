@@ -9,10 +9,3 @@ ClientID: {{ . | quote }}
 mountWithWorkloadIdentityToken: "true"
 {{- end }}
 {{- end }}
-
-{{/* Outputs: labels that a pod needs to mount the claim. */}}
-{{- define "checkpoint-storage.backend.azureBlob.podLabels" -}}
-{{- if .section.workloadIdentityClientId -}}
-azure.workload.identity/use: "true"
-{{- end }}
-{{- end }}
