@@ -33,7 +33,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 			}
 		}
 		m.Hint = "it can be: " + strings.Join(allowed, ", ")
-		if hint, ok := f.schema["enumErrorMessage"].(string); ok {
+		if hint, ok := f.schema["errorMessage"].(string); ok {
 			m.Hint = hint
 		}
 	case "pattern":
@@ -64,8 +64,11 @@ func (d diagnosis) wrong(f failure) Mistake {
 
 // like shows an example of the key.
 func (d diagnosis) like(f failure) string {
-	if example := d.example(f.path, d.schemaOf(f.path)); example != "…" {
-		return fmt.Sprintf("write it like %s: %s", f.path, example)
+	// Where a condition gives the key its schema, only the failure knows it.
+	for _, schema := range []map[string]any{d.schemaOf(f.path), f.schema} {
+		if example := d.example(f.path, schema); example != "…" {
+			return fmt.Sprintf("write it like %s: %s", f.path, example)
+		}
 	}
 	if description, ok := f.schema["description"].(string); ok {
 		return description
