@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"checkpoint-storage/test/internal/charts"
-
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -44,11 +42,11 @@ type helms struct {
 	four  chart4.Charter
 }
 
-func load(t *testing.T) helms {
+func load(t *testing.T, dir string) helms {
 	t.Helper()
-	three, err := loader.LoadDir(charts.Chart())
+	three, err := loader.LoadDir(dir)
 	require.NoError(t, err)
-	four, err := loader4.LoadDir(charts.Chart())
+	four, err := loader4.LoadDir(dir)
 	require.NoError(t, err)
 	return helms{three, four}
 }

@@ -199,6 +199,9 @@ func Load(chart fs.FS) ([]Backend, error) {
 	for _, folder := range folders {
 		file := path.Join(Root, folder.Name(), "_schema.yaml")
 		text, err := fs.ReadFile(chart, file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is missing; a packaged chart leaves it out, so take the chart from a checkout, or the one that this tool was built with", file)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("backend %s: %w", folder.Name(), err)
 		}

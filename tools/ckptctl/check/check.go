@@ -58,6 +58,9 @@ func Load(from fs.FS) (*Chart, error) {
 	if c.Book.Rules, err = catalog.LoadRules(from); err != nil {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
+	if c.Book.Savers, err = catalog.LoadSavers(from); err != nil {
+		return nil, fmt.Errorf("the chart's savers: %w", err)
+	}
 	if c.Book.Retired, err = catalog.LoadRetired(from); err != nil {
 		return nil, fmt.Errorf("the chart's retired names: %w", err)
 	}

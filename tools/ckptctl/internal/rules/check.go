@@ -17,10 +17,11 @@ type Finding struct {
 	Because []string
 }
 
-// Book is the chart's rules and backends.
+// Book is the chart's rules, backends and savers.
 type Book struct {
 	Rules    map[string]catalog.Rule
 	Backends []catalog.Backend
+	Savers   catalog.Savers
 	// Retired are names that look like backends and have an answer of their own.
 	Retired map[string]catalog.Retired
 	// Defaults are the chart's own values.
@@ -60,7 +61,8 @@ func (b Book) Check(values map[string]any, release string) ([]Finding, error) {
 		j.shards()
 		j.metadata()
 	}
-	return j.findings, nil
+	err := j.savers()
+	return j.findings, err
 }
 
 // each lists the shards that have to be judged by themselves: -1 is a store without, or one whose shards only differ by
@@ -113,11 +115,7 @@ func (j *judge) conditions() error {
 			if c.When == nil {
 				continue
 			}
-			paths := c.Each
-			if len(paths) == 0 {
-				paths = []string{""}
-			}
-			for _, path := range paths {
+			for _, path := range s.paths(c) {
 				ok, err := holds(*c.When, s, path)
 				if err != nil {
 					return err

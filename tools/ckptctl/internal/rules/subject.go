@@ -51,6 +51,24 @@ func (s subject) at(path string) any {
 	return value
 }
 
+// paths lists the paths for which a case is judged: "" where it is judged once.
+func (s subject) paths(c catalog.Case) []string {
+	if len(c.Each) == 0 {
+		return []string{""}
+	}
+	var out []string
+	for _, path := range c.Each {
+		if !strings.HasPrefix(path, "facts.") {
+			out = append(out, path)
+			continue
+		}
+		for _, each := range items(s.at(path)) {
+			out = append(out, fmt.Sprint(each))
+		}
+	}
+	return out
+}
+
 func steps0(steps []string) string {
 	if len(steps) == 0 {
 		return ""

@@ -55,20 +55,24 @@ func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
 			continue
 		}
 		path := f.path.To(key)
-		if near := nearest(key, sortedKeys(known), taken); near != "" {
+		home, ok := d.home(f.path, key)
+		// A key of the chosen backend, letter by letter, is no misspelling of another.
+		own := ok && home != "" && home == d.instance["backend"]
+		if near := nearest(key, sortedKeys(known), taken); near != "" && !own {
 			explained[f.path.To(near).String()] = true
 			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
 			continue
 		}
-		if home, ok := d.home(f.path, key); ok {
+		if ok {
 			homes[home] = append(homes[home], key)
 			explained[strings.TrimPrefix(home+"."+key, ".")] = true
 			explained[home] = true
 			continue
 		}
 		hint := "remove it; the keys are: " + strings.Join(sortedKeys(known), ", ")
-		if owners := d.owners(key); len(owners) > 0 {
+		// Of a key that many sections have, where else it would fit says nothing.
+		if owners := d.owners(key); len(owners) > 0 && len(owners) <= 3 {
 			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
 		}
 		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
