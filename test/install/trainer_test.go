@@ -59,7 +59,7 @@ image: {repository: %s, tag: %s, pullPolicy: Never}
 training: {steps: %d, saveEvery: %d, peerTimeoutSeconds: 60}
 checkpoints:
 %s`, workers, repository, tag, steps, saveEvery, indented(values))), 0o600))
-	tr := &training{store: s, chart: charts.Parent(t, filepath.Join("charts", "training-job")), values: file, said: map[types.UID]string{}}
+	tr := &training{store: s, chart: charts.TrainingJob(t), values: file, said: map[types.UID]string{}}
 	ctx, cancel := context.WithCancel(t.Context())
 	listening := make(chan struct{})
 	go func() {

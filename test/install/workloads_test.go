@@ -50,7 +50,7 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 			require.NoError(t, err, out)
 		}
 	}
-	chart := charts.Parent(t, "charts/training-job")
+	chart := charts.TrainingJob(t)
 	kinds, err := filepath.Glob(filepath.Join(chart, "templates/workloads/_*.tpl"))
 	require.NoError(t, err)
 	require.NotEmpty(t, kinds)
@@ -82,7 +82,7 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 func TestStatefulSetTakesShards(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "stateful", "restricted")
-	chart := charts.Parent(t, "charts/training-job")
+	chart := charts.TrainingJob(t)
 	root := "/mnt/checkpoints/stateful"
 	run(t, s.cluster, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s/0 %[1]s/1; chmod 1777 %[1]s/0 %[1]s/1", root))
 	values := filepath.Join(t.TempDir(), "values.yaml")

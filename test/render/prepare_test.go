@@ -28,8 +28,8 @@ func prepared(t *testing.T, json map[string]string) objects {
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 	got := prepared(t, nil)
-	require.Len(t, got.jobs, 1)
-	job := got.jobs[0]
+	require.Len(t, got.prepares, 1)
+	job := got.prepares[0]
 	pod := job.Spec.Template.Spec
 	assert.Equal(t, namespace, job.Namespace)
 	assert.Equal(t, "checkpoints", pod.Volumes[0].PersistentVolumeClaim.ClaimName)
@@ -46,22 +46,22 @@ func TestPrepareGivesAway(t *testing.T) {
 	for _, values := range []map[string]string{
 		{"prepare.owner": "0"}, {"prepare.group": "1000000"}, {"prepare.owner": "1000", "podSecurityContext": `{"fsGroup": 1000, "runAsUser": 1000}`},
 	} {
-		template := prepared(t, values).jobs[0].Spec.Template
+		template := prepared(t, values).prepares[0].Spec.Template
 		assertPodSecurity(t, api.LevelBaseline, &template)
 		assert.EqualValues(t, 0, *template.Spec.SecurityContext.RunAsUser)
 		assert.Nil(t, template.Spec.SecurityContext.FSGroup)
 		assert.Equal(t, []corev1.Capability{"ALL"}, template.Spec.Containers[0].SecurityContext.Capabilities.Drop)
 	}
-	assert.Contains(t, prepared(t, map[string]string{"prepare.group": "1000000"}).jobs[0].Spec.Template.Spec.Containers[0].Args[0], "group=1000000\n")
+	assert.Contains(t, prepared(t, map[string]string{"prepare.group": "1000000"}).prepares[0].Spec.Template.Spec.Containers[0].Args[0], "group=1000000\n")
 }
 
 // TestPrepareShards holds that every shard is prepared, by a Job of its own.
 func TestPrepareShards(t *testing.T) {
 	t.Parallel()
 	got := prepared(t, map[string]string{"shards": "12"})
-	require.Len(t, got.jobs, 12)
+	require.Len(t, got.prepares, 12)
 	names := map[string]bool{}
-	for i, job := range got.jobs {
+	for i, job := range got.prepares {
 		names[job.Name] = true
 		assert.Equal(t, got.claims[i].Name, job.Spec.Template.Spec.Volumes[0].PersistentVolumeClaim.ClaimName)
 	}
@@ -72,7 +72,7 @@ func TestPrepareShards(t *testing.T) {
 // every other change.
 func TestPrepareIsNotChanged(t *testing.T) {
 	t.Parallel()
-	job := func(values map[string]string) *batchv1.Job { return prepared(t, values).jobs[0] }
+	job := func(values map[string]string) *batchv1.Job { return prepared(t, values).prepares[0] }
 	first := job(nil)
 	assert.Equal(t, first, job(map[string]string{"size": `"20Gi"`}))
 	for key, value := range map[string]string{
@@ -85,7 +85,7 @@ func TestPrepareIsNotChanged(t *testing.T) {
 	long := renderAs(t, strings.Repeat("r", 53), "n", map[string]string{
 		"prepare.enabled": "true", "prepare.directory": `"a"`, "shards": "2", "nameOverride": `"` + strings.Repeat("x", 63) + `"`,
 	})
-	for _, job := range long.jobs {
+	for _, job := range long.prepares {
 		assert.LessOrEqual(t, len(job.Name), 63)
 	}
 }

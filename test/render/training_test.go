@@ -25,7 +25,7 @@ import (
 // TestTraining holds, for every kind of workload, that its pods mount the stores and save to them without any rights.
 func TestTraining(t *testing.T) {
 	t.Parallel()
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	for _, kind := range workloads(t) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +43,7 @@ func TestTraining(t *testing.T) {
 			})
 			t.Run("two stores", func(t *testing.T) {
 				got, err := c.render(t, kind, shared, `checkpoints.prepare={"enabled": true, "directory": "team-a"}`,
-					`fastTier={"enabled": true, "hostPath": {"path": "/mnt/fast"}, "podSecurityContext": {"fsGroup": 1000}}`,
+					`fastTier={"enabled": true, "hostPath": {"path": "/mnt/fast"}, "podSecurityContext": {"fsGroup": 1000}, "test": {"enabled": false}}`,
 					`podLabels={"team": "a"}`, `podAnnotations={"note": "b"}`, `nodeSelector={"gpu": "yes"}`)
 				require.NoError(t, err)
 				for _, pod := range templates(t, got) {
@@ -66,7 +66,7 @@ func TestTraining(t *testing.T) {
 // TestTrainingRefuses holds what no kind can do with a store, whatever the kind.
 func TestTrainingRefuses(t *testing.T) {
 	t.Parallel()
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	_, err := c.render(t, "job", "checkpoints.enabled=false")
 	require.ErrorContains(t, err, "Fix: set checkpoints.enabled: true")
 	got, err := c.render(t, "job", "checkpoints.enabled=false", `command=["true"]`)
@@ -82,7 +82,7 @@ func TestTrainingRefuses(t *testing.T) {
 // that do.
 func TestTrainingShards(t *testing.T) {
 	t.Parallel()
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	var can []string
 	refused := map[string]string{}
 	for _, kind := range workloads(t) {
@@ -120,7 +120,7 @@ func TestTrainingShards(t *testing.T) {
 // TestTrainingAdoption holds that a store whose claims a StatefulSet would not find is refused with the name to give them.
 func TestTrainingAdoption(t *testing.T) {
 	t.Parallel()
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	_, err := c.render(t, "statefulSet", `checkpoints.shards=4`)
 	require.ErrorContains(t, err, "Fix: set checkpoints.claim.name: checkpoints-run-train\n")
 	_, err = c.render(t, "statefulSet", `checkpoints.shards=4`, `checkpoints.claim.existing="theirs"`, `checkpoints.provisioning="existing"`)
@@ -133,7 +133,7 @@ func TestTrainingAdoption(t *testing.T) {
 // rank 0.
 func TestTrainingRanks(t *testing.T) {
 	t.Parallel()
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	index := map[string]any{"fieldRef": map[string]any{"fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
 	ordinal := map[string]any{"fieldRef": map[string]any{"fieldPath": "metadata.labels['apps.kubernetes.io/pod-index']"}}
 	for kind, want := range map[string]struct {
@@ -175,7 +175,7 @@ func TestTrainingRanks(t *testing.T) {
 // TestTrainingNames holds that the longest release name leaves room for what operators add to it.
 func TestTrainingNames(t *testing.T) {
 	t.Parallel()
-	chart := charts.Parent(t, training)
+	chart := charts.TrainingJob(t)
 	seen := map[string]bool{}
 	for _, release := range []string{strings.Repeat("r", 52) + "a", strings.Repeat("r", 52) + "b", "a.b"} {
 		out, err := exec.CommandContext(t.Context(), "helm", "template", release, chart, "--show-only", "templates/config-map.yaml").Output()
@@ -202,7 +202,7 @@ func TestTrainingSchema(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &schema))
 	assert.ElementsMatch(t, workloads(t), schema.Properties.Workload.Enum)
 
-	c := trainer{chart: charts.Parent(t, training)}
+	c := trainer{chart: charts.TrainingJob(t)}
 	_, err = c.render(t, "job", `global={"region": "eu"}`, "enabled=true")
 	require.NoError(t, err)
 	for value, want := range map[string]string{
@@ -216,7 +216,7 @@ func TestTrainingSchema(t *testing.T) {
 // TestTrainingNotes holds that every kind says how to go on, in commands for its namespace.
 func TestTrainingNotes(t *testing.T) {
 	t.Parallel()
-	chart, err := loader.Load(charts.Parent(t, training))
+	chart, err := loader.Load(charts.TrainingJob(t))
 	require.NoError(t, err)
 	for _, kind := range workloads(t) {
 		given := map[string]any{"workload": kind}

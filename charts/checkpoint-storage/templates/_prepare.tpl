@@ -9,16 +9,12 @@ stays when it has ended, or a GitOps controller would find it missing and make i
 {{- define "checkpoint-storage.prepare" -}}
 {{- $root := .context }}
 {{- $pod := include "checkpoint-storage.prepare.pod" . | trim }}
-{{- $name := include "checkpoint-storage.fullname" $root }}
-{{- /* A Job's name is a label of its pods, and so has 63 characters at most. */}}
-{{- if gt (len $name) 38 }}
-{{- $name = printf "%s-%s" ($name | trunc 29 | trimSuffix "-" | trimSuffix ".") ($name | sha256sum | trunc 8) }}
-{{- end }}
 ---
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ printf "%s-prepare-%s%s" $name ($pod | sha256sum | trunc 8) (include "checkpoint-storage.suffix" .) | quote }}
+  {{- /* A Job's name is a label of its pods, and so has 63 characters at most. */}}
+  name: {{ include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "-prepare-%s%s" ($pod | sha256sum | trunc 8) (include "checkpoint-storage.suffix" .)) "room" 38) | quote }}
   namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
   labels: {{- include "checkpoint-storage.labels" (dict "root" $root) | nindent 4 }}
   {{- with include "checkpoint-storage.annotations" (dict "root" $root) }}

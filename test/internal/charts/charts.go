@@ -21,19 +21,22 @@ func Root() string {
 // Chart returns the folder of the chart under test.
 func Chart() string { return filepath.Join(Root(), "charts", "checkpoint-storage") }
 
-// Umbrella is the parent chart that the tests bring, as Parent makes it ready.
+// Umbrella is a parent chart that has the chart twice.
 func Umbrella(t *testing.T) string {
-	t.Helper()
-	return Parent(t, filepath.Join("test", "charts", "umbrella"))
+	return complete(t, filepath.Join(Root(), "test", "charts", "umbrella"))
 }
 
-// Parent copies a chart of the checkout, given by its folder, into a folder of the test's own, with its dependencies in
-// place, and returns the copy's path.
-func Parent(t *testing.T, folder string) string {
+// TrainingJob is the example of a training chart.
+func TrainingJob(t *testing.T) string {
+	return complete(t, filepath.Join(Root(), "charts", "training-job"))
+}
+
+// complete copies a parent chart into a folder of the test's own, with its dependencies in place.
+func complete(t *testing.T, chart string) string {
 	t.Helper()
 	dir := t.TempDir()
-	parent := filepath.Join(dir, filepath.Base(folder))
-	require.NoError(t, os.CopyFS(parent, os.DirFS(filepath.Join(Root(), folder))))
+	parent := filepath.Join(dir, filepath.Base(chart))
+	require.NoError(t, os.CopyFS(parent, os.DirFS(chart)))
 	// What was there belongs to the checkout, and may be of another day.
 	require.NoError(t, os.RemoveAll(filepath.Join(parent, "charts")))
 	require.NoError(t, os.Symlink(Chart(), filepath.Join(dir, "checkpoint-storage")))
