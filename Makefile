@@ -40,9 +40,9 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: storage-node trainer-image tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
+install: storage-node trainer-image csi-driver tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
 	@rm -rf .build/tables
-	set -o pipefail; go test ./test/install -timeout 45m -parallel 4 | tee .build/install.log
+	set -o pipefail; go test ./test/install -timeout 60m -parallel 4 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log
 
 .PHONY: bench
@@ -64,6 +64,10 @@ storage-node: cluster
 .PHONY: trainer-image
 trainer-image: cluster
 	@bash ci/trainer-image.sh
+
+.PHONY: csi-driver
+csi-driver: cluster
+	@bash ci/csi-driver.sh
 
 .PHONY: clean-cluster
 clean-cluster: ## Remove the cluster, and the container engine where one was started for it.

@@ -42,12 +42,12 @@ func fixtures(t *testing.T, kind string) []fixture {
 	return out
 }
 
-// render runs `helm template` and returns its output.
-func render(t *testing.T, options *helm.Options) (string, error) {
+// render runs `helm template` and returns its output: all of it, or what comes from the templates that are named.
+func render(t *testing.T, options *helm.Options, templates ...string) (string, error) {
 	t.Helper()
 	options.KubectlOptions = k8s.NewKubectlOptions("", "", namespace)
 	options.Logger = logger.Discard
-	return helm.RenderTemplateContextE(t, t.Context(), options, chartPath, release, nil)
+	return helm.RenderTemplateContextE(t, t.Context(), options, chartPath, release, templates)
 }
 
 // objects are what a release renders, by kind, decoded strictly into the API's own types.

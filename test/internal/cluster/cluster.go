@@ -18,7 +18,8 @@ import (
 
 // Cluster says how to reach the cluster and the containers that are its nodes.
 type Cluster struct {
-	name, kubeconfig, dockerHost, trainer string
+	name, kubeconfig, dockerHost string
+	trainer, csiDriver           string
 
 	storage Storage
 }
@@ -56,6 +57,7 @@ func Read() (Cluster, error) {
 			Node: facts["STORAGE_NODE"], Missing: facts["STORAGE_MISSING"],
 			Address: facts["STORAGE_ADDRESS"], IQN: facts["STORAGE_IQN"],
 		},
+		csiDriver: facts["CSI_DRIVER_IMAGE"],
 	}, nil
 }
 
@@ -82,6 +84,9 @@ func (c Cluster) Docker(ctx context.Context, args ...string) error {
 	}
 	return nil
 }
+
+// CSIDriverImage is the image of the tests' CSI driver, which the workers have.
+func (c Cluster) CSIDriverImage() string { return c.csiDriver }
 
 // Exec runs a shell script as root on a node and returns what it prints.
 func (c Cluster) Exec(ctx context.Context, node, script string) (string, error) {

@@ -1,0 +1,133 @@
+package install
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// What two pods do with a claim. $at is where it is mounted, $name is the case's own: one volume may serve several.
+const (
+	saveOnce = `
+mkdir "$at/$name.part"
+head -c 262144 /dev/urandom > "$at/$name.part/shard"
+(cd "$at/$name.part" && sha256sum shard > SHA256SUMS)
+sync
+mv "$at/$name.part" "$at/$name"
+grep " $at " /proc/mounts
+`
+	loadOnce = `
+until [ -d "$at/$name" ]; do sleep 0.2; done
+cd "$at/$name"
+sha256sum -c SHA256SUMS
+`
+	// A volume for readers holds what the driver has put there.
+	readOnly = `
+test -s "$at/seed"
+`
+	saveOnceToDevice = `
+test -b "$at"
+yes "$name" | head -c 262144 | dd of="$at" bs=64k iflag=fullblock conv=fsync 2>/dev/null
+`
+	loadOnceFromDevice = `
+want=$(yes "$name" | head -c 262144 | sha256sum)
+until [ "$(dd if="$at" bs=64k count=4 2>/dev/null | sha256sum)" = "$want" ]; do sleep 0.2; done
+`
+	readDevice = `
+test -b "$at"
+dd if="$at" of=/dev/null bs=64k count=4 2>/dev/null
+`
+)
+
+// allDone is the last thing that a pod prints.
+const allDone = "all done"
+
+// csiPods are a writer and a reader: on two nodes where the mode is for many, on one otherwise.
+func (s *store) csiPods(c csiCase) []*corev1.Pod {
+	s.t.Helper()
+	scripts := []string{saveOnce, loadOnce}
+	switch {
+	case c.volumeMode == "Block" && c.mode == "ReadOnlyMany":
+		scripts = []string{readDevice, readDevice}
+	case c.volumeMode == "Block":
+		scripts = []string{saveOnceToDevice, loadOnceFromDevice}
+	case c.mode == "ReadOnlyMany":
+		scripts = []string{readOnly, readOnly}
+	}
+	template := s.pod("", "")
+	if name := template.Spec.ServiceAccountName; name != "" {
+		_, err := s.client.CoreV1().ServiceAccounts(s.ns).Create(s.t.Context(), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+		require.True(s.t, err == nil || apierrors.IsAlreadyExists(err), err)
+	}
+	container := template.Spec.Containers[0]
+	at := ""
+	for _, mount := range container.VolumeMounts {
+		at = mount.MountPath
+	}
+	for _, device := range container.VolumeDevices {
+		at = device.DevicePath
+	}
+	var out []*corev1.Pod
+	for i, name := range []string{"writer", "reader"} {
+		pod := template.DeepCopy()
+		pod.Name = name
+		pod.Spec.Containers[0].Command = []string{"sh", "-c", fmt.Sprintf("set -eu\nat=%q name=%q\n%s\necho %s\n", at, c.name(), scripts[i], allDone)}
+		pod.Spec.Containers[0].Args = nil
+		if !c.many() {
+			i = 0
+		}
+		pod.Spec.NodeSelector = onNode(s.cluster.Workers()[i])
+		out = append(out, pod)
+	}
+	return out
+}
+
+// run runs the pods to their end, at the same time, or one after the other where the volume is one pod's own, and returns
+// what they printed.
+func (s *store) run(c csiCase, pods []*corev1.Pod) string {
+	s.t.Helper()
+	start := func(pod *corev1.Pod) {
+		_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
+		require.NoError(s.t, err)
+	}
+	if c.mode == "ReadWriteOncePod" {
+		log := ""
+		for _, pod := range pods {
+			start(pod)
+			log += s.succeeded(pod.Name)
+		}
+		return log
+	}
+	for _, pod := range pods {
+		start(pod)
+	}
+	log := ""
+	for _, pod := range pods {
+		log += s.succeeded(pod.Name)
+	}
+	return log
+}
+
+// succeeded waits until a pod has done all that it was to do, and returns what it printed.
+func (s *store) succeeded(name string) string {
+	s.t.Helper()
+	var phase corev1.PodPhase
+	deadline := time.Now().Add(csiPatience)
+	for time.Now().Before(deadline) {
+		pod, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
+		require.NoError(s.t, err)
+		phase = pod.Status.Phase
+		if phase == corev1.PodSucceeded || phase == corev1.PodFailed {
+			break
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+	log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
+	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
+	require.Contains(s.t, string(log), allDone, "pod %s has not run its script", name)
+	return string(log)
+}

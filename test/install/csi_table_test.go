@@ -1,0 +1,62 @@
+package install
+
+import (
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/table"
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/stretchr/testify/assert"
+)
+
+const yes = "yes"
+
+// csiRow is what has been seen of one case; what was not reached is empty.
+type csiRow struct {
+	c                                    csiCase
+	bound, mounted, flags, written, read string
+}
+
+// csiTable has a row for every case from the start, so that none can go missing.
+type csiTable struct {
+	rows []*csiRow
+}
+
+func newCSITable(cases []csiCase) *csiTable {
+	out := &csiTable{}
+	for _, c := range cases {
+		out.rows = append(out.rows, &csiRow{c: c})
+	}
+	return out
+}
+
+func (t *csiTable) row(c csiCase) *csiRow {
+	for _, r := range t.rows {
+		if r.c.backend.Name == c.backend.Name && r.c.name() == c.name() {
+			return r
+		}
+	}
+	return nil
+}
+
+// write shows the table, and fails when a row is not whole.
+func (t *csiTable) write(test *testing.T) {
+	var rows [][]string
+	for _, r := range t.rows {
+		cells := []string{r.bound, r.mounted, r.flags, r.written, r.read}
+		for i, cell := range cells {
+			if cell == "" {
+				cells[i] = "NO"
+			}
+		}
+		rows = append(rows, append([]string{
+			r.c.backend.Name, r.c.driver(), strings.TrimSpace(r.c.provisioning + " " + r.c.fixture), r.c.volumeMode, catalog.ShortMode(r.c.mode),
+		}, cells...))
+		if !test.Failed() {
+			assert.NotContains(test, cells, "NO", "backend %s, %s", r.c.backend.Name, r.c.name())
+		}
+	}
+	table.Write(test, "csi-conformance", "Every backend of a CSI driver, mounted by a kubelet through the tests' own driver",
+		[]string{"backend", "driver", "provisioning", "volume mode", "access mode", "bound", "mounted", "flags", "written", "read"}, rows)
+}
