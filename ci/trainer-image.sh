@@ -1,25 +1,11 @@
 #!/usr/bin/env bash
 # Sees to it that the cluster's workers have an image with PyTorch and fio, made of Debian's packages, and adds its name to
 # .build/cluster.env. Usage: trainer-image.sh
-source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/worker-images.sh"
 
-environment=$build/cluster.env
-# shellcheck disable=SC1090  # written by cluster.sh
-source "$environment"
-export DOCKER_HOST
-
-inputs=("$root"/ci/trainer-image/* "$root/ci/trainer-image.sh" "$root/ci/versions.env")
+inputs=("$root"/ci/trainer-image/* "$root/ci/versions.env")
 image=checkpoint-storage/trainer:$(key "${inputs[@]}")
 archive=$cache/trainer-image/${image##*:}.tar.zst
-workers=$(kind get nodes --name "$CLUSTER" | grep worker | sort)
-
-# Nodes know the image by its name with a registry's before it, which crictl leaves out of what it takes.
-loaded() {
-  local node
-  for node in $workers; do
-    docker exec "$node" crictl inspecti --quiet "$image" >/dev/null 2>&1 || return 1
-  done
-}
 
 make_image() {
   mkdir -p "$cache/trainer-image"
@@ -48,11 +34,4 @@ make_image() {
   fi
 }
 
-if ! loaded; then
-  make_image
-  say "loading the trainers' image into the workers"
-  # shellcheck disable=SC2086  # names of nodes have no spaces
-  kind load docker-image "$image" --name "$CLUSTER" --nodes "$(echo $workers | tr ' ' ',')" --quiet
-fi
-grep -q '^TRAINER_IMAGE=' "$environment" && sed -i "s,^TRAINER_IMAGE=.*,TRAINER_IMAGE=$image," "$environment" ||
-  echo "TRAINER_IMAGE=$image" >>"$environment"
+give "$image" TRAINER_IMAGE
