@@ -11,8 +11,9 @@ help: ## List the targets.
 test: check install ## Everything: the fast checks, then every test on a real cluster.
 
 .PHONY: demo
-demo: ## Show the main job on a real cluster: a volume bound, written, its writer killed, every byte read back.
+demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
 	@bash ci/demo.sh
+	@[ "$(SKIP)" = trainer ] || bash ci/demo-trainer.sh
 
 .PHONY: check
 check: generate-check lint unit ## Fast: generated files fresh, lint, unit and render tests.

@@ -1,18 +1,11 @@
 #!/usr/bin/env bash
 # The main job, shown: values become a bound volume, a trainer saves to it and is killed, another pod finds every byte.
 source "$(dirname "$0")/lib.sh"
+source "$root/ci/demo/lib.sh"
 
-export KUBECONFIG=$build/kubeconfig
 namespace=checkpoint-demo
 chart=$root/charts/checkpoint-storage
 values=$build/demo.values.yaml
-patience=120s
-
-bold='' plain=''
-[ ! -t 1 ] || bold=$'\e[1m' plain=$'\e[0m'
-step() { printf '\n%s[%3ds] %s%s\n' "$bold" "$SECONDS" "$*" "$plain"; }
-run() { printf '$ %s\n' "${*//$root\//./}" >&2; "$@"; }
-k() { kubectl --namespace "$namespace" "$@"; }
 
 # start NAME runs a pod of demo/pod.yaml with the facts that the store's ConfigMap publishes.
 start() {

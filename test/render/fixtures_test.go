@@ -60,6 +60,8 @@ type objects struct {
 	// jobs are the hooks of helm test, and scripts what they run.
 	jobs    []*batchv1.Job
 	scripts []*corev1.ConfigMap
+	// prepares are the Jobs that make a directory.
+	prepares []*batchv1.Job
 }
 
 func decode(t *testing.T, manifest string) objects {
@@ -87,7 +89,11 @@ func decode(t *testing.T, manifest string) objects {
 				out.scripts = append(out.scripts, o)
 			}
 		case *batchv1.Job:
-			out.jobs = append(out.jobs, o)
+			if o.Annotations["helm.sh/hook"] == "" {
+				out.prepares = append(out.prepares, o)
+			} else {
+				out.jobs = append(out.jobs, o)
+			}
 		case *corev1.Pod:
 			out.pods = append(out.pods, o)
 		default:

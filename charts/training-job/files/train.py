@@ -275,3 +275,5 @@ if __name__ == "__main__":
             say(f"step {steps} is published, and the others have ended: nothing is left to do")
         elif not finished:
             start_over(str(error).splitlines()[0])
+    while "STAY_WHEN_DONE" in os.environ and not stopped:
+        time.sleep(1)  # For what would start over whatever has ended.

@@ -2,7 +2,15 @@
 The pod of a worker. Everything about the volumes comes from the named templates of checkpoint-storage: this chart, and
 one that is copied from it, knows no backend.
 
-Inputs: dict "root", "env" (YAML: further entries of env), and "rank" where each rank has a pod template of its own.
+Inputs: dict "root", and of these what the workload needs:
+  rank            the rank, where each has a pod template of its own
+  env             YAML, further entries of env: who the worker is and where the others meet
+  container       the container's name; worker unless given
+  command         instead of the values' own; an empty list leaves it out
+  restartPolicy   Never unless given; "" leaves it out
+  subdomain       the Service and the name by which others reach the pod, where no operator sets them
+  hostname
+  claimTemplates  true where stores of shards are mounted through volumeClaimTemplates
 Outputs: a pod's metadata and spec.
 */}}
 {{- define "training-job.pod" -}}
@@ -12,12 +20,12 @@ Outputs: a pod's metadata and spec.
 {{- range $name := list "checkpoints" "fastTier" }}
 {{- with index $args.root.Subcharts $name }}
 {{- $store := dict "context" . "variable" (get (dict "checkpoints" "CHECKPOINT_DIR" "fastTier" "FAST_TIER_DIR") $name) }}
-{{- if .Values.shards }}
+{{- if and .Values.shards (not $args.claimTemplates) }}
 {{- $_ := set $store "shard" $args.rank }}
 {{- end }}
 {{- $stores = append $stores $store }}
 {{- end }}
-{{- end }}
+{{- end -}}
 metadata:
   labels: {{- include "training-job.selector" .root | nindent 4 }}
     {{- range $stores }}
@@ -39,11 +47,15 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
-  # A worker that failed is replaced by a new pod; it may have to go to another node.
-  restartPolicy: Never
-  subdomain: {{ include "training-job.name" .root | quote }}
-  {{- if hasKey . "rank" }}
-  hostname: {{ printf "%s-%d" (include "training-job.name" .root) (int .rank) | quote }}
+  {{- /* Never, because a worker that failed may have to go to another node: a new pod replaces it. */}}
+  {{- with dig "restartPolicy" "Never" (omit . "root") }}
+  restartPolicy: {{ . }}
+  {{- end }}
+  {{- with .subdomain }}
+  subdomain: {{ . | quote }}
+  {{- end }}
+  {{- with .hostname }}
+  hostname: {{ . | quote }}
   {{- end }}
   terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds | int }}
   {{- with include "training-job.serviceAccountName" (dict "stores" $stores) }}
@@ -64,10 +76,12 @@ spec:
   {{- end }}
   securityContext: {{- toYaml $security | nindent 4 }}
   containers:
-    - name: worker
+    - name: {{ .container | default "worker" }}
       image: {{ printf "%s:%s" $values.image.repository $values.image.tag | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
-      command: {{- toYaml ($values.command | default (list "python3" "/training/train.py")) | nindent 8 }}
+      {{- with ternary .command (include "training-job.command" .root | fromYamlArray) (hasKey . "command") }}
+      command: {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with $values.args }}
       args: {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -94,7 +108,9 @@ spec:
         - {name: scratch, mountPath: /tmp}
   volumes:
     {{- range $stores }}
+    {{- if not (and $args.claimTemplates .context.Values.shards) }}
     {{- include "checkpoint-storage.volume" . | nindent 4 }}
+    {{- end }}
     {{- end }}
     - name: training
       configMap: {name: {{ include "training-job.name" .root | quote }}}

@@ -44,3 +44,6 @@ func complete(t *testing.T, chart string) string {
 	require.NoError(t, err)
 	return parent
 }
+
+// Operators returns the folder of the module that knows the APIs of training operators.
+func Operators() string { return filepath.Join(Root(), "test", "operators") }
