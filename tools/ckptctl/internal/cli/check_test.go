@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -193,7 +194,35 @@ func TestCatalogue(t *testing.T) {
 	for id := range l.Book.Rules {
 		code, explained, _ := ckptctl("explain", strings.ToLower(id))
 		assert.Equal(t, OK, code)
-		assert.Contains(t, explained, "fix: ", id)
+		assert.Contains(t, explained, l.Book.Rules[id].Why, id)
+	}
+}
+
+// TestPages holds that every rule's example breaks it, in one way, and that the one beside it does not.
+func TestPages(t *testing.T) {
+	l, err := load("")
+	require.NoError(t, err)
+	pages, err := rules.Pages()
+	require.NoError(t, err)
+	for id := range l.Book.Rules {
+		page, ok := pages[id]
+		if !assert.True(t, ok, "there is no page for %s", id) {
+			continue
+		}
+		assert.NotEqual(t, page.Note == "", page.Wrong == "", "%s has an example, or says why it has none", id)
+		if page.Wrong == "" {
+			continue
+		}
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			_, wrong := findings(t, append(page.Args, "-f", file(t, "wrong.yaml", page.Wrong))...)
+			require.Len(t, wrong, 1)
+			assert.Equal(t, id, wrong[0].Rule)
+			_, right := findings(t, append(page.Args, "-f", file(t, "right.yaml", page.Right))...)
+			for _, f := range right {
+				assert.NotEqual(t, id, f.Rule)
+			}
+		})
 	}
 }
 

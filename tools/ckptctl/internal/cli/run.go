@@ -26,6 +26,9 @@ const (
 	Unusable = 2
 )
 
+// errUnreadable ends a command that has already printed what it could not read.
+var errUnreadable = errors.New("unreadable")
+
 // errFound ends a command that has already printed what it found.
 var errFound = errors.New("found")
 
@@ -55,6 +58,8 @@ backend can do. It reads values as Helm does and points at the line to change.`,
 		return OK
 	case errors.Is(err, errFound):
 		return Found
+	case errors.Is(err, errUnreadable):
+		return Unusable
 	}
 	fmt.Fprintf(streams.Err, "error: %v\n", err)
 	return Unusable

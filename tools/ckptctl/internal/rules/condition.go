@@ -3,75 +3,113 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
 )
 
-// holds judges a condition; each is the path that $ stands for.
-func holds(c catalog.Condition, s subject, each string) (bool, error) {
-	for _, one := range c.All {
-		if ok, err := holds(one, s, each); !ok || err != nil {
-			return false, err
-		}
-	}
-	if len(c.Any) > 0 {
-		any := false
-		for _, one := range c.Any {
-			ok, err := holds(one, s, each)
-			if err != nil {
-				return false, err
-			}
-			any = any || ok
-		}
-		if !any {
-			return false, nil
-		}
-	}
-	if c.Not != nil {
-		if ok, err := holds(*c.Not, s, each); ok || err != nil {
-			return false, err
-		}
-	}
-	if c.Path == "" {
-		return true, nil
-	}
-	return leaf(c, s, each)
+// condition is a catalog.Condition, ready to judge many values.
+type condition struct {
+	all, any []*condition
+	not      *condition
+
+	// path is nil for a condition that only joins others; each says that it is the path that the case is judged for.
+	path    []string
+	each    bool
+	is      any
+	hasIs   bool
+	same    []string
+	empty   *bool
+	set     *bool
+	has     string
+	matches *regexp.Regexp
 }
 
-func leaf(c catalog.Condition, s subject, each string) (bool, error) {
-	path := c.Path
-	if path == "$" {
+func compile(c catalog.Condition) (*condition, error) {
+	out := &condition{empty: c.Empty, set: c.Set, has: c.Has}
+	for _, group := range []struct {
+		from []catalog.Condition
+		to   *[]*condition
+	}{{c.All, &out.all}, {c.Any, &out.any}} {
+		for _, one := range group.from {
+			compiled, err := compile(one)
+			if err != nil {
+				return nil, err
+			}
+			*group.to = append(*group.to, compiled)
+		}
+	}
+	var err error
+	if c.Not != nil {
+		if out.not, err = compile(*c.Not); err != nil {
+			return nil, err
+		}
+	}
+	if c.Path != "" {
+		out.path, out.each = strings.Split(c.Path, "."), c.Path == "$"
+	}
+	if c.Is != nil {
+		out.is, out.hasIs = *c.Is, true
+	}
+	if c.Same != "" {
+		out.same = strings.Split(c.Same, ".")
+	}
+	if c.Matches != "" {
+		if out.matches, err = regexp.Compile(c.Matches); err != nil {
+			return nil, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
+		}
+	}
+	return out, nil
+}
+
+// holds judges a condition; each is the path that $ stands for.
+func (c *condition) holds(s *subject, each []string) bool {
+	for _, one := range c.all {
+		if !one.holds(s, each) {
+			return false
+		}
+	}
+	if len(c.any) > 0 && !slices.ContainsFunc(c.any, func(one *condition) bool { return one.holds(s, each) }) {
+		return false
+	}
+	if c.not != nil && c.not.holds(s, each) {
+		return false
+	}
+	return c.path == nil || c.leaf(s, each)
+}
+
+func (c *condition) leaf(s *subject, each []string) bool {
+	path := c.path
+	if c.each {
 		path = each
 	}
 	value := s.at(path)
-	if c.Is != nil && !same(value, *c.Is) {
-		return false, nil
-	}
-	if c.Same != "" && !same(value, s.at(c.Same)) {
-		return false, nil
-	}
-	if c.Empty != nil && empty(value) != *c.Empty {
-		return false, nil
-	}
-	if c.Set != nil && (value != nil) != *c.Set {
-		return false, nil
-	}
-	if c.Has != "" && !contains(value, c.Has) {
-		return false, nil
-	}
-	if c.Matches != "" {
-		pattern, err := regexp.Compile(c.Matches)
-		if err != nil {
-			return false, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
-		}
-		return matches(pattern, value), nil
-	}
-	return true, nil
+	return (!c.hasIs || same(value, c.is)) &&
+		(c.same == nil || same(value, s.at(c.same))) &&
+		(c.empty == nil || empty(value) == *c.empty) &&
+		(c.set == nil || (value != nil) == *c.set) &&
+		(c.has == "" || contains(value, c.has)) &&
+		(c.matches == nil || matches(c.matches, value))
 }
 
+// same compares as JSON does: numbers by their value, whatever their type.
 func same(a, b any) bool {
+	switch a := a.(type) {
+	case nil:
+		return b == nil
+	case string:
+		b, ok := b.(string)
+		return ok && a == b
+	case bool:
+		b, ok := b.(bool)
+		return ok && a == b
+	}
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
 	left, err := json.Marshal(a)
 	if err != nil {
 		return false
@@ -81,10 +119,15 @@ func same(a, b any) bool {
 }
 
 func contains(list any, item string) bool {
-	for _, each := range items(list) {
-		if each == item {
-			return true
+	switch list := list.(type) {
+	case []any:
+		for _, each := range list {
+			if each == item {
+				return true
+			}
 		}
+	case []string:
+		return slices.Contains(list, item)
 	}
 	return false
 }
@@ -106,7 +149,8 @@ func items(list any) []any {
 func matches(pattern *regexp.Regexp, value any) bool {
 	list := items(value)
 	if list == nil {
-		list = []any{value}
+		s, ok := value.(string)
+		return ok && pattern.MatchString(s)
 	}
 	for _, item := range list {
 		if s, ok := item.(string); ok && pattern.MatchString(s) {
@@ -116,14 +160,29 @@ func matches(pattern *regexp.Regexp, value any) bool {
 	return false
 }
 
+// paths lists what a condition looks at.
+func (c *condition) paths() [][]string {
+	var out [][]string
+	for _, one := range slices.Concat(c.all, c.any) {
+		out = append(out, one.paths()...)
+	}
+	if c.not != nil {
+		out = append(out, c.not.paths()...)
+	}
+	if c.path != nil && !c.each {
+		out = append(out, c.path)
+	}
+	return out
+}
+
 var placeholder = regexp.MustCompile(`\{[$A-Za-z.]+\}`)
 
 // fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is.
-func fill(text string, s subject, each string) string {
+func fill(text string, s *subject, each []string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		path := strings.Trim(found, "{}")
-		if path == "$" {
-			return each
+		path := strings.Split(strings.Trim(found, "{}"), ".")
+		if path[0] == "$" {
+			return strings.Join(each, ".")
 		}
 		switch value := s.at(path).(type) {
 		case nil:

@@ -1,9 +1,9 @@
-// Package rules judges values as the chart's templates do, with the rules that stand in the chart.
 package rules
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
@@ -21,8 +21,7 @@ type subject struct {
 const shardWord = "{shard}"
 
 // at returns what stands at a path, or nil.
-func (s subject) at(path string) any {
-	steps := strings.Split(path, ".")
+func (s *subject) at(steps []string) any {
 	var value any = s.values
 	switch steps[0] {
 	case "section":
@@ -34,8 +33,10 @@ func (s subject) at(path string) any {
 	case "affinity":
 		value, steps = s.affinity, steps[1:]
 	}
-	if arg, ok := s.args[steps0(steps)]; ok {
-		return arg
+	if len(s.args) > 0 && len(steps) > 0 {
+		if arg, ok := s.args[steps[0]]; ok {
+			return arg
+		}
 	}
 	for _, step := range steps {
 		section, ok := value.(map[string]any)
@@ -47,30 +48,19 @@ func (s subject) at(path string) any {
 	return value
 }
 
-func steps0(steps []string) string {
-	if len(steps) == 0 {
-		return ""
-	}
-	return steps[0]
-}
-
 // section is the backend's section with its defaults and a shard's own keys; null takes a key back.
-func section(b catalog.Backend, values map[string]any, shard int) map[string]any {
-	out := map[string]any{}
-	for key, value := range b.Defaults() {
-		out[key] = value
-	}
-	lay := func(keys any, null bool) {
-		section, _ := keys.(map[string]any)
-		for key, value := range section {
-			if value != nil || null {
-				out[key] = value
-			}
+func section(name string, defaults, values map[string]any, shard int) map[string]any {
+	given, _ := values[name].(map[string]any)
+	out := make(map[string]any, len(defaults)+len(given))
+	maps.Copy(out, defaults)
+	for key, value := range given {
+		if value != nil {
+			out[key] = value
 		}
 	}
-	lay(values[b.Name], false)
 	if override := override(values, shard); override != nil {
-		lay(override["source"], true)
+		source, _ := override["source"].(map[string]any)
+		maps.Copy(out, source)
 	}
 	return numbered(out, shard).(map[string]any)
 }
@@ -125,27 +115,27 @@ func empty(value any) bool {
 		return len(value) == 0
 	case map[string]any:
 		return len(value) == 0
-	case float64:
-		return value == 0
-	case int64:
-		return value == 0
-	case int:
-		return value == 0
 	}
-	return false
+	number, ok := toFloat(value)
+	return ok && number == 0
 }
 
-// number reads a number of any of the types that values have.
-func number(value any) int {
+// toFloat reads a number of any of the types that values have.
+func toFloat(value any) (float64, bool) {
 	switch value := value.(type) {
 	case float64:
-		return int(value)
+		return value, true
 	case int64:
-		return int(value)
+		return float64(value), true
 	case int:
-		return value
+		return float64(value), true
 	}
-	return 0
+	return 0, false
+}
+
+func number(value any) int {
+	number, _ := toFloat(value)
+	return int(number)
 }
 
 // facts are what the templates know of a backend.

@@ -76,12 +76,16 @@ func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
 	}
 	for _, home := range sortedKeys(homes) {
 		keys := homes[home]
+		var because values.Path
+		if home != "" && home == d.instance["backend"] {
+			because = values.Path{"backend"}
+		}
 		path := f.path.To(keys[0])
 		place := "to the top level"
 		if home != "" {
 			place = "under " + home + ":"
 		}
-		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because,
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
@@ -122,6 +126,7 @@ func (d diagnosis) missing(section, path values.Path) Mistake {
 	schema := d.schemaOf(path)
 	if backend, ok := d.instance["backend"].(string); ok && len(path) > 0 && path[0] == backend {
 		m.Message = fmt.Sprintf("is missing, and backend %s needs it.", backend)
+		m.Because = values.Path{"backend"}
 		if len(path) == 1 {
 			m.At = values.Path{"backend"}
 		}

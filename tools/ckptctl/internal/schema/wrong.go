@@ -14,7 +14,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 	switch f.keyword {
 	case "type":
 		m.Kind = "type"
-		want := types(f.schema["type"])
+		want := typeWords(f.schema["type"])
 		m.Message = fmt.Sprintf("must be %s, and is %s.", strings.Join(want, " or "), kind(f.value))
 		m.Hint = typeHint(want, f.value, m.Path.String())
 		if pattern, ok := f.schema["pattern"].(string); ok {
@@ -70,7 +70,7 @@ func (d diagnosis) like(f failure) string {
 	return "see `ckptctl explain`"
 }
 
-func types(value any) []string {
+func typeWords(value any) []string {
 	if one, ok := value.(string); ok {
 		return []string{names[one]}
 	}

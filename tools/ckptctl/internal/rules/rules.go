@@ -1,0 +1,218 @@
+// Package rules judges values as the chart's templates do, with the rules that stand in the chart.
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"checkpoint-storage/tools/catalog"
+)
+
+// Finding is a rule that the values break.
+type Finding struct {
+	Rule, Severity, Path, Message, Fix string
+	// Because are the paths that the rule judged: where to look when nobody wrote Path itself.
+	Because []string
+}
+
+// Book is a chart's rules, compiled once and safe to judge with from several goroutines.
+type Book struct {
+	rules    map[string]catalog.Rule
+	cases    []*item
+	defaults []standard
+	load     func(name string) (catalog.Backend, error)
+
+	mutex    sync.RWMutex
+	backends map[string]*backend
+}
+
+// item is a case with its condition compiled.
+type item struct {
+	catalog.Case
+	when *condition
+	each [][]string
+}
+
+// backend is one backend as the rules see it.
+type backend struct {
+	catalog.Backend
+	defaults map[string]any
+	facts    map[string]any
+	cases    []*item
+}
+
+// standard is a key that the chart has by default, with those below it.
+type standard struct {
+	key   string
+	value any
+	below []standard
+}
+
+// New compiles a chart's rules. The defaults are the chart's own values; load reads a backend, when values first name it.
+func New(rules map[string]catalog.Rule, defaults map[string]any, load func(name string) (catalog.Backend, error)) (*Book, error) {
+	b := &Book{rules: rules, defaults: standards(defaults), load: load, backends: map[string]*backend{}}
+	for _, id := range sorted(rules) {
+		for _, name := range sorted(rules[id].Cases) {
+			c := rules[id].Cases[name]
+			c.Rule = id
+			if err := appendCase(&b.cases, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// appendCase compiles a case that has a condition.
+func appendCase(to *[]*item, c catalog.Case) error {
+	if c.When == nil {
+		return nil
+	}
+	when, err := compile(*c.When)
+	if err != nil {
+		return err
+	}
+	i := &item{Case: c, when: when, each: [][]string{nil}}
+	if len(c.Each) > 0 {
+		i.each = nil
+	}
+	for _, path := range c.Each {
+		i.each = append(i.each, strings.Split(path, "."))
+	}
+	*to = append(*to, i)
+	return nil
+}
+
+func standards(defaults map[string]any) []standard {
+	var out []standard
+	for _, key := range sorted(defaults) {
+		below, _ := defaults[key].(map[string]any)
+		out = append(out, standard{key, defaults[key], standards(below)})
+	}
+	return out
+}
+
+// backend finds a backend, and reads it the first time; nil when there is none.
+func (b *Book) backend(name string) (*backend, error) {
+	b.mutex.RLock()
+	known := b.backends[name]
+	b.mutex.RUnlock()
+	if known != nil || name == "" {
+		return known, nil
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if known := b.backends[name]; known != nil {
+		return known, nil
+	}
+	loaded, err := b.load(name)
+	if err != nil {
+		return nil, err
+	}
+	out := &backend{Backend: loaded, defaults: loaded.Defaults(), facts: facts(loaded)}
+	for _, c := range loaded.Rules {
+		if err := appendCase(&out.cases, c); err != nil {
+			return nil, err
+		}
+	}
+	b.backends[name] = out
+	return out, nil
+}
+
+// Release is what the rules need to know of a release besides its values.
+type Release struct {
+	// Fullname is what the chart's names begin with: the release's name, or <release>-<alias> of a dependency.
+	Fullname string
+	// Namespace is the release's.
+	Namespace string
+}
+
+// Check returns what is wrong with values that fit the schema.
+func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) {
+	j := &judge{book: b, values: values, release: release}
+	j.removed("", b.defaults, values)
+	name, _ := values["backend"].(string)
+	// Without its defaults, or without a backend, there is nothing to judge the rest on.
+	if len(j.findings) > 0 || name == "" {
+		return j.findings, nil
+	}
+	var err error
+	if j.backend, err = b.backend(name); err != nil {
+		return nil, err
+	}
+	j.conditions()
+	if values["provisioning"] != "existing" {
+		j.required()
+		j.accessModes()
+		j.shards()
+		j.metadata()
+	}
+	return j.findings, nil
+}
+
+// Words fills in the words of a case that code has decided.
+func (b *Book) Words(rule, name string, args map[string]any) (severity, message, fix string) {
+	c := b.rules[rule].Cases[name]
+	s := &subject{args: args}
+	if severity = c.Severity; severity == "" {
+		severity = "error"
+	}
+	return severity, fill(c.Message, s, nil), fill(c.Fix, s, nil)
+}
+
+func finding(c catalog.Case, s *subject, when *condition, each []string) Finding {
+	f := Finding{Rule: c.Rule, Severity: c.Severity, Path: c.Path, Message: fill(c.Message, s, each), Fix: fill(c.Fix, s, each)}
+	if f.Severity == "" {
+		f.Severity = "error"
+	}
+	if f.Path == "$" {
+		f.Path = strings.Join(each, ".")
+	}
+	if when != nil {
+		for _, path := range when.paths() {
+			if text := strings.Join(path, "."); !slices.Contains(f.Because, text) {
+				f.Because = append(f.Because, text)
+			}
+		}
+	}
+	return f
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Place says what tells the storage of a static store, or of each of its shards, from any other; and, where it is
+// mounted with nconnect, that option and the server that it is for. Storage named after the volume has no identity.
+func (b *Book) Place(values map[string]any) (identities []string, server, nconnect string) {
+	name, _ := values["backend"].(string)
+	known, err := b.backend(name)
+	if err != nil || known == nil || values["provisioning"] != "static" {
+		return nil, "", ""
+	}
+	j := &judge{book: b, values: values, backend: known}
+	for _, shard := range j.each() {
+		if identity := j.identity(shard); identity != "" {
+			identities = append(identities, name+" "+identity)
+		}
+	}
+	options := items(values["mountOptions"])
+	if values["mountOptions"] == nil {
+		options = items(known.Capabilities.MountOptions.Default)
+	}
+	for _, option := range options {
+		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {
+			first := section(name, known.defaults, values, -1)[known.Schema.Identity[0]]
+			server, nconnect = fmt.Sprint(first), text
+		}
+	}
+	return identities, server, nconnect
+}
