@@ -3,6 +3,7 @@ package agree
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -46,12 +47,19 @@ type helms struct {
 
 func load(t *testing.T) helms {
 	t.Helper()
-	three, err := loader.LoadDir(charts.Chart())
+	h, err := loaded()
 	require.NoError(t, err)
-	four, err := loader4.LoadDir(charts.Chart())
-	require.NoError(t, err)
-	return helms{three, four}
+	return h
 }
+
+var loaded = sync.OnceValues(func() (helms, error) {
+	three, err := loader.LoadDir(charts.Chart())
+	if err != nil {
+		return helms{}, err
+	}
+	four, err := loader4.LoadDir(charts.Chart())
+	return helms{three, four}, err
+})
 
 func (h helms) helm3(t *testing.T, files ...string) verdict {
 	t.Helper()

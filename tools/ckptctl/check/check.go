@@ -119,7 +119,7 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 			if same := o.Path.String() == full && o.At.File == at.File; !same || o.Rule == "duplicate-key" {
 				return false
 			}
-			f.Message, f.Hint = f.Message+" "+o.Message, o.Hint
+			f.Message, f.Hint = strings.TrimSuffix(f.Message, ".")+": "+o.Message, o.Hint
 			return true
 		})
 		r.Findings = append(r.Findings, f)

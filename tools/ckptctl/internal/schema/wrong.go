@@ -35,7 +35,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Hint = "it can be: " + strings.Join(allowed, ", ")
 	case "pattern":
 		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
-		if own, ok := f.schema["patternErrorMessage"].(string); ok {
+		if own, ok := d.schemaOf(f.path)["patternErrorMessage"].(string); ok {
 			m.Message = fmt.Sprintf("%s %s", text(f.value), own)
 		}
 		m.Hint = d.like(f)
@@ -67,7 +67,7 @@ func (d diagnosis) like(f failure) string {
 	if description, ok := f.schema["description"].(string); ok {
 		return description
 	}
-	return "see `ckptctl explain`"
+	return "remove it, or see `helm show values`"
 }
 
 func typeWords(value any) []string {
@@ -128,7 +128,7 @@ func typeHint(want []string, value any, path string) string {
 			return fmt.Sprintf("put it in quotes: %s: %q", path, strings.Trim(text(value), `"`))
 		}
 	case nil:
-		return "leave it out to have the default"
+		return "remove it, or give it a value"
 	}
 	return fmt.Sprintf("make it %s", strings.Join(want, " or "))
 }

@@ -187,7 +187,7 @@ func (f *File) document(text []byte, shift int) error {
 
 // special says that a text has in it what the two YAML readers may take in two ways.
 func special(text []byte) bool {
-	return bytes.IndexByte(text, '\t') >= 0 || bytes.HasPrefix(text, []byte("%")) || bytes.Contains(text, []byte("\n%"))
+	return bytes.ContainsAny(text, "\t!") || bytes.HasPrefix(text, []byte("%")) || bytes.Contains(text, []byte("\n%"))
 }
 
 // line returns a line of the file, counted from 1.
