@@ -45,7 +45,7 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 		Example: `  ckptctl check -f base.yaml -f clusters/berlin.yaml
   ckptctl check -f base.yaml --each 'clusters/*.yaml' -o sarif
   ckptctl check --chart charts/training-job -f values.yaml --set checkpoints.size=2Ti`,
-		RunE: func(command *cobra.Command, args []string) error { return o.run(command, args) },
+		RunE: o.run,
 	}
 	flags := command.Flags()
 	inputFlags(flags, &o.in, &o.release, &o.helm, &o.chart)
@@ -60,7 +60,7 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 
 // inputFlags are the options by which Helm reads values.
 func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, helm *int, chart *string) {
-	flags.StringArrayVarP(&in.Files, "values", "f", nil, "values `file`, or - for the standard input; may be given several times, the last one wins")
+	flags.StringSliceVarP(&in.Files, "values", "f", nil, "values `file`, or - for the standard input; several with commas or one by one, the last one wins")
 	flags.StringArrayVar(&in.Set, "set", nil, "set a `key=value`, as Helm does")
 	flags.StringArrayVar(&in.SetString, "set-string", nil, "set a `key=value` to a string, as Helm does")
 	flags.StringArrayVar(&in.SetJSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
@@ -68,8 +68,16 @@ func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, 
 	flags.StringArrayVar(&in.SetLiteral, "set-literal", nil, "set a `key=value` to a string as it stands, as Helm does")
 	flags.StringVar(chart, "chart", "", "`folder` of the chart, or of a parent chart; left out, the chart that ckptctl was built with")
 	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
-	flags.StringVarP(&release.Namespace, "namespace", "n", "default", "`namespace` of the release")
+	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	flags.IntVar(helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")
+}
+
+// fromHelm is what Helm, when ckptctl is its plugin, took from the command line for itself.
+func fromHelm(variable, otherwise string) string {
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	return otherwise
 }
 
 // complete offers an option's values to the shell.

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,17 +43,14 @@ backend can do. It reads values as Helm does and points at the line to change.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), backendsCommand(), explainCommand())
-	err := root.Execute()
+	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand())
+	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
 		return OK

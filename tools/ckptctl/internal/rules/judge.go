@@ -14,6 +14,19 @@ type judge struct {
 	backend  *backend
 	release  Release
 	findings []Finding
+	// whole is the section of a store without shards, or of one whose shards only differ by their number.
+	whole map[string]any
+}
+
+// sectionOf is the backend's section with its defaults and a shard's own keys.
+func (j *judge) sectionOf(shard int) map[string]any {
+	if shard >= 0 {
+		return section(j.backend.Name, j.backend.defaults, j.values, shard)
+	}
+	if j.whole == nil {
+		j.whole = section(j.backend.Name, j.backend.defaults, j.values, shard)
+	}
+	return j.whole
 }
 
 var single = []int{-1}
@@ -40,7 +53,7 @@ func (j *judge) subject(shard int) *subject {
 		claim = own
 	}
 	return &subject{
-		values: j.values, section: section(j.backend.Name, j.backend.defaults, j.values, shard), facts: j.backend.facts,
+		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts,
 		affinity: affinity(j.values, shard), names: map[string]any{"claim": claim},
 	}
 }
@@ -89,7 +102,7 @@ func (j *judge) required() {
 		}
 	}
 	for _, shard := range j.each() {
-		have := section(j.backend.Name, j.backend.defaults, j.values, shard)
+		have := j.sectionOf(shard)
 		for _, key := range keys {
 			if value := have[key]; value == nil || value == "" {
 				j.report("E17", "missing", j.backend.Name, map[string]any{
@@ -158,21 +171,17 @@ func (j *judge) shards() {
 // identity is what tells a shard's storage from any other's. One disk path on two nodes is two disks: the node is part
 // of it.
 func (j *judge) identity(shard int) string {
-	identity := map[string]any{}
-	have := section(j.backend.Name, j.backend.defaults, j.values, shard)
+	var out strings.Builder
+	have := j.sectionOf(shard)
 	for _, key := range j.backend.Schema.Identity {
-		if have[key] != nil {
-			identity[key] = have[key]
+		if value := have[key]; value != nil {
+			fmt.Fprintf(&out, "%s=%v ", key, value)
 		}
 	}
-	if len(identity) == 0 {
-		return ""
+	if node := affinity(j.values, shard); out.Len() > 0 && !empty(node) {
+		fmt.Fprint(&out, node)
 	}
-	text, err := json.Marshal([]any{identity, affinity(j.values, shard)})
-	if err != nil {
-		return ""
-	}
-	return string(text)
+	return out.String()
 }
 
 func (j *judge) same(first, second int) {
@@ -190,10 +199,15 @@ func (j *judge) metadata() {
 		{"volume.annotations", j.section("volume")["annotations"]},
 	} {
 		annotations, _ := place.keys.(map[string]any)
-		for _, key := range sorted(annotations) {
+		var bad []string
+		for key := range annotations {
 			if strings.HasPrefix(key, "helm.sh/hook") || key == "helm.sh/resource-policy" {
-				j.report("E14", "annotation", place.path, map[string]any{"key": key})
+				bad = append(bad, key)
 			}
+		}
+		slices.Sort(bad)
+		for _, key := range bad {
+			j.report("E14", "annotation", place.path, map[string]any{"key": key})
 		}
 	}
 }

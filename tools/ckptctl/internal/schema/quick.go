@@ -17,8 +17,9 @@ type quick struct {
 	never bool
 	// types has the JSON types that are allowed; 0 allows all.
 	types types
-	// properties, in the order in which they are worth a look, and by name.
+	// properties are by name; names has them in order.
 	properties map[string]*quick
+	names      []string
 	additional *quick
 	required   []string
 	items      *quick
@@ -139,8 +140,8 @@ func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (er
 		out.closed = true
 		out.allow(value)
 	case "properties":
-		fits, out.properties = isMap, make(map[string]*quick, len(section))
-		for _, name := range sortedKeys(section) {
+		fits, out.properties, out.names = isMap, make(map[string]*quick, len(section)), sortedKeys(section)
+		for _, name := range out.names {
 			if out.properties[name], err = q.compile(section[name]); err != nil {
 				return err
 			}
@@ -249,8 +250,8 @@ func (k *quick) object(value map[string]any) bool {
 	}
 	if k.additional == nil {
 		// Fewer look-ups: a condition asks for a few keys of many.
-		for name, property := range k.properties {
-			if each, ok := value[name]; ok && !property.valid(each) {
+		for _, name := range k.names {
+			if each, ok := value[name]; ok && !k.properties[name].valid(each) {
 				return false
 			}
 		}

@@ -65,7 +65,7 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 		}
 		return nil, named(name, err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, named(name, err)

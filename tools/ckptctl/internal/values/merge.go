@@ -17,7 +17,7 @@ func overlay(base, over map[string]any) map[string]any {
 	if len(base) == 0 && over != nil {
 		return over
 	}
-	out := make(map[string]any, len(base)+len(over))
+	out := make(map[string]any, len(base)+missing(base, over))
 	maps.Copy(out, base)
 	for key, value := range over {
 		if section, ok := value.(map[string]any); ok {
@@ -31,6 +31,17 @@ func overlay(base, over map[string]any) map[string]any {
 	return out
 }
 
+// missing counts the keys of one map that another does not have: maps of just the right size are half of the work.
+func missing(in, of map[string]any) int {
+	n := 0
+	for key := range of {
+		if _, there := in[key]; !there {
+			n++
+		}
+	}
+	return n
+}
+
 // Defaults are a chart's own values, ready to have others laid over them.
 type Defaults struct {
 	values map[string]any
@@ -41,7 +52,7 @@ type Defaults struct {
 // coalesce lays what a user gave over the chart's defaults, as the generation of Helm does for a chart without
 // dependencies. It changes neither, and shares what is the same.
 func (d *Defaults) coalesce(given map[string]any) map[string]any {
-	out := make(map[string]any, len(d.values)+len(given))
+	out := make(map[string]any, len(given)+missing(given, d.values))
 	maps.Copy(out, given)
 	for key, value := range d.values {
 		own, set := given[key]
@@ -65,20 +76,26 @@ func (d *Defaults) coalesce(given map[string]any) map[string]any {
 
 // tables lays one map over another; null takes back a default, and stays where there was none.
 func tables(given, defaults map[string]any) map[string]any {
-	out := make(map[string]any, len(given)+len(defaults))
-	maps.Copy(out, given)
+	// Most maps that a user gives lack nothing, or are empty by default: they are taken as they are.
+	out, copied := given, false
 	for key, value := range defaults {
 		own, set := given[key]
 		section, isMap := value.(map[string]any)
+		ownSection, ownMap := own.(map[string]any)
+		if set && (own != nil || value == nil) && (!isMap || !ownMap || len(section) == 0) {
+			continue
+		}
+		if !copied {
+			out, copied = make(map[string]any, len(given)+missing(given, defaults)), true
+			maps.Copy(out, given)
+		}
 		switch {
 		case !set:
 			out[key] = value
-		case own == nil && value != nil:
+		case own == nil:
 			delete(out, key)
-		case isMap:
-			if ownSection, ok := own.(map[string]any); ok {
-				out[key] = tables(ownSection, section)
-			}
+		default:
+			out[key] = tables(ownSection, section)
 		}
 	}
 	return out

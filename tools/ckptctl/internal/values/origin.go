@@ -128,14 +128,6 @@ func (o *origin) at(path Path) *origin {
 	return o
 }
 
-// under puts an origin below keys.
-func (o *origin) under(path Path) *origin {
-	for i := len(path) - 1; i >= 0 && o != nil; i-- {
-		o = &origin{Position: o.Position, key: o.key, children: map[string]*origin{path[i]: o}}
-	}
-	return o
-}
-
 // everywhere gives every value below the same position.
 func everywhere(value any, at Position) *origin {
 	o := &origin{Position: at, key: at}
