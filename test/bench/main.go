@@ -99,8 +99,8 @@ func (b *bench) row(what, unit, goal string, ours, theirs []float64) {
 	for i := range ours {
 		ratios[i] = ours[i] / theirs[i]
 	}
-	row := fmt.Sprintf("| %s | %s %s | %s %s | **%.2f** (%.2f–%.2f) | %s |", what,
-		short(median(ours)), unit, short(median(theirs)), unit, median(ratios), least(ratios), most(ratios), goal)
+	row := fmt.Sprintf("| %s | %s %s | %s %s | **%s** (%s–%s) | %s |", what,
+		short(median(ours)), unit, short(median(theirs)), unit, ratio(median(ratios)), ratio(least(ratios)), ratio(most(ratios)), goal)
 	fmt.Fprintln(os.Stderr, row)
 	b.rows = append(b.rows, row)
 }

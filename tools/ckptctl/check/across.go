@@ -6,15 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
 // place is what a store takes up in its cluster.
 type place struct {
-	volume     string
-	identities []string
-	server     string
-	nconnect   string
+	rules.Place
+	volume string
 }
 
 // place says what a store takes up; nothing when its values are wrong.
@@ -38,7 +37,7 @@ func (r *Result) place() place {
 		}
 		p.volume = namespace + "-" + full
 	}
-	p.identities, p.server, p.nconnect = r.rules.Place(r.Merged)
+	p.Place = r.rules.Place(r.Merged)
 	return p
 }
 
@@ -55,12 +54,14 @@ func (f *fleet) across() ([]Finding, error) {
 			if p.volume != "" {
 				volumes[cluster+"\x00"+p.volume] = append(volumes[cluster+"\x00"+p.volume], here)
 			}
-			if p.nconnect != "" {
-				servers[cluster+"\x00"+p.server] = append(servers[cluster+"\x00"+p.server], here)
+			if p.Nconnect != "" {
+				servers[cluster+"\x00"+p.Server] = append(servers[cluster+"\x00"+p.Server], here)
 			}
-			for _, identity := range p.identities {
+			for _, identity := range p.Identities {
 				handles[cluster+"\x00"+identity] = append(handles[cluster+"\x00"+identity], here)
-				everywhere[identity] = append(everywhere[identity], here)
+				if !p.NodeBound {
+					everywhere[identity] = append(everywhere[identity], here)
+				}
 			}
 		}
 	}
@@ -119,9 +120,9 @@ func (f *fleet) pairs(rule, name, path string) func([]at) ([]Finding, error) {
 func (f *fleet) connections(group []at) ([]Finding, error) {
 	first := f.stores[group[0].overlay][group[0].store]
 	for _, second := range group[1:] {
-		if p := f.stores[second.overlay][second.store]; p.nconnect != first.nconnect {
+		if p := f.stores[second.overlay][second.store]; p.Nconnect != first.Nconnect {
 			finding, err := f.finding(second, "W10", "differs", "mountOptions", map[string]any{
-				"option": p.nconnect, "otherOption": first.nconnect, "other": f.name(group[0]),
+				"option": p.Nconnect, "otherOption": first.Nconnect, "other": f.name(group[0]),
 			})
 			return []Finding{finding}, err
 		}

@@ -26,7 +26,11 @@ func ckptctl(args ...string) (code int, out, errs string) {
 // file writes a values file into a folder of the test's own and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	// A test's own folder carries its title, and -f takes what is after a comma for another file, as Helm does.
+	dir, err := os.MkdirTemp("", "ckptctl-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, name)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
@@ -245,8 +249,12 @@ func FuzzCheck(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "values.yaml")
 	f.Fuzz(func(t *testing.T, text string) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		code, _, errs := ckptctl("check", "-f", path)
-		assert.Contains(t, []int{OK, Found, Unusable}, code)
-		assert.Equal(t, code == Unusable, errs != "")
+		for _, helm := range []string{"3", "4"} {
+			code, _, errs := ckptctl("check", "-f", path, "--helm", helm)
+			assert.Contains(t, []int{OK, Found, Unusable}, code)
+			assert.Equal(t, code == Unusable, errs != "")
+			code, _, _ = ckptctl("check", "--each", path, "--helm", helm)
+			assert.Contains(t, []int{OK, Found, Unusable}, code)
+		}
 	})
 }

@@ -144,20 +144,23 @@ func TestFleet(t *testing.T) {
 
 // TestAcross holds what only several overlays together show.
 func TestAcross(t *testing.T) {
+	const local = "backend: hostPath\nhostPath: {path: /mnt, sharedMount: true}\n"
 	const base = "backend: nfs\nnfs: {server: s, path: /a}\naccessModes: [ReadWriteMany]\n"
 	for name, c := range map[string]struct {
 		files map[string]string
 		glob  string
 		want  []string
 	}{
-		"one share in two clusters":       {map[string]string{"c/a.yaml": "", "c/b.yaml": "size: 1Ti\n"}, "c/*.yaml", []string{"W11"}},
-		"accepted":                        {map[string]string{"c/a.yaml": "", "c/b.yaml": "# ckptctl:accept W11 both only read\n"}, "c/*.yaml", nil},
-		"two shares":                      {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\n"}, "c/*.yaml", nil},
-		"one share twice in one cluster":  {map[string]string{"c/a.yaml": "", "c/b.yaml": ""}, "[c]/*.yaml", []string{"E08"}},
-		"one name twice in one cluster":   {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nfullnameOverride: a\n"}, "[c]/*.yaml", []string{"E08"}},
-		"one name in two namespaces":      {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nfullnameOverride: a\nnamespaceOverride: other\n"}, "[c]/*.yaml", nil},
-		"one server with two nconnects":   {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nmountOptions: [nfsvers=4.1, nconnect=16]\n"}, "[c]/*.yaml", []string{"W10"}},
-		"two clusters with two nconnects": {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nmountOptions: [nfsvers=4.1, nconnect=16]\n"}, "c/*.yaml", nil},
+		"one share in two clusters":             {map[string]string{"c/a.yaml": "", "c/b.yaml": "size: 1Ti\n"}, "c/*.yaml", []string{"W11"}},
+		"accepted":                              {map[string]string{"c/a.yaml": "", "c/b.yaml": "# ckptctl:accept W11 both only read\n"}, "c/*.yaml", nil},
+		"one path on the nodes of two clusters": {map[string]string{"c/a.yaml": local, "c/b.yaml": local}, "c/*.yaml", nil},
+		"one path on the nodes of one cluster":  {map[string]string{"c/a.yaml": local, "c/b.yaml": local}, "[c]/*.yaml", []string{"E08"}},
+		"two shares":                            {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\n"}, "c/*.yaml", nil},
+		"one share twice in one cluster":        {map[string]string{"c/a.yaml": "", "c/b.yaml": ""}, "[c]/*.yaml", []string{"E08"}},
+		"one name twice in one cluster":         {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nfullnameOverride: a\n"}, "[c]/*.yaml", []string{"E08"}},
+		"one name in two namespaces":            {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nfullnameOverride: a\nnamespaceOverride: other\n"}, "[c]/*.yaml", nil},
+		"one server with two nconnects":         {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nmountOptions: [nfsvers=4.1, nconnect=16]\n"}, "[c]/*.yaml", []string{"W10"}},
+		"two clusters with two nconnects":       {map[string]string{"c/a.yaml": "", "c/b.yaml": "nfs: {path: /b}\nmountOptions: [nfsvers=4.1, nconnect=16]\n"}, "c/*.yaml", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

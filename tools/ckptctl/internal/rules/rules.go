@@ -190,18 +190,28 @@ func sorted[V any](m map[string]V) []string {
 	return keys
 }
 
-// Place says what tells the storage of a static store, or of each of its shards, from any other; and, where it is
-// mounted with nconnect, that option and the server that it is for. Storage named after the volume has no identity.
-func (b *Book) Place(values map[string]any) (identities []string, server, nconnect string) {
+// Place is what a static store takes up.
+type Place struct {
+	// Identities tell the storage, or that of each shard, from any other; none where it is named after the volume.
+	Identities []string
+	// NodeBound says that the storage is a node's own: no other cluster can have it.
+	NodeBound bool
+	// Nconnect is the mount option of this name, and Server what it is for; "" where there is none.
+	Nconnect, Server string
+}
+
+// Place says what the storage of a static store takes up.
+func (b *Book) Place(values map[string]any) Place {
 	name, _ := values["backend"].(string)
 	known, err := b.backend(name)
 	if err != nil || known == nil || values["provisioning"] != "static" {
-		return nil, "", ""
+		return Place{}
 	}
+	out := Place{NodeBound: known.Capabilities.NodeBound}
 	j := &judge{book: b, values: values, backend: known}
 	for _, shard := range j.each() {
 		if identity := j.identity(shard); identity != "" {
-			identities = append(identities, name+" "+identity)
+			out.Identities = append(out.Identities, name+" "+identity)
 		}
 	}
 	options := items(values["mountOptions"])
@@ -210,9 +220,8 @@ func (b *Book) Place(values map[string]any) (identities []string, server, nconne
 	}
 	for _, option := range options {
 		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {
-			first := section(name, known.defaults, values, -1)[known.Schema.Identity[0]]
-			server, nconnect = fmt.Sprint(first), text
+			out.Server, out.Nconnect = fmt.Sprint(j.sectionOf(-1)[known.Schema.Identity[0]]), text
 		}
 	}
-	return identities, server, nconnect
+	return out
 }

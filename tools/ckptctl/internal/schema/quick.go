@@ -70,11 +70,12 @@ type quickly struct {
 var errBeyond = errors.New("beyond the quick check")
 
 func (q *quickly) compile(schema any) (*quick, error) {
+	out := &quick{maxItems: math.MaxInt, maxLength: math.MaxInt, minimum: math.Inf(-1), maximum: math.Inf(1)}
 	switch schema := schema.(type) {
 	case bool:
-		return &quick{never: !schema}, nil
+		out.never = !schema
+		return out, nil
 	case map[string]any:
-		out := &quick{maxItems: math.MaxInt, maxLength: math.MaxInt, minimum: math.Inf(-1), maximum: math.Inf(1)}
 		if ref, ok := schema["$ref"].(string); ok {
 			// In this draft what stands beside a reference does not judge.
 			return q.refer(ref)
