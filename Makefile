@@ -35,8 +35,10 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: storage-node tools ## The conformance suite: install every backend on the cluster, write, kill, read.
-	go test ./test/install -timeout 30m -parallel 4
+install: storage-node trainer-image tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
+	@rm -rf .build/tables
+	set -o pipefail; go test ./test/install -timeout 45m -parallel 4 | tee .build/install.log
+	@cat .build/tables/*.txt; tail -n 1 .build/install.log
 
 .PHONY: bench
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
@@ -59,6 +61,10 @@ cluster: ## A kind cluster of one control plane and two workers, made where it i
 .PHONY: storage-node
 storage-node: cluster
 	@bash ci/storage-node.sh up
+
+.PHONY: trainer-image
+trainer-image: cluster
+	@bash ci/trainer-image.sh
 
 .PHONY: clean-cluster
 clean-cluster: ## Remove the cluster, and the container engine where one was started for it.

@@ -64,7 +64,9 @@ func (s *store) remove() {
 	// The test's own context has ended when this runs as cleanup.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), patience)
 	defer cancel()
-	now := int64(0)
+	now, background := int64(0), metav1.DeletePropagationBackground
+	// A Job would go on making pods, and holding on to those it made.
+	_ = s.client.BatchV1().Jobs(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
 	_ = s.client.CoreV1().Pods(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
 	_ = s.client.CoreV1().Namespaces().Delete(ctx, s.ns, metav1.DeleteOptions{})
 	volumes, err := s.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})

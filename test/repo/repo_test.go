@@ -2,10 +2,13 @@
 package repo
 
 import (
+	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,8 +20,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// hooks are the defines that every backend has, whether or not they say anything.
-var hooks = []string{"source", "parameters", "podAnnotations", "podSecurityContext"}
+// hooks are the defines that a backend may have.
+var hooks = []string{"source", "handle", "attributes", "parameters", "podAnnotations", "podLabels", "podSecurityContext"}
 
 var define = regexp.MustCompile(`\{\{-? *define "([^"]+)"`)
 
@@ -62,21 +65,72 @@ func TestBackendFolders(t *testing.T) {
 				assert.True(t, strings.HasPrefix(text, "# want: "), "%s must begin with the message that it wants", path)
 			}
 			if name == "_backend.tpl" {
-				for _, hook := range hooks {
-					assert.Contains(t, text, `define "checkpoint-storage.backend.`+b.Name+"."+hook+`"`, path)
-				}
-				assert.Len(t, define.FindAllString(text, -1), len(hooks), "%s defines something that nobody asks for", path)
+				assert.NotEmpty(t, b.Hooks, "%s defines nothing", path)
+				assert.Len(t, define.FindAllString(text, -1), len(b.Hooks), "%s defines what is no hook of this backend", path)
+				assert.Subset(t, hooks, b.Hooks, "%s defines something that nobody asks for", path)
 			}
 		})
-		for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_backend.tpl", "_schema.yaml"} {
+		for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_schema.yaml"} {
 			assert.NotZero(t, kinds[kind], "backend %s has no %s", b.Name, kind)
 		}
-		assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
+		if b.Capabilities.Serves("static") {
+			assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
+		}
 		assert.NotEmpty(t, b.Source, b.Name)
+		assert.Contains(t, catalog.Families, b.Family, b.Name)
+		assertCapabilities(t, b)
 		for key, property := range b.Schema.Properties {
 			assert.NotEmpty(t, property["description"], "%s.%s", b.Name, key)
 			assert.NotEmpty(t, property["examples"], "%s.%s", b.Name, key)
 		}
+	}
+}
+
+// assertCapabilities holds that what a backend says of itself is whole, and in words that its readers know.
+func assertCapabilities(t *testing.T, b catalog.Backend) {
+	t.Helper()
+	c := b.Capabilities
+	assert.Subset(t, []string{"static", "dynamic"}, c.Provisioning, b.Name)
+	assert.Equal(t, c.Serves("static"), c.WhyNotStatic == "", "backend %s: whyNotStatic belongs to what is not static", b.Name)
+	assert.Equal(t, c.Serves("dynamic"), c.WhyNotDynamic == "", "backend %s: whyNotDynamic belongs to what is not dynamic", b.Name)
+	assert.Contains(t, []string{"", "File", "None", "ReadWriteOnceWithFSType"}, c.FSGroup, b.Name)
+	for volumeMode, modes := range c.AccessModes {
+		assert.Contains(t, []string{"Filesystem", "Block"}, volumeMode, b.Name)
+		assert.Subset(t, []string{"ReadWriteOnce", "ReadWriteOncePod", "ReadOnlyMany", "ReadWriteMany"}, modes, b.Name)
+	}
+	assert.Subset(t, []string{
+		"renameFile", "renameReplace", "renameDirectory", "overwrite", "append", "unlink", "exclusiveCreate", "fsync", "lock", "mmap", "visible",
+	}, slices.Collect(maps.Keys(c.Semantics.Operations)), b.Name)
+	for operation := range c.Semantics.Notes {
+		assert.Contains(t, c.Semantics.Operations, operation, "backend %s has a note on what it does not answer", b.Name)
+	}
+	known := map[string]any{}
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &known))
+	for fact, source := range b.Sources {
+		assert.Contains(t, known, fact, "backend %s gives a source for no fact", b.Name)
+		assert.Regexp(t, "^https://", source, "backend %s, %s", b.Name, fact)
+	}
+	if c.MountOptions.By != "" {
+		assert.Contains(t, b.Schema.Properties, c.MountOptions.By, b.Name)
+	}
+}
+
+// TestRetired holds that a retired name leads to a backend, and is none itself.
+func TestRetired(t *testing.T) {
+	retired, err := catalog.LoadRetired(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	require.NotEmpty(t, retired)
+	names := map[string]bool{}
+	for _, b := range backends(t) {
+		names[b.Name] = true
+	}
+	for name, old := range retired {
+		assert.False(t, names[name], "%s is a backend", name)
+		assert.True(t, names[old.Use], "%s leads to %s, which is none", name, old.Use)
+		assert.NotEmpty(t, old.Why, name)
+		assert.NotEmpty(t, old.How, name)
 	}
 }
 

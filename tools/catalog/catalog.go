@@ -3,14 +3,22 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"sort"
 
 	"sigs.k8s.io/yaml"
 )
+
+// Families are the groups that backends are listed in, in this order.
+var Families = []string{
+	"Kubernetes", "AWS", "Google Cloud", "Azure", "Oracle Cloud", "IBM Cloud", "Alibaba Cloud", "Other clouds",
+	"OpenStack and vSphere", "NFS and SMB", "Parallel file systems", "Object stores and caches", "Block storage", "Node disks",
+}
 
 // Root is the folder of the backends inside the chart.
 const Root = "templates/backends"
@@ -19,12 +27,16 @@ const Root = "templates/backends"
 type Backend struct {
 	// Name is the folder's name, the value of `backend`, and the key of the section.
 	Name string `json:"name"`
+	// Family groups backends for readers: one of Families.
+	Family string `json:"family"`
 	// Title says in a few words what the storage is.
 	Title string `json:"title"`
 	// Description says in a sentence or two when to choose it.
 	Description string `json:"description"`
-	// Source is where the facts of this backend are documented.
+	// Source is where the facts of this backend are documented, unless Sources says another place.
 	Source string `json:"source"`
+	// Sources is where single facts are documented, by the fact's name in Capabilities.
+	Sources map[string]string `json:"sources,omitempty"`
 	// Capabilities is what the storage can do.
 	Capabilities Capabilities `json:"capabilities"`
 	// Rules are what only this backend asks of the values.
@@ -35,13 +47,15 @@ type Backend struct {
 	Example map[string]any `json:"example"`
 	// ExampleValues are further values that the minimal example needs.
 	ExampleValues map[string]any `json:"exampleValues,omitempty"`
+	// Hooks are the templates that the folder has, for what data does not say.
+	Hooks []string `json:"hooks,omitempty"`
 }
 
 // Capabilities says what a backend can do; templates, tool, tests and documentation read it here and nowhere else.
 type Capabilities struct {
 	// Driver is the CSI driver or the provisioner; empty where the values name it.
 	Driver string `json:"driver"`
-	// Provisioning lists static, dynamic or both.
+	// Provisioning lists static, dynamic, both or none; existing claims can always be used.
 	Provisioning []string `json:"provisioning"`
 	// WhyNotStatic and WhyNotDynamic say what to do instead of the provisioning that is missing.
 	WhyNotStatic  string `json:"whyNotStatic,omitempty"`
@@ -54,13 +68,42 @@ type Capabilities struct {
 	VolumeAttributesClass bool `json:"volumeAttributesClass"`
 	// NodeBound says that the storage is one node's own.
 	NodeBound bool `json:"nodeBound,omitempty"`
+	// Attach, FSGroup and PodInfo are what the driver's CSIDriver object says: attachRequired, fsGroupPolicy (File, None
+	// or ReadWriteOnceWithFSType) and podInfoOnMount. FSGroup is None too where kubelet leaves ownership alone.
+	Attach  Answer `json:"attach"`
+	FSGroup string `json:"fsGroup"`
+	PodInfo Answer `json:"podInfo"`
+	// Expansion, Snapshot and Clone are about a claim that exists: may it grow, be snapshotted, be copied?
+	Expansion Answer `json:"expansion"`
+	Snapshot  Answer `json:"snapshot"`
+	Clone     Answer `json:"clone"`
+	// Size limits what may be asked for; nil where the number is not looked at.
+	Size *Size `json:"size,omitempty"`
+	// TopologyKeys are the node labels that a static volume's node affinity has to name.
+	TopologyKeys []string `json:"topologyKeys,omitempty"`
+	// BindingMode is the volumeBindingMode of a class that the values give none: WaitForFirstConsumer where a volume has
+	// to be made near its pod.
+	BindingMode string `json:"bindingMode,omitempty"`
+	// Pod is what a pod needs besides the claim.
+	Pod Pod `json:"pod"`
+	// Semantics is what a file system on the storage does for those who save to it.
+	Semantics Semantics `json:"semantics"`
+}
+
+// Pod is what a pod needs to mount a claim.
+type Pod struct {
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
 }
 
 // MountOptions are the options that a volume is mounted with.
 type MountOptions struct {
 	Supported bool     `json:"supported"`
 	Default   []string `json:"default,omitempty"`
-	Source    string   `json:"source,omitempty"`
+	// By is the key of the section whose value picks a list of For instead of Default.
+	By     string              `json:"by,omitempty"`
+	For    map[string][]string `json:"for,omitempty"`
+	Source string              `json:"source,omitempty"`
 }
 
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.
@@ -136,14 +179,6 @@ func (b Backend) ExampleOf(key string) string {
 	return string(text)
 }
 
-// Why says what to do instead of the provisioning that the backend does not have.
-func (c Capabilities) Why() string {
-	if !c.Serves("static") {
-		return c.WhyNotStatic
-	}
-	return c.WhyNotDynamic
-}
-
 // Serves says whether the backend has the provisioning.
 func (c Capabilities) Serves(provisioning string) bool {
 	for _, p := range c.Provisioning {
@@ -166,6 +201,9 @@ func Load(chart fs.FS) ([]Backend, error) {
 		if err != nil {
 			return nil, err
 		}
+		if backend.Hooks, err = hooks(chart, folder.Name()); err != nil {
+			return nil, err
+		}
 		backends = append(backends, backend)
 	}
 	sort.Slice(backends, func(i, j int) bool { return backends[i].Name < backends[j].Name })
@@ -184,4 +222,22 @@ func LoadOne(chart fs.FS, name string) (Backend, error) {
 		return backend, fmt.Errorf("%s: %w", file, err)
 	}
 	return backend, nil
+}
+
+// hooks lists the templates checkpoint-storage.backend.<backend>.<hook> of a backend's folder.
+func hooks(chart fs.FS, backend string) ([]string, error) {
+	text, err := fs.ReadFile(chart, path.Join(Root, backend, "_backend.tpl"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	define := regexp.MustCompile(`define "checkpoint-storage\.backend\.` + regexp.QuoteMeta(backend) + `\.(\w+)"`)
+	for _, found := range define.FindAllStringSubmatch(string(text), -1) {
+		out = append(out, found[1])
+	}
+	sort.Strings(out)
+	return out, nil
 }

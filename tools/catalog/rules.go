@@ -46,7 +46,7 @@ type Condition struct {
 	Any []Condition `json:"any,omitempty"`
 	Not *Condition  `json:"not,omitempty"`
 
-	// Path leads into the values, or into section, facts, affinity or names.
+	// Path leads into the values, or into section, facts, affinity, affinityKeys or names.
 	Path string `json:"path,omitempty"`
 	// Is compares with a value; a pointer, because false and "" are values.
 	Is *any `json:"is,omitempty"`
@@ -60,6 +60,13 @@ type Condition struct {
 	Has string `json:"has,omitempty"`
 	// Matches is a regular expression for a string, or for any string of a list.
 	Matches string `json:"matches,omitempty"`
+	// HasAny asks whether a list shares an item with the list at another path.
+	HasAny string `json:"hasAny,omitempty"`
+	// Below, Above and OffStep compare a quantity with another, or with the one at a path; OffStep asks whether it is
+	// no multiple.
+	Below   string `json:"below,omitempty"`
+	Above   string `json:"above,omitempty"`
+	OffStep string `json:"offStep,omitempty"`
 }
 
 // LoadRules reads the rules of a chart, by id.
@@ -73,4 +80,30 @@ func LoadRules(chart fs.FS) (map[string]Rule, error) {
 		return nil, fmt.Errorf("%s: %w", RulesFile, err)
 	}
 	return rules, nil
+}
+
+// RetiredFile is the chart's file of names that were storage once, inside the chart.
+const RetiredFile = "retired.yaml"
+
+// Retired is a volume type of Kubernetes that is gone, or that only redirects to a CSI driver.
+type Retired struct {
+	// Why says what became of it, as the end of a sentence that begins with its name.
+	Why string `json:"why"`
+	// Use is the backend to use instead.
+	Use string `json:"use"`
+	// How says which keys take what the old ones held.
+	How string `json:"how"`
+}
+
+// LoadRetired reads the retired names of a chart.
+func LoadRetired(chart fs.FS) (map[string]Retired, error) {
+	text, err := fs.ReadFile(chart, RetiredFile)
+	if err != nil {
+		return nil, err
+	}
+	retired := map[string]Retired{}
+	if err := yaml.UnmarshalStrict(text, &retired); err != nil {
+		return nil, fmt.Errorf("%s: %w", RetiredFile, err)
+	}
+	return retired, nil
 }

@@ -121,7 +121,7 @@ func table(old []byte, backends []catalog.Backend) ([]byte, error) {
 			options = "none"
 		}
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", b.Name, b.Title,
-			strings.Join(b.Capabilities.Provisioning, ", "),
+			strings.Join(b.Capabilities.Ways(), ", "),
 			shortModes(b.Capabilities.AccessModes["Filesystem"]), shortModes(b.Capabilities.AccessModes["Block"]), options)
 	}
 	out.WriteString(tableEnd)

@@ -27,27 +27,7 @@ func facts(chart string, backends []catalog.Backend) ([]byte, error) {
 	}
 	fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.defaults\" -}}\n%s\n{{- end }}\n", defaults)
 	for _, b := range backends {
-		examples := map[string]any{}
-		for _, key := range append(append([]string{}, b.Schema.Required...), b.Schema.ClassRequired...) {
-			if shown, ok := b.Schema.Properties[key]["examples"].([]any); ok && len(shown) > 0 {
-				examples[key] = shown[0]
-			}
-		}
-		text, err := json.Marshal(map[string]any{
-			"driver":                b.Capabilities.Driver,
-			"provisioning":          b.Capabilities.Provisioning,
-			"why":                   b.Capabilities.Why(),
-			"accessModes":           b.Capabilities.AccessModes,
-			"mountOptions":          append([]string{}, b.Capabilities.MountOptions.Default...),
-			"mountOptionsSupported": b.Capabilities.MountOptions.Supported,
-			"volumeAttributesClass": b.Capabilities.VolumeAttributesClass,
-			"defaults":              b.Defaults(),
-			"required":              append([]string{}, b.Schema.Required...),
-			"classRequired":         append([]string{}, b.Schema.ClassRequired...),
-			"examples":              examples,
-			"identity":              b.Schema.Identity,
-			"rules":                 append([]catalog.Case{}, b.Rules...),
-		})
+		text, err := json.Marshal(b.Facts())
 		if err != nil {
 			return nil, err
 		}

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"checkpoint-storage/tools/catalog"
 
@@ -44,10 +46,24 @@ func schema(chart string, backends []catalog.Backend) ([]byte, error) {
 			}, needs, "provisioning", "storageClass"))
 		}
 	}
+	retired, err := catalog.LoadRetired(os.DirFS(chart))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(retired)) {
+		// Taken here, so that the templates can answer with the way out.
+		names = append(names, name)
+		properties[name] = map[string]any{
+			"type": []any{"object", "null"}, "deprecated": true,
+			"description": "Retired: " + retired[name].Why + " Use " + retired[name].Use + ".",
+		}
+	}
 	properties["backend"] = map[string]any{
-		"type":        "string",
-		"enum":        names,
-		"description": "Storage that holds the checkpoints; the section of the same name describes it.",
+		"type": "string",
+		"enum": names,
+		// No keyword of JSON schema: ckptctl says this where the list would be long.
+		"enumErrorMessage": "`ckptctl backends` lists what it can be",
+		"description":      "Storage that holds the checkpoints; the section of the same name describes it.",
 	}
 	root["allOf"] = conditions
 	var out bytes.Buffer
@@ -62,7 +78,7 @@ func schema(chart string, backends []catalog.Backend) ([]byte, error) {
 func section(b catalog.Backend) map[string]any {
 	keys := map[string]any{}
 	for key, property := range b.Schema.Properties {
-		keys[key] = nullable(property)
+		keys[key] = nullable(catalog.JSONSchema(property))
 	}
 	return map[string]any{
 		"type":                 []any{"object", "null"},

@@ -35,19 +35,32 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 {{- end }}
 {{- end }}
 
-{{/* Inputs: a chart context, or dict "context" "shard". Outputs: the volume's node affinity as JSON. */}}
+{{/*
+Inputs: a chart context, or dict "context" "shard". Outputs: the volume's node affinity as JSON: the values' own, or the
+one that follows from where the section says that the storage is.
+*/}}
 {{- define "checkpoint-storage.nodeAffinity" -}}
 {{- $context := .context | default . }}
 {{- $affinity := $context.Values.volume.nodeAffinity }}
+{{- $shard := "{shard}" }}
 {{- if hasKey . "shard" }}
+{{- $shard = toString .shard }}
 {{- $overrides := $context.Values.shardOverrides }}
 {{- if and $overrides (lt (int .shard) (len $overrides)) }}
 {{- $affinity = (index $overrides (int .shard)).nodeAffinity | default $affinity }}
 {{- end }}
-{{- $affinity | toJson | replace "{shard}" (toString .shard) }}
-{{- else }}
-{{- $affinity | toJson }}
 {{- end }}
+{{- if not $affinity }}
+{{- $topology := (include "checkpoint-storage.facts" $context | fromJson).becomes.topology }}
+{{- $expressions := list }}
+{{- range include "checkpoint-storage.csi.topology" (dict "section" (include "checkpoint-storage.section" . | fromJson) "topology" $topology) | fromJsonArray }}
+{{- $expressions = append $expressions (set . "operator" "In") }}
+{{- end }}
+{{- if $expressions }}
+{{- $affinity = dict "required" (dict "nodeSelectorTerms" (list (dict "matchExpressions" $expressions))) }}
+{{- end }}
+{{- end }}
+{{- $affinity | toJson | replace "{shard}" $shard }}
 {{- end }}
 
 {{/* Outputs: the mount options as a JSON list: the values' list when there is one, the backend's defaults otherwise. */}}
@@ -56,17 +69,31 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 {{- if and (hasKey $values "mountOptions") (not (kindIs "invalid" $values.mountOptions)) }}
 {{- $values.mountOptions | toJson }}
 {{- else if eq $values.volumeMode "Filesystem" }}
-{{- (include "checkpoint-storage.facts" . | fromJson).mountOptions | toJson }}
+{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $section := include "checkpoint-storage.section" . | fromJson }}
+{{- get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions | toJson }}
 {{- else }}
 {{- list | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Inputs: dict "hook" "context" and perhaps "shard". Outputs: what the chosen backend's hook says. */}}
+{{/* Inputs: dict "context" and perhaps "shard". Outputs: what hooks take, as JSON without the root: section and volume name. */}}
+{{- define "checkpoint-storage.hook.arguments" -}}
+{{- dict "section" (include "checkpoint-storage.section" . | fromJson) "volume" (include "checkpoint-storage.volumeName" .) | toJson }}
+{{- end }}
+
+{{/*
+Inputs: dict "hook" "root" "section" "volume". Outputs: what the chosen backend's hook says; nothing where it has none.
+Every hook takes (dict "root" <chart context> "section" <the backend's values> "volume" <volume name>).
+*/}}
 {{- define "checkpoint-storage.hook" -}}
-{{- include (printf "checkpoint-storage.backend.%s.%s" .context.Values.backend .hook) (dict
-  "root" .context
-  "section" (include "checkpoint-storage.section" . | fromJson)
-  "volume" (include "checkpoint-storage.volumeName" .)
-) }}
+{{- if has .hook (include "checkpoint-storage.facts" .root | fromJson).hooks }}
+{{- include (printf "checkpoint-storage.backend.%s.%s" .root.Values.backend .hook) (omit . "hook") }}
+{{- end }}
+{{- end }}
+
+{{/* Inputs: dict "context" and perhaps "shard". Outputs: the volume source; what has no source of its own is a CSI volume. */}}
+{{- define "checkpoint-storage.source" -}}
+{{- $in := merge (dict "root" .context) (include "checkpoint-storage.hook.arguments" . | fromJson) }}
+{{- include "checkpoint-storage.hook" (merge (dict "hook" "source") $in) | default (include "checkpoint-storage.csi.source" $in) }}
 {{- end }}

@@ -30,17 +30,41 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
   devicePath: {{ $context.Values.mountPath | quote }}
 {{- end }}
 
-{{/* Outputs: an entry of a container's env. */}}
+{{/* Inputs: as above, with an optional "variable" in the dict. Outputs: an entry of a container's env. */}}
 {{- define "checkpoint-storage.env" -}}
 {{- $context := .context | default . -}}
-- name: CHECKPOINT_DIR
+- name: {{ .variable | default "CHECKPOINT_DIR" }}
   value: {{ $context.Values.mountPath | quote }}
 {{- end }}
 
 {{/* Outputs: the annotations a pod needs to mount the claim; may be empty. */}}
 {{- define "checkpoint-storage.podAnnotations" -}}
 {{- $context := .context | default . }}
-{{- include "checkpoint-storage.hook" (dict "hook" "podAnnotations" "context" $context) }}
+{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
+{{- $in := merge (dict "root" $context "keys" $facts.becomes.podAnnotations "hook" "podAnnotations") (include "checkpoint-storage.hook.arguments" . | fromJson) }}
+{{- $annotations := merge (include "checkpoint-storage.csi.mapped" $in | fromYaml) ($facts.pod.annotations | default dict) }}
+{{- with $annotations }}
+{{- include "checkpoint-storage.stringMap" . }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the labels a pod needs to mount the claim; may be empty. */}}
+{{- define "checkpoint-storage.podLabels" -}}
+{{- $context := .context | default . }}
+{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
+{{- $in := merge (dict "root" $context "keys" dict "hook" "podLabels") (include "checkpoint-storage.hook.arguments" . | fromJson) }}
+{{- $labels := merge (include "checkpoint-storage.csi.mapped" $in | fromYaml) ($facts.pod.labels | default dict) }}
+{{- with $labels }}
+{{- include "checkpoint-storage.stringMap" . }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the service account whose identity opens the storage, where the backend's section names one; may be empty. */}}
+{{- define "checkpoint-storage.podServiceAccountName" -}}
+{{- $context := .context | default . }}
+{{- with (include "checkpoint-storage.section" . | fromJson).podServiceAccountName }}
+{{- . }}
+{{- end }}
 {{- end }}
 
 {{/* Outputs: the pod security context that can write to the claim: the values' own, or what the backend needs; may be empty. */}}
@@ -49,6 +73,6 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
 {{- with $context.Values.podSecurityContext }}
 {{- toYaml . }}
 {{- else }}
-{{- include "checkpoint-storage.hook" (dict "hook" "podSecurityContext" "context" $context) }}
+{{- include "checkpoint-storage.hook" (merge (dict "hook" "podSecurityContext" "root" $context) (include "checkpoint-storage.hook.arguments" $ | fromJson)) }}
 {{- end }}
 {{- end }}

@@ -37,6 +37,10 @@ annotations: {{- include "checkpoint-storage.stringMap" . | nindent 2 }}
 {{- define "checkpoint-storage.stringMap" -}}
 {{- $strings := dict }}
 {{- range $key, $value := . }}
+{{- /* A number that went through JSON is a float, and 1000000 would read 1e+06. */}}
+{{- if kindIs "float64" $value }}
+{{- $value = ternary (int64 $value) $value (eq $value (floor $value)) }}
+{{- end }}
 {{- $_ := set $strings $key (toString $value) }}
 {{- end }}
 {{- toYaml $strings }}

@@ -33,5 +33,5 @@ spec:
   {{- with include "checkpoint-storage.nodeAffinity" $args | fromJson }}
   nodeAffinity: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- include "checkpoint-storage.hook" (merge (dict "hook" "source") $args) | nindent 2 }}
+  {{- include "checkpoint-storage.source" $args | nindent 2 }}
 {{- end }}

@@ -74,8 +74,9 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 	if c.Book.Rules, err = rules.With(known); err != nil {
 		return nil, err
 	}
-	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), func(name string) (catalog.Backend, error) {
-		return catalog.LoadOne(from, name)
+	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), rules.Chart{
+		Backend: func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
+		Retired: func() (map[string]catalog.Retired, error) { return catalog.LoadRetired(from) },
 	})
 	return c, err
 }

@@ -22,6 +22,9 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check" -}}
 {{- $root := . }}
 {{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | fromJson) "have" .Values) }}
+{{- with get (.Files.Get "retired.yaml" | fromYaml) .Values.backend }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E21" "case" "retired" "path" "backend" "args" .) }}
+{{- end }}
 {{- range include "checkpoint-storage.shards" . | fromJsonArray }}
 {{- $in := include "checkpoint-storage.rules.subject" (merge (dict "context" $root) .) | fromJson }}
 {{- range (include "checkpoint-storage.rules.broken" (dict "root" $root "severity" "error" "in" $in) | fromJson).broken }}
@@ -98,7 +101,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- $values := .Values }}
 {{- $facts := include "checkpoint-storage.facts" . | fromJson }}
 {{- $modes := get $facts.accessModes $values.volumeMode }}
-{{- if eq $values.provisioning "static" }}
+{{- if $modes }}
 {{- range $mode := $values.accessModes }}
 {{- if not (has $mode $modes) }}
 {{- $block := "" }}

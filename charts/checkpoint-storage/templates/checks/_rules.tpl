@@ -1,19 +1,61 @@
 {{/*
 The rules of rules.yaml and of the backends' folders: conditions are data, judged here as ckptctl judges them.
-What they are judged on is dict "values" "section" "facts" "affinity" "names", and "args" with facts for the words.
+What they are judged on is dict "values" "section" "facts" "affinity" "affinityKeys" "names", and "args" with facts for
+the words.
 */}}
 
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: what rules are judged on, as JSON. */}}
 {{- define "checkpoint-storage.rules.subject" -}}
 {{- $context := .context | default . }}
 {{- $names := dict "claim" ($context.Values.claim.name | default (include "checkpoint-storage.fullname" $context)) }}
+{{- $affinity := include "checkpoint-storage.nodeAffinity" . | fromJson }}
 {{- dict
   "values" $context.Values
   "section" (include "checkpoint-storage.section" . | fromJson)
   "facts" (include "checkpoint-storage.facts" $context | fromJson)
-  "affinity" (include "checkpoint-storage.nodeAffinity" . | fromJson)
+  "affinity" $affinity
+  "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" $affinity | fromJsonArray)
   "names" $names
 | toJson }}
+{{- end }}
+
+{{/* Inputs: a node affinity. Outputs: the node labels that it names in each of its terms, one of which has to hold; a JSON list. */}}
+{{- define "checkpoint-storage.rules.affinityKeys" -}}
+{{- $common := list }}
+{{- range $i, $term := dig "required" "nodeSelectorTerms" list . }}
+{{- $keys := list }}
+{{- range $term.matchExpressions }}
+{{- if or (eq $i 0) (has .key $common) }}
+{{- $keys = append $keys .key }}
+{{- end }}
+{{- end }}
+{{- $common = $keys }}
+{{- end }}
+{{- $common | toJson }}
+{{- end }}
+
+{{/* Inputs: a quantity such as 10Gi. Outputs: the number. */}}
+{{- define "checkpoint-storage.rules.quantity" -}}
+{{- $unit := regexFind "[A-Za-z]*$" . }}
+{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 }}
+{{- mulf (trimSuffix $unit . | float64) (get $factors $unit) }}
+{{- end }}
+
+{{/*
+Inputs: dict "value" "limit" (a quantity, or a path to one) "in" "comparison". Outputs: "true" when value is below, above
+or off the steps of the limit; nothing otherwise, or where one of the two is missing.
+*/}}
+{{- define "checkpoint-storage.rules.compare" -}}
+{{- $limit := .limit }}
+{{- if not (regexMatch "^[0-9]" $limit) }}
+{{- $limit = (include "checkpoint-storage.rules.at" (dict "path" $limit "in" .in) | fromJson).value }}
+{{- end }}
+{{- if and .value $limit }}
+{{- $value := include "checkpoint-storage.rules.quantity" (toString .value) | float64 }}
+{{- $limit = include "checkpoint-storage.rules.quantity" (toString $limit) | float64 }}
+{{- $steps := divf $value $limit }}
+{{- if get (dict "below" (lt $value $limit) "above" (gt $value $limit) "offStep" (ne $steps (floor $steps))) .comparison }}true{{ end }}
+{{- end }}
 {{- end }}
 
 {{/* Inputs: dict "path" "in" (the subject) and perhaps "each". Outputs: {"value": what is there, or null}, as JSON. */}}
@@ -67,6 +109,18 @@ What they are judged on is dict "values" "section" "facts" "affinity" "names", a
 {{- end }}
 {{- if hasKey $when "has" }}
 {{- $hold = and $hold (has $when.has ($value | default list)) }}
+{{- end }}
+{{- with $when.hasAny }}
+{{- $one := false }}
+{{- range (include "checkpoint-storage.rules.at" (dict "path" . "in" $in.in) | fromJson).value }}
+{{- $one = or $one (has . ($value | default list)) }}
+{{- end }}
+{{- $hold = and $hold $one }}
+{{- end }}
+{{- range $comparison := list "below" "above" "offStep" }}
+{{- with get $when $comparison }}
+{{- $hold = and $hold (include "checkpoint-storage.rules.compare" (dict "value" $value "limit" . "in" $in.in "comparison" $comparison)) }}
+{{- end }}
 {{- end }}
 {{- if hasKey $when "matches" }}
 {{- $one := false }}

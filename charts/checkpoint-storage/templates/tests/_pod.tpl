@@ -10,7 +10,7 @@ kind: Pod
 metadata:
   name: {{ include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-test-%s" (include "checkpoint-storage.suffix" $args) $step)) | quote }}
   namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
-  labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $values.test.labels) | nindent 4 }}
+  labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" (merge (include "checkpoint-storage.podLabels" $root | fromYaml) $values.test.labels)) | nindent 4 }}
   annotations:
     helm.sh/hook: test
     helm.sh/hook-weight: {{ .weight | quote }}
@@ -28,6 +28,9 @@ spec:
   restartPolicy: Never
   activeDeadlineSeconds: {{ $values.test.timeoutSeconds | int }}
   automountServiceAccountToken: false
+  {{- with include "checkpoint-storage.podServiceAccountName" $root }}
+  serviceAccountName: {{ . | quote }}
+  {{- end }}
   {{- with $values.test.imagePullSecrets }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}

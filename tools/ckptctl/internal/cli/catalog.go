@@ -46,7 +46,7 @@ func table(out io.Writer, backends []catalog.Backend) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "BACKEND\tSTORAGE\tPROVISIONING\tFILESYSTEM\tBLOCK\tMOUNT OPTIONS")
 	for _, b := range backends {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.Title, strings.Join(b.Capabilities.Provisioning, ","),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.Title, strings.Join(b.Capabilities.Ways(), ","),
 			modes(b, "Filesystem"), modes(b, "Block"), mountOptions(b))
 	}
 	return w.Flush()
@@ -124,9 +124,13 @@ func suggestion(word string, topics map[string]bool) string {
 func explainBackend(out io.Writer, b catalog.Backend) error {
 	fmt.Fprintf(out, "%s: %s\n\n%s\n\n", b.Name, b.Title, b.Description)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "provisioning\t%s\n", strings.Join(b.Capabilities.Provisioning, ", "))
-	if why := b.Capabilities.Why(); why != "" {
-		fmt.Fprintf(w, "\t%s\n", why)
+	fmt.Fprintf(w, "provisioning\t%s\n", strings.Join(b.Capabilities.Ways(), ", "))
+	for _, why := range []struct{ provisioning, text string }{
+		{"static", b.Capabilities.WhyNotStatic}, {"dynamic", b.Capabilities.WhyNotDynamic},
+	} {
+		if why.text != "" {
+			fmt.Fprintf(w, "\tnot %s: %s\n", why.provisioning, why.text)
+		}
 	}
 	for _, volumeMode := range []string{"Filesystem", "Block"} {
 		list := strings.Join(b.Capabilities.AccessModes[volumeMode], ", ")

@@ -37,9 +37,10 @@ var errFound = errors.New("found")
 func Run(args []string, streams Streams) int {
 	root := &cobra.Command{
 		Use:   "ckptctl",
-		Short: "Check the values of checkpoint stores before they reach a cluster",
+		Short: "Check and size checkpoint stores before they reach a cluster",
 		Long: `ckptctl checks the values of the checkpoint-storage chart: against its JSON schema, and against what each storage
-backend can do. It reads values as Helm does and points at the line to change.`,
+backend can do. It reads values as Helm does and points at the line to change. It also says how large a store must be,
+how fast, and how often to save to it.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -49,7 +50,7 @@ backend can do. It reads values as Helm does and points at the line to change.`,
 	root.SetErr(streams.Err)
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand())
+	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand(), sizeCommand())
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:

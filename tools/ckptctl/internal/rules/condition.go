@@ -3,12 +3,15 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // condition is a catalog.Condition, ready to judge many values.
@@ -25,7 +28,16 @@ type condition struct {
 	empty   *bool
 	set     *bool
 	has     string
+	hasAny  []string
 	matches *regexp.Regexp
+	limits  []limit
+}
+
+// limit is what a quantity is compared with: another, or the one at a path.
+type limit struct {
+	value any
+	path  []string
+	holds func(steps float64) bool
 }
 
 func compile(c catalog.Condition) (*condition, error) {
@@ -62,6 +74,25 @@ func compile(c catalog.Condition) (*condition, error) {
 			return nil, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
 		}
 	}
+	if c.HasAny != "" {
+		out.hasAny = strings.Split(c.HasAny, ".")
+	}
+	for _, comparison := range []struct {
+		text  string
+		holds func(steps float64) bool
+	}{
+		{c.Below, func(steps float64) bool { return steps < 1 }},
+		{c.Above, func(steps float64) bool { return steps > 1 }},
+		{c.OffStep, func(steps float64) bool { return steps != math.Floor(steps) }},
+	} {
+		switch {
+		case comparison.text == "":
+		case comparison.text[0] >= '0' && comparison.text[0] <= '9':
+			out.limits = append(out.limits, limit{value: comparison.text, holds: comparison.holds})
+		default:
+			out.limits = append(out.limits, limit{path: strings.Split(comparison.text, "."), holds: comparison.holds})
+		}
+	}
 	return out, nil
 }
 
@@ -92,7 +123,29 @@ func (c *condition) leaf(s *subject, each []string) bool {
 		(c.empty == nil || empty(value) == *c.empty) &&
 		(c.set == nil || (value != nil) == *c.set) &&
 		(c.has == "" || contains(value, c.has)) &&
-		(c.matches == nil || matches(c.matches, value))
+		(c.hasAny == nil || slices.ContainsFunc(items(s.at(c.hasAny)), func(item any) bool { return slices.Contains(items(value), item) })) &&
+		(c.matches == nil || matches(c.matches, value)) &&
+		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value) })
+}
+
+// compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
+func (l limit) compares(s *subject, value any) bool {
+	other := l.value
+	if l.path != nil {
+		other = s.at(l.path)
+	}
+	have, one := quantity(value)
+	want, two := quantity(other)
+	return one && two && l.holds(have/want)
+}
+
+// quantity reads a Kubernetes quantity.
+func quantity(value any) (float64, bool) {
+	if empty(value) {
+		return 0, false
+	}
+	q, err := resource.ParseQuantity(fmt.Sprint(value))
+	return q.AsApproximateFloat64(), err == nil
 }
 
 // same compares as JSON does: numbers by their value, whatever their type.

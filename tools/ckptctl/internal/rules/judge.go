@@ -52,9 +52,10 @@ func (j *judge) subject(shard int) *subject {
 	if own, _ := j.section("claim")["name"].(string); own != "" {
 		claim = own
 	}
+	affinity := j.affinity(shard)
 	return &subject{
 		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts,
-		affinity: affinity(j.values, shard), names: map[string]any{"claim": claim},
+		affinity: affinity, affinityKeys: affinityKeys(affinity), names: map[string]any{"claim": claim},
 	}
 }
 
@@ -115,9 +116,6 @@ func (j *judge) required() {
 }
 
 func (j *judge) accessModes() {
-	if j.values["provisioning"] != "static" {
-		return
-	}
 	volumeMode, _ := j.values["volumeMode"].(string)
 	able := j.backend.Capabilities.AccessModes[volumeMode]
 	for _, mode := range items(j.values["accessModes"]) {
@@ -178,7 +176,7 @@ func (j *judge) identity(shard int) string {
 			fmt.Fprintf(&out, "%s=%v ", key, value)
 		}
 	}
-	if node := affinity(j.values, shard); out.Len() > 0 && !empty(node) {
+	if node := j.affinity(shard); out.Len() > 0 && !empty(node) {
 		fmt.Fprint(&out, node)
 	}
 	return out.String()

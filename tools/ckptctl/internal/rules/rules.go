@@ -2,7 +2,9 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sort"
 	"strings"
@@ -23,7 +25,7 @@ type Book struct {
 	rules    map[string]catalog.Rule
 	cases    []*item
 	defaults []standard
-	load     func(name string) (catalog.Backend, error)
+	chart    Chart
 
 	mutex    sync.RWMutex
 	backends map[string]*backend
@@ -42,6 +44,16 @@ type backend struct {
 	defaults map[string]any
 	facts    map[string]any
 	cases    []*item
+	// topology has the node label that a key of the section is a value of.
+	topology map[string]any
+}
+
+// Chart reads what the rules ask of a chart when values first name it.
+type Chart struct {
+	// Backend reads a backend; the error is fs.ErrNotExist when there is none of the name.
+	Backend func(name string) (catalog.Backend, error)
+	// Retired reads the names that look like backends and have an answer of their own.
+	Retired func() (map[string]catalog.Retired, error)
 }
 
 // standard is a key that the chart has by default, with those below it.
@@ -51,9 +63,9 @@ type standard struct {
 	below []standard
 }
 
-// New compiles a chart's rules. The defaults are the chart's own values; load reads a backend, when values first name it.
-func New(rules map[string]catalog.Rule, defaults map[string]any, load func(name string) (catalog.Backend, error)) (*Book, error) {
-	b := &Book{rules: rules, defaults: standards(defaults), load: load, backends: map[string]*backend{}}
+// New compiles a chart's rules. The defaults are the chart's own values.
+func New(rules map[string]catalog.Rule, defaults map[string]any, chart Chart) (*Book, error) {
+	b := &Book{rules: rules, defaults: standards(defaults), chart: chart, backends: map[string]*backend{}}
 	for _, id := range sorted(rules) {
 		for _, name := range sorted(rules[id].Cases) {
 			c := rules[id].Cases[name]
@@ -108,11 +120,19 @@ func (b *Book) backend(name string) (*backend, error) {
 	if known := b.backends[name]; known != nil {
 		return known, nil
 	}
-	loaded, err := b.load(name)
+	loaded, err := b.chart.Backend(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := &backend{Backend: loaded, defaults: loaded.Defaults(), facts: facts(loaded)}
+	out := &backend{Backend: loaded, defaults: loaded.Defaults()}
+	if out.facts, err = facts(loaded); err != nil {
+		return nil, err
+	}
+	becomes, _ := out.facts["becomes"].(map[string]any)
+	out.topology, _ = becomes["topology"].(map[string]any)
 	for _, c := range loaded.Rules {
 		if err := appendCase(&out.cases, c); err != nil {
 			return nil, err
@@ -142,6 +162,13 @@ func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) 
 	var err error
 	if j.backend, err = b.backend(name); err != nil {
 		return nil, err
+	}
+	if j.backend == nil {
+		retired, err := b.chart.Retired()
+		if old, ok := retired[name]; ok {
+			j.report("E21", "retired", "backend", map[string]any{"why": old.Why, "use": old.Use, "how": old.How})
+		}
+		return j.findings, err
 	}
 	j.conditions()
 	if values["provisioning"] != "existing" {
@@ -216,7 +243,11 @@ func (b *Book) Place(values map[string]any) Place {
 	}
 	options := items(values["mountOptions"])
 	if values["mountOptions"] == nil {
-		options = items(known.Capabilities.MountOptions.Default)
+		mount := known.Capabilities.MountOptions
+		options = items(mount.Default)
+		if chosen, ok := mount.For[fmt.Sprint(j.sectionOf(-1)[mount.By])]; ok {
+			options = items(chosen)
+		}
 	}
 	for _, option := range options {
 		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
@@ -14,6 +15,7 @@ import (
 type subject struct {
 	values, section, facts, names map[string]any
 	affinity                      any
+	affinityKeys                  []any
 	args                          map[string]any
 }
 
@@ -32,6 +34,8 @@ func (s *subject) at(steps []string) any {
 		value, steps = s.names, steps[1:]
 	case "affinity":
 		value, steps = s.affinity, steps[1:]
+	case "affinityKeys":
+		value, steps = s.affinityKeys, steps[1:]
 	}
 	if len(s.args) > 0 && len(steps) > 0 {
 		if arg, ok := s.args[steps[0]]; ok {
@@ -65,14 +69,51 @@ func section(name string, defaults, values map[string]any, shard int) map[string
 	return numbered(out, shard).(map[string]any)
 }
 
-// affinity is the volume's node affinity, or a shard's own.
-func affinity(values map[string]any, shard int) any {
-	volume, _ := values["volume"].(map[string]any)
+// affinity is the volume's node affinity, or a shard's own; without one, what follows from where the section says that
+// the storage is.
+func (j *judge) affinity(shard int) any {
+	volume, _ := j.values["volume"].(map[string]any)
 	out := volume["nodeAffinity"]
-	if override := override(values, shard); override != nil && !empty(override["nodeAffinity"]) {
+	if override := override(j.values, shard); override != nil && !empty(override["nodeAffinity"]) {
 		out = override["nodeAffinity"]
 	}
+	if empty(out) && len(j.backend.topology) > 0 {
+		have := j.sectionOf(shard)
+		var expressions []any
+		for _, key := range sorted(j.backend.topology) {
+			if empty(have[key]) {
+				continue
+			}
+			in := items(have[key])
+			if in == nil {
+				in = []any{have[key]}
+			}
+			expressions = append(expressions, map[string]any{"key": j.backend.topology[key], "operator": "In", "values": in})
+		}
+		if len(expressions) > 0 {
+			out = map[string]any{"required": map[string]any{"nodeSelectorTerms": []any{map[string]any{"matchExpressions": expressions}}}}
+		}
+	}
 	return numbered(out, shard)
+}
+
+// affinityKeys are the node labels that an affinity names in each of its terms, one of which has to hold.
+func affinityKeys(affinity any) []any {
+	required, _ := affinity.(map[string]any)
+	required, _ = required["required"].(map[string]any)
+	var common []any
+	for i, term := range items(required["nodeSelectorTerms"]) {
+		term, _ := term.(map[string]any)
+		var keys []any
+		for _, expression := range items(term["matchExpressions"]) {
+			expression, _ := expression.(map[string]any)
+			if key := expression["key"]; i == 0 || slices.Contains(common, key) {
+				keys = append(keys, key)
+			}
+		}
+		common = keys
+	}
+	return common
 }
 
 func override(values map[string]any, shard int) map[string]any {
@@ -138,18 +179,13 @@ func number(value any) int {
 	return int(number)
 }
 
-// facts are what the templates know of a backend.
-func facts(b catalog.Backend) map[string]any {
-	modes := map[string]any{}
-	for volumeMode, list := range b.Capabilities.AccessModes {
-		modes[volumeMode] = list
+// facts are what the templates know of a backend, as they know it: having been JSON.
+func facts(b catalog.Backend) (map[string]any, error) {
+	text, err := json.Marshal(b.Facts())
+	if err != nil {
+		return nil, err
 	}
-	return map[string]any{
-		"driver":                b.Capabilities.Driver,
-		"provisioning":          b.Capabilities.Provisioning,
-		"why":                   b.Capabilities.Why(),
-		"accessModes":           modes,
-		"mountOptionsSupported": b.Capabilities.MountOptions.Supported,
-		"volumeAttributesClass": b.Capabilities.VolumeAttributesClass,
-	}
+	out := map[string]any{}
+	err = json.Unmarshal(text, &out)
+	return out, err
 }

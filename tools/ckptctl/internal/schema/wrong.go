@@ -33,6 +33,9 @@ func (d diagnosis) wrong(f failure) Mistake {
 			}
 		}
 		m.Hint = "it can be: " + strings.Join(allowed, ", ")
+		if hint, ok := f.schema["enumErrorMessage"].(string); ok {
+			m.Hint = hint
+		}
 	case "pattern":
 		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
 		if own, ok := d.schemaOf(f.path)["patternErrorMessage"].(string); ok {

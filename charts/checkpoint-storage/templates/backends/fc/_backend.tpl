@@ -1,6 +1,5 @@
 {{/*
 A unit of a Fibre Channel array.
-Every hook takes (dict "root" <chart context> "section" <this backend's values> "volume" <volume name>).
 */}}
 
 {{/* Outputs: the volume source of the PersistentVolume. */}}
@@ -22,12 +21,3 @@ fc:
   readOnly: true
   {{- end }}
 {{- end }}
-
-{{/* Outputs: parameters of the StorageClass. */}}
-{{- define "checkpoint-storage.backend.fc.parameters" -}}{{- end }}
-
-{{/* Outputs: annotations that a pod needs to mount the claim. */}}
-{{- define "checkpoint-storage.backend.fc.podAnnotations" -}}{{- end }}
-
-{{/* Outputs: the pod security context that can write to the claim. */}}
-{{- define "checkpoint-storage.backend.fc.podSecurityContext" -}}{{- end }}

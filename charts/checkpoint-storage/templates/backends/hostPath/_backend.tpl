@@ -1,6 +1,5 @@
 {{/*
 A directory on a node.
-Every hook takes (dict "root" <chart context> "section" <this backend's values> "volume" <volume name>).
 */}}
 
 {{/* Outputs: the volume source of the PersistentVolume. A path that somebody chose must exist: creating it would hide a disk that is not mounted. */}}
@@ -10,11 +9,7 @@ hostPath:
   type: {{ dig "type" (ternary "Directory" "DirectoryOrCreate" (hasKey .section "path")) .section | quote }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass. */}}
-{{- define "checkpoint-storage.backend.hostPath.parameters" -}}{{- end }}
 
-{{/* Outputs: annotations that a pod needs to mount the claim. */}}
-{{- define "checkpoint-storage.backend.hostPath.podAnnotations" -}}{{- end }}
 
 {{/* Outputs: the pod security context that can write to the claim. The directory that kubelet creates belongs to root. */}}
 {{- define "checkpoint-storage.backend.hostPath.podSecurityContext" -}}

@@ -1,6 +1,5 @@
 {{/*
 A unit of an iSCSI target.
-Every hook takes (dict "root" <chart context> "section" <this backend's values> "volume" <volume name>).
 */}}
 
 {{/* Outputs: the volume source of the PersistentVolume. */}}
@@ -33,12 +32,3 @@ iscsi:
   secretRef: {{- include "checkpoint-storage.secretRef" (dict "root" $.root "ref" .) | nindent 4 }}
   {{- end }}
 {{- end }}
-
-{{/* Outputs: parameters of the StorageClass. */}}
-{{- define "checkpoint-storage.backend.iscsi.parameters" -}}{{- end }}
-
-{{/* Outputs: annotations that a pod needs to mount the claim. */}}
-{{- define "checkpoint-storage.backend.iscsi.podAnnotations" -}}{{- end }}
-
-{{/* Outputs: the pod security context that can write to the claim. */}}
-{{- define "checkpoint-storage.backend.iscsi.podSecurityContext" -}}{{- end }}

@@ -1,0 +1,87 @@
+{{/*
+What every backend of a CSI driver shares. Where a key of its section goes is data in the backend's folder (attribute,
+parameter, secrets, topology); a backend's hooks add what data cannot say:
+  handle      outputs the volume handle; without it, the handle is free text, and the volume's name is taken
+  attributes  outputs further volume attributes, as YAML
+  parameters  outputs further parameters of the StorageClass, as YAML
+*/}}
+
+{{/* Inputs: what hooks take, as checkpoint-storage.hook.arguments says. Outputs: the volume source of a PersistentVolume. */}}
+{{- define "checkpoint-storage.csi.source" -}}
+{{- $in := . }}
+{{- $facts := include "checkpoint-storage.facts" .root | fromJson -}}
+csi:
+  driver: {{ .section.driver | default $facts.driver | quote }}
+  volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | trim | default .volume | quote }}
+  {{- with include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | fromYaml }}
+  volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}
+  {{- end }}
+  {{- if and .section.fsType (eq .root.Values.volumeMode "Filesystem") }}
+  fsType: {{ .section.fsType | quote }}
+  {{- end }}
+  {{- if .section.readOnly }}
+  readOnly: true
+  {{- end }}
+  {{- range $key, $uses := $facts.becomes.secrets }}
+  {{- with get $in.section $key }}
+  {{- $ref := . }}
+  {{- range without $uses "provisioner" }}
+  {{ . }}SecretRef: {{- include "checkpoint-storage.secretRef" (dict "root" $in.root "ref" $ref) | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* Inputs: as above. Outputs: parameters of the StorageClass. */}}
+{{- define "checkpoint-storage.csi.parameters" -}}
+{{- $in := . }}
+{{- $facts := include "checkpoint-storage.facts" .root | fromJson }}
+{{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | fromYaml }}
+{{- if and .section.fsType (eq .root.Values.volumeMode "Filesystem") }}
+{{- $_ := set $parameters "csi.storage.k8s.io/fstype" .section.fsType }}
+{{- end }}
+{{- range $key, $uses := $facts.becomes.secrets }}
+{{- with get $in.section $key }}
+{{- $ref := include "checkpoint-storage.secretRef" (dict "root" $in.root "ref" .) | fromYaml }}
+{{- range $uses }}
+{{- $_ := set $parameters (printf "csi.storage.k8s.io/%s-secret-name" (kebabcase .)) $ref.name }}
+{{- $_ := set $parameters (printf "csi.storage.k8s.io/%s-secret-namespace" (kebabcase .)) $ref.namespace }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- toYaml $parameters }}
+{{- end }}
+
+{{/*
+Inputs: what hooks take, with "keys" (a map from keys of the section to what the driver calls them) and "hook".
+Outputs: the driver's names with the section's values, and what the hook adds, as YAML. A list is joined by commas.
+*/}}
+{{- define "checkpoint-storage.csi.mapped" -}}
+{{- $in := . }}
+{{- $mapped := dict }}
+{{- range $key, $name := .keys }}
+{{- $value := get $in.section $key }}
+{{- if kindIs "slice" $value }}
+{{- $value = join "," $value }}
+{{- end }}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+{{- $_ := set $mapped $name $value }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := include "checkpoint-storage.hook" (omit $in "keys") | fromYaml }}
+{{- $_ := set $mapped $name $value }}
+{{- end }}
+{{- toYaml $mapped }}
+{{- end }}
+
+{{/* Inputs: dict "section" "topology" (a map from keys of the section to node labels). Outputs: a JSON list of label and values. */}}
+{{- define "checkpoint-storage.csi.topology" -}}
+{{- $in := . }}
+{{- $labels := list }}
+{{- range $key, $label := .topology }}
+{{- with get $in.section $key }}
+{{- $labels = append $labels (dict "key" $label "values" (ternary . (list .) (kindIs "slice" .))) }}
+{{- end }}
+{{- end }}
+{{- $labels | toJson }}
+{{- end }}

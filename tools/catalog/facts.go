@@ -1,0 +1,142 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Keys of a section's property that are no JSON schema: they say what becomes of its value.
+const (
+	// attributeKey names the volume attribute, parameterKey the StorageClass parameter.
+	attributeKey = "attribute"
+	parameterKey = "parameter"
+	// secretsKey lists what a secret reference is for: provisioner, controllerPublish, controllerExpand, nodeStage,
+	// nodePublish or nodeExpand.
+	secretsKey = "secrets"
+	// topologyKey names the node label that the value, or each of the values, is one of.
+	topologyKey = "topology"
+	// podAnnotationKey names the annotation that pods get.
+	podAnnotationKey = "podAnnotation"
+)
+
+// mapping is what becomes of a section's keys, from data.
+type mapping struct {
+	Attributes     map[string]any `json:"attributes"`
+	Parameters     map[string]any `json:"parameters"`
+	Secrets        map[string]any `json:"secrets"`
+	Topology       map[string]any `json:"topology"`
+	PodAnnotations map[string]any `json:"podAnnotations"`
+}
+
+func (b Backend) mapping() mapping {
+	pick := func(what string) map[string]any {
+		out := map[string]any{}
+		for key, property := range b.Schema.Properties {
+			if to, ok := property[what]; ok {
+				out[key] = to
+			}
+		}
+		return out
+	}
+	return mapping{pick(attributeKey), pick(parameterKey), pick(secretsKey), pick(topologyKey), pick(podAnnotationKey)}
+}
+
+// JSONSchema is a property without what is no JSON schema.
+func JSONSchema(property map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, value := range property {
+		switch key {
+		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey:
+		default:
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// Becomes says in words where a key's value goes, for readers who know the driver's documentation.
+func (b Backend) Becomes(key string) []string {
+	property := b.Schema.Properties[key]
+	var out []string
+	for _, to := range []struct{ key, word string }{
+		{attributeKey, "volume attribute"}, {parameterKey, "class parameter"}, {topologyKey, "node label"}, {podAnnotationKey, "pod annotation"},
+	} {
+		if name, ok := property[to.key].(string); ok {
+			out = append(out, to.word+" "+name)
+		}
+	}
+	return out
+}
+
+// Facts are what the chart's templates and the rules know of a backend.
+func (b Backend) Facts() map[string]any {
+	c := b.Capabilities
+	examples := map[string]any{}
+	for _, key := range append(append([]string{}, b.Schema.Required...), b.Schema.ClassRequired...) {
+		if shown, ok := b.Schema.Properties[key]["examples"].([]any); ok && len(shown) > 0 {
+			examples[key] = shown[0]
+		}
+	}
+	facts := map[string]any{
+		"driver":                c.Driver,
+		"provisioning":          append([]string{}, c.Provisioning...),
+		"wayOut":                b.wayOut(),
+		"whyNotStatic":          c.WhyNotStatic,
+		"whyNotDynamic":         c.WhyNotDynamic,
+		"accessModes":           c.AccessModes,
+		"mountOptions":          append([]string{}, c.MountOptions.Default...),
+		"mountOptionsBy":        c.MountOptions.By,
+		"mountOptionsFor":       c.MountOptions.For,
+		"mountOptionsSupported": c.MountOptions.Supported,
+		"volumeAttributesClass": c.VolumeAttributesClass,
+		"expansion":             c.Expansion,
+		"fsGroup":               c.FSGroup,
+		"topologyKeys":          append([]string{}, c.TopologyKeys...),
+		"topologyFix":           b.topologyFix(),
+		"bindingMode":           c.BindingMode,
+		"pod":                   c.Pod,
+		"semantics":             c.Semantics.Operations,
+		"defaults":              b.Defaults(),
+		"required":              append([]string{}, b.Schema.Required...),
+		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
+		"examples":              examples,
+		"identity":              b.Schema.Identity,
+		"becomes":               b.mapping(),
+		"hooks":                 append([]string{}, b.Hooks...),
+		"rules":                 append([]Case{}, b.Rules...),
+	}
+	if c.Size != nil {
+		facts["size"] = c.Size
+	}
+	return facts
+}
+
+// wayOut says how to use a backend whose provisioning is not the one that was asked for.
+func (b Backend) wayOut() string {
+	switch way := b.Capabilities.Ways()[0]; way {
+	case "static":
+		return "set provisioning: static and fill in the section " + b.Name
+	case "existing":
+		return "set provisioning: existing and claim.existing: NAME"
+	default:
+		return "set provisioning: " + way
+	}
+}
+
+// Ways lists how a claim can come about: the provisioning, or existing where there is no other way.
+func (c Capabilities) Ways() []string {
+	if len(c.Provisioning) == 0 {
+		return []string{"existing"}
+	}
+	return c.Provisioning
+}
+
+// topologyFix says how to name the place of a volume: by a key of the section where one leads to a label that is needed.
+func (b Backend) topologyFix() string {
+	for _, key := range b.Keys() {
+		if label, ok := b.Schema.Properties[key][topologyKey].(string); ok && slices.Contains(b.Capabilities.TopologyKeys, label) {
+			return fmt.Sprintf("set %s.%s: %v", b.Name, key, b.ExampleOf(key))
+		}
+	}
+	return "set volume.nodeAffinity to the nodes that reach the volume, by one of those labels"
+}
