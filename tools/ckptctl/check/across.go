@@ -1,11 +1,11 @@
 package check
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
@@ -143,17 +143,9 @@ func (f *fleet) clusters(group []at) ([]Finding, error) {
 	if len(names) < 2 {
 		return nil, nil
 	}
-	finding, err := f.finding(group[len(group)-1], "W11", "shared", "", map[string]any{"count": len(names), "clusters": few(names)})
+	finding, err := f.finding(group[len(group)-1], "W11", "shared", "", map[string]any{"count": len(names), "clusters": report.Few(names)})
 	finding.Clusters = names
 	return []Finding{finding}, err
-}
-
-// few lists the first names and counts the rest.
-func few(names []string) string {
-	if len(names) <= 4 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
 func (f *fleet) name(where at) string { return f.names[where.overlay] }

@@ -84,15 +84,15 @@ func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Rele
 	if err != nil {
 		return nil, err
 	}
+	at := make(map[string]*Cluster, len(overlays))
+	for i := range out.Clusters {
+		at[out.Clusters[i].Name] = &out.Clusters[i]
+	}
 	for _, finding := range across {
-		for i, name := range f.names {
-			if slices.Contains(finding.Clusters, name) {
-				if finding.Severity == report.Error {
-					out.Clusters[i].Errors++
-				} else {
-					out.Clusters[i].Warnings++
-				}
-			}
+		errors, warnings := report.Count([]Finding{finding})
+		for _, name := range finding.Clusters {
+			at[name].Errors += errors
+			at[name].Warnings += warnings
 		}
 	}
 	out.Findings = append(out.Findings, across...)

@@ -187,3 +187,20 @@ func TestFormatsOfCommand(t *testing.T) {
 		assert.True(t, strings.Contains(out, "schema/type"), out)
 	}
 }
+
+// TestBecause holds that a finding names the value that makes it one, and where that was set.
+func TestBecause(t *testing.T) {
+	base := file(t, "base.yaml", "size: 1Gi\nbackend: nfs\n")
+	overlay := file(t, "berlin.yaml", "nfs: {path: /b}\n")
+	_, out, _ := ckptctl("check", "-f", base, "-f", overlay)
+	assert.Equal(t, overlay+`:1:1: error schema/missing-key: nfs.server: is missing, and backend nfs needs it.
+     1 | nfs: {path: /b}
+       | ^
+  because backend is nfs (`+base+`:2)
+  fix: set nfs.server: "10.0.0.5"
+
+1 error, 0 warnings
+`, out)
+	_, out, _ = ckptctl("check", "-f", file(t, "v.yaml", "volume: {reclaimPolicy: Delete}\nprovisioning: static\n"))
+	assert.Contains(t, out, "because provisioning is static (")
+}

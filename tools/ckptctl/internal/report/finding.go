@@ -105,9 +105,10 @@ func Join(findings []Finding) []Finding {
 	var out []Finding
 	for _, f := range findings {
 		if last := len(out) - 1; last >= 0 && compare(out[last], f) == 0 {
+			// Those of one cluster come one after the other.
 			for _, cluster := range f.Clusters {
-				if !slices.Contains(out[last].Clusters, cluster) {
-					out[last].Clusters = append(out[last].Clusters, cluster)
+				if known := out[last].Clusters; len(known) == 0 || known[len(known)-1] != cluster {
+					out[last].Clusters = append(known, cluster)
 				}
 			}
 			continue

@@ -47,7 +47,7 @@ func (f Finding) long() string {
 		text += "\nbecause " + reasons
 	}
 	if len(f.Clusters) > 1 {
-		text += "\nin: " + few(f.Clusters)
+		text += "\nin: " + Few(f.Clusters)
 	}
 	if f.Hint != "" {
 		text += "\nfix: " + f.Hint

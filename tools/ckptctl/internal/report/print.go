@@ -108,7 +108,7 @@ func writeText(out io.Writer, r Report) error {
 			fmt.Fprintf(&text, "  because %s\n", reasons)
 		}
 		if len(f.Clusters) > 0 && r.Clusters != nil {
-			fmt.Fprintf(&text, "  in: %s\n", few(f.Clusters))
+			fmt.Fprintf(&text, "  in: %s\n", Few(f.Clusters))
 		}
 		if f.Hint != "" {
 			fmt.Fprintf(&text, "  %sfix:%s %s\n", p.bold, p.off, f.Hint)
@@ -152,8 +152,8 @@ func summarise(out io.Writer, clusters []Cluster) {
 		plural(len(clusters), "cluster"), len(clusters)-bad-unreadable, bad, unreadable)
 }
 
-// few lists the first names and counts the rest.
-func few(names []string) string {
+// Few lists the first names and counts the rest.
+func Few(names []string) string {
 	if len(names) <= 4 {
 		return strings.Join(names, ", ")
 	}
