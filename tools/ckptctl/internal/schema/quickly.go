@@ -58,10 +58,11 @@ func (q *quickly) refer(ref string) (*quick, error) {
 	return out, nil
 }
 
-// annotations say something to people and editors, and judge nothing.
-var annotations = []string{
-	"$schema", "$id", "$comment", "title", "description", "default", "examples", "definitions", "errorMessage", "patternErrorMessage",
-	"deprecationMessage", "markdownDescription", "deprecated", "readOnly", "writeOnly",
+// beyond are the keywords of the draft that judge and are not compiled. Any other word judges nothing: it says something
+// to people and editors.
+var beyond = []string{
+	"format", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "minProperties", "maxProperties", "patternProperties", "propertyNames",
+	"contains", "dependencies", "additionalItems", "contentEncoding", "contentMediaType",
 }
 
 func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (err error) {
@@ -134,7 +135,7 @@ func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (er
 	case "else":
 		out.or, err = q.compile(value)
 	default:
-		fits = slices.Contains(annotations, keyword)
+		fits = !slices.Contains(beyond, keyword)
 	}
 	if err == nil && !fits {
 		return errBeyond
