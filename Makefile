@@ -21,6 +21,10 @@ check: generate-check lint unit ## Fast: generated files fresh, lint, unit and r
 generate: ## Write the schema, the facts and the documentation that follow from the backend folders.
 	go run ./tools/generate
 
+.PHONY: new-backend
+new-backend: ## Make the folder of a new backend, to be filled in: make new-backend NAME=acmeFiles
+	@go run ./tools/scaffold $(NAME)
+
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is stale.
 	go run ./tools/generate -check

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/gruntwork-io/terratest v1.0.0
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/spf13/cobra v1.10.2

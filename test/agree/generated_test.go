@@ -33,7 +33,7 @@ const (
 // TestGenerated compares merged values, to the byte, and the schema's verdict on documents that are made up from the
 // schema, and by changing valid ones. The same seed makes the same documents.
 func TestGenerated(t *testing.T) {
-	h := load(t)
+	h := load(t, charts.Chart())
 	text, err := os.ReadFile(filepath.Join(charts.Chart(), "values.schema.json"))
 	require.NoError(t, err)
 	var document map[string]any

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"checkpoint-storage/test/internal/charts"
-
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -45,21 +43,26 @@ type helms struct {
 	four  chart4.Charter
 }
 
-func load(t *testing.T) helms {
+func load(t *testing.T, dir string) helms {
 	t.Helper()
-	h, err := loaded()
+	mutex.Lock()
+	defer mutex.Unlock()
+	if h, ok := loaded[dir]; ok {
+		return h
+	}
+	three, err := loader.LoadDir(dir)
 	require.NoError(t, err)
-	return h
+	four, err := loader4.LoadDir(dir)
+	require.NoError(t, err)
+	loaded[dir] = helms{three, four}
+	return loaded[dir]
 }
 
-var loaded = sync.OnceValues(func() (helms, error) {
-	three, err := loader.LoadDir(charts.Chart())
-	if err != nil {
-		return helms{}, err
-	}
-	four, err := loader4.LoadDir(charts.Chart())
-	return helms{three, four}, err
-})
+// loaded are the charts by their folder.
+var (
+	mutex  sync.Mutex
+	loaded = map[string]helms{}
+)
 
 func (h helms) helm3(t *testing.T, files ...string) verdict {
 	t.Helper()

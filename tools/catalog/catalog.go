@@ -215,6 +215,9 @@ func LoadOne(chart fs.FS, name string) (Backend, error) {
 	backend := Backend{Name: name}
 	file := path.Join(Root, name, "_schema.yaml")
 	text, err := fs.ReadFile(chart, file)
+	if _, missing := fs.Stat(chart, path.Join(Root, name)); missing == nil && errors.Is(err, fs.ErrNotExist) {
+		return backend, fmt.Errorf("%s is missing; a packaged chart leaves it out, so take the chart from a checkout, or the one that this tool was built with", file)
+	}
 	if err != nil {
 		return backend, fmt.Errorf("backend %s: %w", name, err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend) ([]byte, error) {
+func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -64,6 +64,13 @@ func schema(chart string, backends []catalog.Backend) ([]byte, error) {
 		// No keyword of JSON schema: ckptctl says this where the list would be long.
 		"enumErrorMessage": "`ckptctl backends` lists what it can be",
 		"description":      "Storage that holds the checkpoints; the section of the same name describes it.",
+	}
+	properties["savers"] = map[string]any{
+		"type":        "array",
+		"uniqueItems": true,
+		"items":       map[string]any{"type": "string", "enum": savers.Names()},
+		"description": "Who saves checkpoints here; the storage must be able to do what each needs.",
+		"examples":    []any{[]any{savers.Names()[0]}},
 	}
 	root["allOf"] = conditions
 	var out bytes.Buffer

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"io/fs"
+	"sync"
 
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
@@ -22,10 +23,11 @@ const (
 // Name is the chart's own.
 const Name = "checkpoint-storage"
 
-// Book is a chart's rules and backends, to look things up in.
+// Book is a chart's rules, backends and savers, to look things up in.
 type Book struct {
 	Rules    map[string]catalog.Rule
 	Backends []catalog.Backend
+	Savers   catalog.Savers
 }
 
 // Chart is the chart with everything that a check needs of it. It is safe to check with from several goroutines.
@@ -47,6 +49,9 @@ func Load(from fs.FS) (*Chart, error) {
 	}
 	if c.Book.Backends, err = catalog.Load(from); err != nil {
 		return nil, fmt.Errorf("the chart's backends: %w", err)
+	}
+	if c.Book.Savers, err = catalog.LoadSavers(from); err != nil {
+		return nil, fmt.Errorf("the chart's savers: %w", err)
 	}
 	return c, nil
 }
@@ -77,6 +82,7 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), rules.Chart{
 		Backend: func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
 		Retired: func() (map[string]catalog.Retired, error) { return catalog.LoadRetired(from) },
+		Savers:  sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
 	})
 	return c, err
 }

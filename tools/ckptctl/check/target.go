@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing/fstest"
 
+	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
@@ -15,6 +16,9 @@ type Target struct {
 	chart  *Chart
 	parent *values.Parent
 
+	// own is the chart that the tool was built with: a packaged chart leaves out what only tools read.
+	own fs.FS
+
 	mutex  sync.Mutex
 	charts map[string]*Chart
 	helm   Helm
@@ -23,13 +27,14 @@ type Target struct {
 // Standalone is the chart itself.
 func Standalone(chart *Chart) *Target { return &Target{chart: chart, helm: chart.helm} }
 
-// OpenParent reads a parent chart's folder; the stores in it are judged by the charts that it brings along.
-func OpenParent(folder string, helm Helm) (*Target, error) {
+// OpenParent reads a parent chart's folder; the stores in it are judged by the charts that it brings along. What those
+// leave out, as packaged charts do with what only tools read, is own's.
+func OpenParent(folder string, helm Helm, own fs.FS) (*Target, error) {
 	parent, err := values.OpenParent(folder, helm)
 	if err != nil {
 		return nil, err
 	}
-	return &Target{parent: parent, helm: helm, charts: map[string]*Chart{}}, nil
+	return &Target{parent: parent, own: own, helm: helm, charts: map[string]*Chart{}}, nil
 }
 
 // Check reads the inputs as Helm would for a release and judges every store. The error is a *values.InputError when an
@@ -100,6 +105,17 @@ func (t *Target) chartOf(store values.Dependency) (*Chart, error) {
 		return known, nil
 	}
 	files := fstest.MapFS{}
+	err := fs.WalkDir(t.own, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(t.own, name)
+		files[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	for name, text := range store.Files {
 		files[name] = &fstest.MapFile{Data: text}
 	}

@@ -37,7 +37,7 @@ func target(folder string, helm check.Helm) (*check.Target, error) {
 		return nil, err
 	}
 	if name != check.Name {
-		return check.OpenParent(folder, helm)
+		return check.OpenParent(folder, helm, embedded.FS)
 	}
 	chart, err := check.Open(os.DirFS(folder), helm)
 	if err != nil {

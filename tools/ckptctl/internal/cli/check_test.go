@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -200,6 +201,14 @@ func TestCatalogue(t *testing.T) {
 		_, example, _ := strings.Cut(explained, "\nexample:\n\n")
 		code, found := findings(t, "-f", file(t, "example.yaml", example))
 		assert.Equal(t, OK, code, "the example of %s: %v", b.Name, found)
+	}
+	for name, saver := range l.Book.Savers.Savers {
+		code, explained, _ := ckptctl("explain", name)
+		assert.Equal(t, OK, code)
+		for operation, why := range saver.Needs {
+			assert.Regexp(t, "(?m)^  "+operation+" .* "+regexp.QuoteMeta(why)+"$", explained)
+		}
+		assert.Regexp(t, `(?m)^  nfs +yes`, explained)
 	}
 	for id := range l.Book.Rules {
 		code, explained, _ := ckptctl("explain", strings.ToLower(id))

@@ -70,7 +70,7 @@ func (j *judge) conditions() {
 		s := j.subject(shard)
 		for _, cases := range [][]*item{j.book.cases, j.backend.cases} {
 			for _, c := range cases {
-				for _, each := range c.each {
+				for _, each := range s.each(c) {
 					if c.when.holds(s, each) {
 						j.add(finding(c.Case, s, c.when, each))
 					}

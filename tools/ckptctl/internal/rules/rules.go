@@ -46,6 +46,8 @@ type backend struct {
 	cases    []*item
 	// topology has the node label that a key of the section is a value of.
 	topology map[string]any
+	// semantics is the condition under which what it says of its file system holds; nil where it always does.
+	semantics *condition
 }
 
 // Chart reads what the rules ask of a chart when values first name it.
@@ -54,6 +56,8 @@ type Chart struct {
 	Backend func(name string) (catalog.Backend, error)
 	// Retired reads the names that look like backends and have an answer of their own.
 	Retired func() (map[string]catalog.Retired, error)
+	// Savers reads what each saver needs.
+	Savers func() (catalog.Savers, error)
 }
 
 // standard is a key that the chart has by default, with those below it.
@@ -131,6 +135,11 @@ func (b *Book) backend(name string) (*backend, error) {
 	if out.facts, err = facts(loaded); err != nil {
 		return nil, err
 	}
+	if when := loaded.Capabilities.Semantics.When; when != nil {
+		if out.semantics, err = compile(*when); err != nil {
+			return nil, err
+		}
+	}
 	becomes, _ := out.facts["becomes"].(map[string]any)
 	out.topology, _ = becomes["topology"].(map[string]any)
 	for _, c := range loaded.Rules {
@@ -177,7 +186,8 @@ func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) 
 		j.shards()
 		j.metadata()
 	}
-	return j.findings, nil
+	err = j.savers()
+	return j.findings, err
 }
 
 // Words fills in the words of a case that code has decided.

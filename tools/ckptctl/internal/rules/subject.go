@@ -52,6 +52,25 @@ func (s *subject) at(steps []string) any {
 	return value
 }
 
+// each lists the paths for which a case is judged; nil where it is judged once. Those of a list among the facts are its
+// items.
+func (s *subject) each(c *item) [][]string {
+	if len(c.Each) == 0 || !slices.ContainsFunc(c.Each, func(path string) bool { return strings.HasPrefix(path, "facts.") }) {
+		return c.each
+	}
+	var out [][]string
+	for i, path := range c.Each {
+		if !strings.HasPrefix(path, "facts.") {
+			out = append(out, c.each[i])
+			continue
+		}
+		for _, each := range items(s.at(c.each[i])) {
+			out = append(out, strings.Split(fmt.Sprint(each), "."))
+		}
+	}
+	return out
+}
+
 // section is the backend's section with its defaults and a shard's own keys; null takes a key back.
 func section(name string, defaults, values map[string]any, shard int) map[string]any {
 	given, _ := values[name].(map[string]any)

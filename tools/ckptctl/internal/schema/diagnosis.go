@@ -94,13 +94,16 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			continue
 		}
 		path := f.path.To(key)
-		if near := nearest(key, sortedKeys(known), taken); near != "" {
+		home, ok := d.home(f.path, key)
+		// A key of the chosen backend, letter by letter, is no misspelling of another.
+		own := ok && home != "" && home == d.instance["backend"]
+		if near := nearest(key, sortedKeys(known), taken); near != "" && !own {
 			explained[f.path.To(near).String()] = true
 			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
 			continue
 		}
-		if home, ok := d.home(f.path, key); ok {
+		if ok {
 			homes[home] = append(homes[home], key)
 			explained[strings.TrimPrefix(home+"."+key, ".")] = true
 			explained[home] = true
@@ -110,8 +113,9 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		if len(f.path) == 0 {
 			hint = "remove it; `helm show values` lists the keys"
 		}
+		// Of a key that many sections have, where else it would fit says nothing.
 		switch owners := d.owners(key); {
-		case len(owners) > 0:
+		case len(owners) > 0 && len(owners) <= 3:
 			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
 		case len(f.path) == 0 && d.joined(key) != "":
 			hint = fmt.Sprintf("did you mean %s?", d.joined(key))
