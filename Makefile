@@ -49,6 +49,12 @@ install: storage-node trainer-image csi-driver tools ## On the cluster: install 
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
 	go run ./test/bench -out test/bench/README.md
 
+.PHONY: fuzz
+fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break ckptctl, for a minute each.
+	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzRead -fuzztime 1m
+	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzMerge -fuzztime 1m
+	go test ./tools/ckptctl/internal/cli -run '^$$' -fuzz FuzzCheck -fuzztime 1m
+
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
 	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint

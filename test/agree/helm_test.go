@@ -3,6 +3,7 @@ package agree
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,12 +45,24 @@ type helms struct {
 
 func load(t *testing.T, dir string) helms {
 	t.Helper()
+	mutex.Lock()
+	defer mutex.Unlock()
+	if h, ok := loaded[dir]; ok {
+		return h
+	}
 	three, err := loader.LoadDir(dir)
 	require.NoError(t, err)
 	four, err := loader4.LoadDir(dir)
 	require.NoError(t, err)
-	return helms{three, four}
+	loaded[dir] = helms{three, four}
+	return loaded[dir]
 }
+
+// loaded are the charts by their folder.
+var (
+	mutex  sync.Mutex
+	loaded = map[string]helms{}
+)
 
 func (h helms) helm3(t *testing.T, files ...string) verdict {
 	t.Helper()

@@ -49,7 +49,7 @@ func TestWarnings(t *testing.T) {
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, file := range files {
-		result, err := c.Check(check.Inputs{Files: []string{file}}, release)
+		result, err := c.Check(check.Inputs{Files: []string{file}}, check.Release{Name: release, Namespace: namespace})
 		require.NoError(t, err)
 		var tool []string
 		for _, f := range result.Findings {

@@ -216,7 +216,7 @@ func TestEveryRuleIsShown(t *testing.T) {
 			if strings.HasPrefix(filepath.Base(file), "_install-") {
 				continue
 			}
-			result, err := chart.Check(check.Inputs{Files: []string{file}}, "checkpoints")
+			result, err := chart.Check(check.Inputs{Files: []string{file}}, check.Release{Name: "checkpoints"})
 			require.NoError(t, err)
 			found = append(found, result.Findings...)
 			if strings.HasPrefix(filepath.Base(file), "_accept-") {

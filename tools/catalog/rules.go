@@ -16,6 +16,8 @@ type Rule struct {
 	Title string `json:"title"`
 	// Why says what happens otherwise.
 	Why string `json:"why"`
+	// Source is where what the rule rests on is documented.
+	Source string `json:"source,omitempty"`
 	// Cases are the ways in which values break the rule, by name.
 	Cases map[string]Case `json:"cases"`
 }

@@ -84,6 +84,9 @@ func explainCommand() *cobra.Command {
 		Short:   "Explain a backend's keys and abilities, what a saver needs, or a rule",
 		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return topics(chart), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(command *cobra.Command, args []string) error {
 			l, err := load(chart)
 			if err != nil {
@@ -104,8 +107,7 @@ func explainCommand() *cobra.Command {
 			}
 			for id, rule := range l.Book.Rules {
 				if strings.EqualFold(id, args[0]) {
-					explainRule(command.OutOrStdout(), id, rule, l.Book.Backends)
-					return nil
+					return explainRule(command.OutOrStdout(), id, rule, l.Book.Backends)
 				}
 				topics[id] = true
 			}
@@ -126,29 +128,4 @@ func suggestion(word string, topics map[string]bool) string {
 		return "; did you mean " + near + "?"
 	}
 	return "; there are: " + strings.Join(list, ", ")
-}
-
-func explainRule(out io.Writer, id string, rule catalog.Rule, backends []catalog.Backend) {
-	fmt.Fprintf(out, "%s: %s\n\n%s\n", id, rule.Title, rule.Why)
-	show := func(where string, c catalog.Case) {
-		if c.Path != "" && c.Path != "$" {
-			where = strings.TrimSpace(where + " " + c.Path + ":")
-		}
-		fmt.Fprintf(out, "\n- %s\n  fix: %s\n", strings.TrimSpace(where+" "+c.Message), c.Fix)
-	}
-	var names []string
-	for name := range rule.Cases {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		show("", rule.Cases[name])
-	}
-	for _, b := range backends {
-		for _, c := range b.Rules {
-			if c.Rule == id {
-				show("backend "+b.Name+":", c)
-			}
-		}
-	}
 }

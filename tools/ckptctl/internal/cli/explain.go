@@ -9,13 +9,13 @@ import (
 	"text/tabwriter"
 
 	"checkpoint-storage/tools/catalog"
-	"checkpoint-storage/tools/ckptctl/internal/rules"
+	"checkpoint-storage/tools/ckptctl/check"
 
 	"sigs.k8s.io/yaml"
 )
 
 // explainBackend prints what a backend can do, its keys, what its rules say, and an example.
-func explainBackend(out io.Writer, b catalog.Backend, book rules.Book) error {
+func explainBackend(out io.Writer, b catalog.Backend, book check.Book) error {
 	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	abilities(w, b)

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ const (
 	Unusable = 2
 )
 
+// errUnreadable ends a command that has already printed what it could not read.
+var errUnreadable = errors.New("unreadable")
+
 // errFound ends a command that has already printed what it found.
 var errFound = errors.New("found")
 
@@ -40,22 +44,21 @@ how fast, and how often to save to it.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), backendsCommand(), explainCommand(), sizeCommand())
-	err := root.Execute()
+	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand(), sizeCommand())
+	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
 		return OK
 	case errors.Is(err, errFound):
 		return Found
+	case errors.Is(err, errUnreadable):
+		return Unusable
 	}
 	fmt.Fprintf(streams.Err, "error: %v\n", err)
 	return Unusable

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"checkpoint-storage/tools/ckptctl/internal/rules"
+	"checkpoint-storage/tools/ckptctl/check"
 )
 
 // explainSaver says what a saver needs and which backends have it.
-func explainSaver(out io.Writer, name string, book rules.Book) error {
+func explainSaver(out io.Writer, name string, book check.Book) error {
 	saver := book.Savers.Savers[name]
 	fmt.Fprintf(out, "%s: %s\n\nneeds:\n", name, saver.Title)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

@@ -13,25 +13,28 @@ func (j *judge) savers() error {
 	if j.values["provisioning"] == "existing" || j.values["volumeMode"] == "Block" {
 		return nil
 	}
-	if when := j.backend.Capabilities.Semantics.When; when != nil {
-		if ok, err := holds(*when, j.subject(-1), ""); !ok || err != nil {
-			return err
-		}
+	declared := items(j.values["savers"])
+	if len(declared) == 0 || j.backend.semantics != nil && !j.backend.semantics.holds(j.subject(-1), nil) {
+		return nil
+	}
+	known, err := j.book.chart.Savers()
+	if err != nil {
+		return err
 	}
 	var names []string
-	for _, name := range items(j.values["savers"]) {
+	for _, name := range declared {
 		names = append(names, fmt.Sprint(name))
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		_, missing := j.Savers.Serves(j.backend, name)
+		_, missing := known.Serves(j.backend.Backend, name)
 		var titles []string
 		for _, o := range missing {
 			titles = append(titles, o.Title)
 		}
 		if len(titles) > 0 {
 			j.report("E22", "missing", "savers", map[string]any{
-				"saver": name, "operations": strings.Join(titles, ", "), "instead": j.Savers.Savers[name].Instead,
+				"saver": name, "operations": strings.Join(titles, ", "), "instead": known.Savers[name].Instead,
 			})
 		}
 	}

@@ -31,7 +31,12 @@ func TestSavers(t *testing.T) {
 		for key, value := range values {
 			merged[key] = value
 		}
-		got, err := Book{Rules: rules, Backends: []catalog.Backend{b}, Savers: savers}.Check(merged, "checkpoints")
+		book, err := New(rules, nil, Chart{
+			Backend: func(string) (catalog.Backend, error) { return b, nil },
+			Savers:  func() (catalog.Savers, error) { return savers, nil },
+		})
+		require.NoError(t, err)
+		got, err := book.Check(merged, Release{Fullname: "checkpoints"})
 		require.NoError(t, err)
 		return got
 	}
