@@ -14,7 +14,9 @@ const yes = "yes"
 
 // csiRow is what has been seen of one case; what was not reached is empty.
 type csiRow struct {
-	c                                    csiCase
+	c csiCase
+	// asked says that the case was to run: go test's own -run may have left it out.
+	asked                                bool
 	bound, mounted, flags, written, read string
 }
 
@@ -46,7 +48,10 @@ func (t *csiTable) write(test *testing.T) {
 	for _, r := range t.rows {
 		cells := []string{r.bound, r.mounted, r.flags, r.written, r.read}
 		for i, cell := range cells {
-			if cell == "" {
+			switch {
+			case !r.asked:
+				cells[i] = "not run"
+			case cell == "":
 				cells[i] = "NO"
 			}
 		}
