@@ -11,8 +11,9 @@ help: ## List the targets.
 test: check install ## Everything: the fast checks, then every test on a real cluster.
 
 .PHONY: demo
-demo: ## Show the main job on a real cluster: a volume bound, written, its writer killed, every byte read back.
+demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
 	@bash ci/demo.sh
+	@[ "$(SKIP)" = trainer ] || bash ci/demo-trainer.sh
 
 .PHONY: check
 check: generate-check lint unit ## Fast: generated files fresh, lint, unit and render tests.
@@ -20,6 +21,10 @@ check: generate-check lint unit ## Fast: generated files fresh, lint, unit and r
 .PHONY: generate
 generate: ## Write the schema, the facts and the documentation that follow from the backend folders.
 	go run ./tools/generate
+
+.PHONY: new-backend
+new-backend: ## Make the folder of a new backend, to be filled in: make new-backend NAME=acmeFiles
+	@go run ./tools/scaffold $(NAME)
 
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is stale.
@@ -35,12 +40,20 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: storage-node csi-driver tools ## The conformance suite: install every backend on the cluster, write, kill, read.
-	go test ./test/install -timeout 45m -parallel 4; status=$$?; cat .build/csi-conformance.md; exit $$status
+install: storage-node trainer-image csi-driver tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
+	@rm -rf .build/tables
+	set -o pipefail; go test ./test/install -timeout 60m -parallel 4 | tee .build/install.log
+	@cat .build/tables/*.txt; tail -n 1 .build/install.log
 
 .PHONY: bench
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
 	go run ./test/bench -out test/bench/README.md
+
+.PHONY: fuzz
+fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break ckptctl, for a minute each.
+	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzRead -fuzztime 1m
+	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzMerge -fuzztime 1m
+	go test ./tools/ckptctl/internal/cli -run '^$$' -fuzz FuzzCheck -fuzztime 1m
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
@@ -53,6 +66,10 @@ cluster: ## A kind cluster of one control plane and two workers, made where it i
 .PHONY: storage-node
 storage-node: cluster
 	@bash ci/storage-node.sh up
+
+.PHONY: trainer-image
+trainer-image: cluster
+	@bash ci/trainer-image.sh
 
 .PHONY: csi-driver
 csi-driver: cluster

@@ -21,6 +21,20 @@ healthy() {
   [ "$(grep -cx True <<<"$ready")" = "$(grep -c 'role:' "$root/ci/cluster.yaml")" ]
 }
 
+# create IMAGE makes the cluster; where that fails it shows what kind and the nodes said, and leaves the rest in .build.
+create() {
+  rm -rf "$build/kind"
+  kind create cluster --name "$cluster" --image "$1" --config "$build/cluster.yaml" --wait 120s --retain -v 1 \
+    >"$build/kind.log" 2>&1 || {
+    tail -n 40 "$build/kind.log" >&2
+    kind export logs --name "$cluster" --quiet "$build/kind" || say "the nodes' logs cannot be had"
+    return 1
+  }
+  # When the engine ends, so does the cluster: one that came back by itself with the next engine would only be in the way
+  # of the one that is made then.
+  kind get nodes --name "$cluster" | xargs docker update --restart no >/dev/null
+}
+
 up() {
   DOCKER_HOST=$("$root/ci/engine.sh" up)
   export DOCKER_HOST
@@ -39,8 +53,11 @@ up() {
   say "making cluster $cluster"
   mkdir -p "$build/shared"
   sed "s,\$SHARED,$build/shared," "$root/ci/cluster.yaml" >"$build/cluster.yaml"
-  kind create cluster --name "$cluster" --image "$image" --config "$build/cluster.yaml" --wait 120s --quiet ||
-    die "kind could not make the cluster; run \`kind create cluster --image $image --retain\` to see why"
+  create "$image" || {
+    say "kind could not make the cluster; once more, for a machine that was too busy"
+    kind delete cluster --name "$cluster" --quiet
+    create "$image" || die "kind could not make the cluster; its output and the nodes' logs are in .build/kind.log and .build/kind"
+  }
   kubectl wait node --all --for=condition=Ready --timeout=120s >/dev/null
   kubectl --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null
   kubectl --namespace local-path-storage rollout status deployment/local-path-provisioner --timeout=120s >/dev/null

@@ -28,7 +28,7 @@ own_pid() {
   local pid
   [ -f "$pidfile" ] || return 1
   pid=$(<"$pidfile")
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "--pidfile=$pidfile" || return 1
+  [ -d "/proc/$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "--pidfile=$pidfile" || return 1
   echo "$pid"
 }
 
@@ -37,6 +37,12 @@ may_raise_limits() {
   local bounding
   bounding=$(awk '$1 == "CapBnd:" {print $2}' /proc/self/status)
   (((0x$bounding >> 24) & 1))
+}
+
+# forget removes the nodes of clusters that ended with an engine before this one.
+forget() {
+  docker --host "$own" ps --all --quiet --filter label=io.x-k8s.kind.cluster --filter status=exited |
+    xargs --no-run-if-empty docker --host "$own" rm --force --volumes >/dev/null
 }
 
 start() {
@@ -72,7 +78,10 @@ start() {
     </dev/null >>"$state/docker.log" 2>&1 7>&- 8>&- 9>&- &
   local dockerd=$!
   for ((i = 0; i < 120; i++)); do
-    works "$own" && return 0
+    if works "$own"; then
+      forget
+      return
+    fi
     kill -0 "$dockerd" 2>/dev/null || break
     sleep 0.5
   done

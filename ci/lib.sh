@@ -29,6 +29,12 @@ pinned() { (cd "$root/ci/modules/$1" && GOWORK=off go list -f '{{.Module.Version
 # source_of MODULE prints the folder where Go keeps the source of what modules/MODULE is there for.
 source_of() { (cd "$root/ci/modules/$1" && GOWORK=off go list -f '{{.Module.Dir}}' tool | head -n 1); }
 
+# test_image prints the image that the chart's own test runs, as its values name it.
+test_image() {
+  awk '$1 == "repository:" { name = $2 } $1 == "tag:" { print name ":" $2; exit }' "$root/charts/checkpoint-storage/values.yaml" |
+    tr -d '"'
+}
+
 # as_root_on_debian says whether packages can be installed here.
 as_root_on_debian() { [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; }
 

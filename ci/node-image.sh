@@ -11,11 +11,11 @@ has() { docker image inspect "$1" >/dev/null 2>&1; }
 published=$(sed -n 's/^const Image = "\(.*\)"$/\1/p' "$(source_of kind)/pkg/apis/config/defaults/image.go")
 [ -n "$published" ] || die "the pinned kind names its default image in another way"
 
-inputs=("$root"/ci/node-image/* "$root/ci/build.sh" "$root/ci/versions.env" "$root/charts/checkpoint-storage/values.yaml")
+inputs=("$root"/ci/node-image/* "$root/ci/build.sh" "$root/ci/versions.env")
 for module in cni-plugins containerd coredns cri-tools etcd kind kubernetes local-path-provisioner runc; do
   inputs+=("$root/ci/modules/$module"/*)
 done
-built=checkpoint-storage/node:$(key "${inputs[@]}")
+built=checkpoint-storage/node:$({ key "${inputs[@]}"; test_image; } | sha256sum | cut -c1-16)
 archive=$cache/node-image/${built##*:}.tar.zst
 
 # The first that is there; asking a registry comes before building, and after everything that needs no network.

@@ -17,7 +17,7 @@ own_pid() {
   local pid
   [ -f "$pidfile" ] || return 1
   pid=$(<"$pidfile")
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$pidfile" || return 1
+  [ -d "/proc/$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$pidfile" || return 1
   echo "$pid"
 }
 

@@ -146,6 +146,8 @@ images_of_kubernetes() {
 # What kind itself brings, the provisioner of the default class and the pods' network, and what the chart's tests run.
 images_of_kind() {
   busybox "$work/images/helper"
+  # Debian's busybox comes without it, the published one with it.
+  with_libraries "$work/images/helper" /usr/bin/flock
   scratch "$helper" "$work/images/helper"
   scratch "docker.io/library/$test_image" "$work/images/helper"
   program "$work/images/provisioner" "$("$root/ci/build.sh" local-path-provisioner)/local-path-provisioner"
@@ -188,9 +190,8 @@ rootfs=$work/rootfs
 pause=
 provisioner=$(constant const_storage.go storageProvisionerImage)
 helper=$(constant const_storage.go storageHelperImage)
-# Debian's busybox, under the name that the chart's defaults ask for.
-test_image=$(awk '$1 == "repository:" { name = $2 } $1 == "tag:" { print name ":" $2; exit }' \
-  "$root/charts/checkpoint-storage/values.yaml" | tr -d '"')
+# Debian's busybox goes under the name that the chart's defaults ask for.
+test_image=$(test_image)
 
 binaries kubernetes "$work/kubernetes"
 pause=$("$work/kubernetes/kubeadm" config images list --kubernetes-version "$kubernetes_version" | grep /pause:)

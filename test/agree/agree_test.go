@@ -65,28 +65,71 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
+// TestSavers compares the verdicts on savers that a backend cannot serve, in a chart where one lacks an operation.
+func TestSavers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "checkpoint-storage")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(charts.Chart())))
+	change := func(file, from, to string) {
+		t.Helper()
+		path := filepath.Join(dir, "templates", file)
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Contains(t, string(text), from)
+		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), from, to)), 0o600))
+	}
+	change("_facts.gen.tpl", `"renameDirectory":"yes"`, `"renameDirectory":"no"`)
+	for _, backend := range []string{"nfs", "hostPath"} {
+		change("backends/"+backend+"/_schema.yaml", "renameDirectory: true", "renameDirectory: false")
+	}
+	nfs := "backend: nfs\nnfs: {server: a, path: /b}\n"
+	for name, c := range map[string]struct {
+		values  string
+		refused bool
+	}{
+		"a saver that needs it":         {nfs + "savers: [orbax]", true},
+		"two that need it":              {nfs + "savers: [orbax, huggingface]", true},
+		"one of two that needs it":      {nfs + "savers: [deepspeed, orbax]", true},
+		"a saver that does without":     {nfs + "savers: [dcp]", false},
+		"nobody":                        {nfs, false},
+		"a claim of somebody else":      {nfs + "savers: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
+		"where the answers hold":        {"savers: [orbax]", true},
+		"where the answers do not hold": {"savers: [orbax]\nhostPath: {path: /mnt, sharedMount: true}", false},
+	} {
+		file := filepath.Join(t.TempDir(), "values.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(c.values), 0o600))
+		assert.Equal(t, c.refused, load(t, dir).helm3(t, file).refused(), name)
+		agreeOn(t, dir, name, file)
+	}
+}
+
 func agree(t *testing.T, name string, files ...string) {
 	t.Helper()
-	h := load(t)
-	c, err := check.Load(os.DirFS(charts.Chart()))
-	require.NoError(t, err)
+	agreeOn(t, charts.Chart(), name, files...)
+}
+
+func agreeOn(t *testing.T, dir, name string, files ...string) {
+	t.Helper()
+	h := load(t, dir)
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		result, err := c.Check(check.Inputs{Files: files}, release)
-		require.NoError(t, err)
-		var first *check.Finding
-		for i, f := range result.Findings {
-			if f.Severity == "error" {
-				first = &result.Findings[i]
-				break
+		for helm, v := range map[check.Helm]verdict{check.Helm3: h.helm3(t, files...), check.Helm4: h.helm4(t, files...)} {
+			c, err := check.Open(os.DirFS(dir), helm)
+			require.NoError(t, err)
+			result, err := c.Check(check.Inputs{Files: files}, check.Release{Name: release, Namespace: namespace})
+			require.NoError(t, err)
+			var first *check.Finding
+			for i, f := range result.Findings {
+				if f.Severity == "error" {
+					first = &result.Findings[i]
+					break
+				}
 			}
-		}
-		for helm, v := range map[string]verdict{"Helm 3": h.helm3(t, files...), "Helm 4": h.helm4(t, files...)} {
-			require.Equal(t, v.refused(), first != nil, "%s: %s%s; ckptctl: %v", helm, v.schema, v.templates, result.Findings)
+			assert.Equal(t, v.merged, text(t, result.Merged), "Helm %d", helm)
+			require.Equal(t, v.refused(), first != nil, "Helm %d: %s%s; ckptctl: %v", helm, v.schema, v.templates, result.Findings)
 			if first == nil {
 				continue
 			}
-			assert.Equal(t, v.schema != "", strings.HasPrefix(first.Rule, "schema/"), "%s: %s%s; ckptctl: %v", helm, v.schema, v.templates, first)
+			assert.Equal(t, v.schema != "", strings.HasPrefix(first.Rule, "schema/"), "Helm %d: %s%s; ckptctl: %v", helm, v.schema, v.templates, first)
 			if v.templates != "" {
 				refusal := words(v.templates)
 				assert.Contains(t, refusal, "Rule: "+first.Rule)
@@ -94,6 +137,5 @@ func agree(t *testing.T, name string, files ...string) {
 				assert.Contains(t, refusal, "Fix: "+first.Hint)
 			}
 		}
-		assert.JSONEq(t, h.helm3(t, files...).merged, text(t, result.Merged))
 	})
 }

@@ -3,9 +3,8 @@ package agree
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
-
-	"checkpoint-storage/test/internal/charts"
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chart"
@@ -44,14 +43,26 @@ type helms struct {
 	four  chart4.Charter
 }
 
-func load(t *testing.T) helms {
+func load(t *testing.T, dir string) helms {
 	t.Helper()
-	three, err := loader.LoadDir(charts.Chart())
+	mutex.Lock()
+	defer mutex.Unlock()
+	if h, ok := loaded[dir]; ok {
+		return h
+	}
+	three, err := loader.LoadDir(dir)
 	require.NoError(t, err)
-	four, err := loader4.LoadDir(charts.Chart())
+	four, err := loader4.LoadDir(dir)
 	require.NoError(t, err)
-	return helms{three, four}
+	loaded[dir] = helms{three, four}
+	return loaded[dir]
 }
+
+// loaded are the charts by their folder.
+var (
+	mutex  sync.Mutex
+	loaded = map[string]helms{}
+)
 
 func (h helms) helm3(t *testing.T, files ...string) verdict {
 	t.Helper()

@@ -20,3 +20,11 @@ func most(values []float64) float64 { return slices.Max(values) }
 
 // short writes three digits that count.
 func short(value float64) string { return strconv.FormatFloat(value, 'g', 3, 64) }
+
+// ratio writes two decimals, or two digits that count where those would be nothing.
+func ratio(value float64) string {
+	if value < 0.1 {
+		return strconv.FormatFloat(value, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(value, 'f', 2, 64)
+}

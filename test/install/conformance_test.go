@@ -16,10 +16,11 @@ import (
 )
 
 // What a trainer does, in a shell: shards under a name that is no checkpoint yet, flushed, published by one rename.
-// Then it saves on until it is killed.
+// Then it saves on until it is killed. A directory that is not the test's own has what the last run left.
 const saveForever = `
 set -eu
 cd /checkpoints
+rm -rf step-*
 mkdir step-1.part
 for rank in 0 1 2 3; do head -c 1048576 /dev/urandom > step-1.part/shard-$rank; done
 (cd step-1.part && sha256sum shard-* > SHA256SUMS)
@@ -120,7 +121,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	s.start(reader, "verified")
 	s.kill("reader")
 
-	s.helm("test", release)
+	served(t, f, s.helm("test", release))
 
 	uid := pvc.UID
 	s.helm("uninstall", release, "--wait")
@@ -148,7 +149,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 // profile is the Pod Security profile that the values' pods live under: only root needs more than restricted.
 func profile(t *testing.T, values string) string {
 	t.Helper()
-	if strings.Contains(template(t, values, "--show-only", "templates/tests/pods.yaml"), "runAsUser: 0") {
+	if strings.Contains(template(t, values, "--show-only", "templates/tests/jobs.yaml"), "runAsUser: 0") {
 		return "baseline"
 	}
 	return "restricted"

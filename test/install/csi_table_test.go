@@ -1,17 +1,13 @@
 package install
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/table"
 	"checkpoint-storage/tools/catalog"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 const yes = "yes"
@@ -46,12 +42,9 @@ func (t *csiTable) row(c csiCase) *csiRow {
 	return nil
 }
 
-// write puts the table where people find it, and fails when a row is not whole.
+// write shows the table, and fails when a row is not whole.
 func (t *csiTable) write(test *testing.T) {
-	lines := []string{
-		"| backend | driver | provisioning | volume mode | access mode | bound | mounted | flags | written | read |",
-		"|---|---|---|---|---|---|---|---|---|---|",
-	}
+	var rows [][]string
 	for _, r := range t.rows {
 		cells := []string{r.bound, r.mounted, r.flags, r.written, r.read}
 		for i, cell := range cells {
@@ -62,14 +55,13 @@ func (t *csiTable) write(test *testing.T) {
 				cells[i] = "NO"
 			}
 		}
-		provisioning := strings.TrimSpace(r.c.provisioning + " " + r.c.fixture)
-		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s |", r.c.backend.Name, r.c.driver(), provisioning,
-			r.c.volumeMode, catalog.ShortMode(r.c.mode), strings.Join(cells, " | ")))
+		rows = append(rows, append([]string{
+			r.c.backend.Name, r.c.driver(), strings.TrimSpace(r.c.provisioning + " " + r.c.fixture), r.c.volumeMode, catalog.ShortMode(r.c.mode),
+		}, cells...))
 		if !test.Failed() {
 			assert.NotContains(test, cells, "NO", "backend %s, %s", r.c.backend.Name, r.c.name())
 		}
 	}
-	file := filepath.Join(charts.Root(), ".build", "csi-conformance.md")
-	require.NoError(test, os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-	test.Logf("%s:\n%s", file, strings.Join(lines, "\n"))
+	table.Write(test, "csi-conformance", "Every backend of a CSI driver, mounted by a kubelet through the tests' own driver",
+		[]string{"backend", "driver", "provisioning", "volume mode", "access mode", "bound", "mounted", "flags", "written", "read"}, rows)
 }

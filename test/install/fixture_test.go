@@ -141,7 +141,7 @@ func run(t *testing.T, c cluster.Cluster, script string) string {
 	return out
 }
 
-// prepare makes what the fixture asks for and writes its values to a file.
+// prepare makes what the fixture asks for and writes its values to a file, with all the savers that its backend can serve.
 func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 	t.Helper()
 	words := make([]string, 0, len(provisions))
@@ -155,6 +155,9 @@ func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 		if strings.Contains(text, word) {
 			text = strings.ReplaceAll(text, word, provisions[word](t, c, f.id()))
 		}
+	}
+	if !f.block() {
+		text = strings.TrimRight(text, "\n") + "\nsavers: [" + strings.Join(savers(t, f.backend), ", ") + "]\n"
 	}
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))

@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,7 +66,9 @@ func (s *store) remove() {
 	// The test's own context has ended when this runs as cleanup.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), patience)
 	defer cancel()
-	now := int64(0)
+	now, background := int64(0), metav1.DeletePropagationBackground
+	// A Job would go on making pods, and holding on to those it made.
+	_ = s.client.BatchV1().Jobs(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{PropagationPolicy: &background}, metav1.ListOptions{})
 	_ = s.client.CoreV1().Pods(s.ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{})
 	_ = s.client.CoreV1().Namespaces().Delete(ctx, s.ns, metav1.DeleteOptions{})
 	volumes, err := s.client.CoreV1().PersistentVolumes().List(ctx, metav1.ListOptions{})
@@ -106,21 +110,29 @@ func (s *store) install(args ...string) {
 	s.helm("install", args...)
 }
 
-// pod returns the pod that the chart itself tests the claim with: mounted as the chart's templates say, under the
+// pod returns a pod such as the chart itself tests the claim with: mounted as the chart's templates say, under the
 // security context that the chart gives. What it runs, and where, is for the caller to say.
 func (s *store) pod(name, script string) *corev1.Pod {
 	s.t.Helper()
 	for _, text := range strings.Split(s.helm("get", "hooks", release), "\n---") {
-		pod := &corev1.Pod{}
-		require.NoError(s.t, yaml.Unmarshal([]byte(text), pod))
-		if pod.Kind != "Pod" {
+		job := &batchv1.Job{}
+		require.NoError(s.t, yaml.Unmarshal([]byte(text), job))
+		if job.Kind != "Job" {
 			continue
 		}
-		pod.ObjectMeta = metav1.ObjectMeta{Name: name, Namespace: s.ns}
-		pod.Spec.Containers[0].Args = []string{script}
-		return pod
+		spec := job.Spec.Template.Spec
+		// What is there for the chart's own script: the ConfigMap with it, and where its two pods meet.
+		spec.Affinity, spec.ActiveDeadlineSeconds = nil, nil
+		spec.Volumes = spec.Volumes[:1]
+		container := &spec.Containers[0]
+		container.VolumeMounts = slices.DeleteFunc(container.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name != spec.Volumes[0].Name })
+		container.Env, container.Command = nil, []string{"sh", "-c", script}
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: s.ns, Annotations: job.Spec.Template.Annotations},
+			Spec:       spec,
+		}
 	}
-	s.t.Fatal("the release has no test pod")
+	s.t.Fatal("the release has no test")
 	return nil
 }
 

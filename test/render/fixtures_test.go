@@ -10,6 +10,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/require"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 )
@@ -56,6 +57,11 @@ type objects struct {
 	classes    []*storagev1.StorageClass
 	configMaps []*corev1.ConfigMap
 	pods       []*corev1.Pod
+	// jobs are the hooks of helm test, and scripts what they run.
+	jobs    []*batchv1.Job
+	scripts []*corev1.ConfigMap
+	// prepares are the Jobs that make a directory.
+	prepares []*batchv1.Job
 }
 
 func decode(t *testing.T, manifest string) objects {
@@ -77,7 +83,17 @@ func decode(t *testing.T, manifest string) objects {
 		case *storagev1.StorageClass:
 			out.classes = append(out.classes, o)
 		case *corev1.ConfigMap:
-			out.configMaps = append(out.configMaps, o)
+			if o.Annotations["helm.sh/hook"] == "" {
+				out.configMaps = append(out.configMaps, o)
+			} else {
+				out.scripts = append(out.scripts, o)
+			}
+		case *batchv1.Job:
+			if o.Annotations["helm.sh/hook"] == "" {
+				out.prepares = append(out.prepares, o)
+			} else {
+				out.jobs = append(out.jobs, o)
+			}
 		case *corev1.Pod:
 			out.pods = append(out.pods, o)
 		default:

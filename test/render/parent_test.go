@@ -54,6 +54,10 @@ func TestParent(t *testing.T) {
 		got, pod := parent(t, chart, map[string]string{"fastTier.keep": "false"})
 		assert.Equal(t, map[string]string{"run-checkpoints": "/checkpoints", "run-fast-tier": "/fast"}, mounts(t, pod))
 		assert.Equal(t, []corev1.EnvVar{{Name: "CHECKPOINT_DIR", Value: "/checkpoints"}}, pod.Spec.Containers[0].Env)
+		require.Len(t, got.scripts, 2)
+		for _, scripts := range got.scripts {
+			assert.Contains(t, scripts.Data, "saver.sh", "the files of a dependency are not found")
+		}
 		require.Len(t, got.volumes, 2)
 		assert.NotEqual(t, got.volumes[0].Name, got.volumes[1].Name)
 		for i, volume := range got.volumes {
@@ -85,6 +89,17 @@ func TestParent(t *testing.T) {
 		})
 		assert.Equal(t, map[string]string{"mine": "/checkpoints", "run-scratch": "/fast"}, mounts(t, pod))
 		assert.EqualValues(t, 1000, *pod.Spec.SecurityContext.RunAsUser)
+	})
+
+	t.Run("what a backend asks of a pod", func(t *testing.T) {
+		_, pod := parent(t, chart, map[string]string{
+			"checkpoints.backend": `"gcpGcsFuse"`, "checkpoints.accessModes": `["ReadWriteMany"]`,
+			"checkpoints.gcpGcsFuse": `{"bucketName": "ckpt", "podServiceAccountName": "trainer", "sidecarMemoryLimit": "16Gi"}`,
+			"fastTier.enabled":       "false",
+		})
+		assert.Equal(t, "true", pod.Annotations["gke-gcsfuse/volumes"])
+		assert.Equal(t, "16Gi", pod.Annotations["gke-gcsfuse/memory-limit"])
+		assert.Equal(t, "trainer", pod.Spec.ServiceAccountName)
 	})
 
 	t.Run("the default store says what may write to it", func(t *testing.T) {

@@ -54,9 +54,14 @@ func TestAccepted(t *testing.T) {
 			}
 			assert.Equal(t, strings.Join(claims, " "), published["CHECKPOINT_CLAIMS"])
 			assert.Equal(t, strings.Join(volumes, " "), published["CHECKPOINT_VOLUMES"])
-			for _, pod := range got.pods {
-				assert.Equal(t, "test", pod.Annotations["helm.sh/hook"])
-				assert.Contains(t, claims, pod.Spec.Volumes[0].PersistentVolumeClaim.ClaimName)
+			require.Len(t, got.jobs, len(claims), "each claim is tested")
+			for i, job := range got.jobs {
+				assert.Equal(t, "test", job.Annotations["helm.sh/hook"])
+				// A pod's host name, the Job's with an index, is a label of 63 characters.
+				assert.LessOrEqual(t, len(job.Name), 60)
+				volumes := job.Spec.Template.Spec.Volumes
+				assert.Equal(t, claims[i], volumes[0].PersistentVolumeClaim.ClaimName)
+				assert.Equal(t, got.scripts[0].Name, volumes[1].ConfigMap.Name)
 			}
 		})
 	}

@@ -14,6 +14,7 @@ import (
 
 	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ import (
 )
 
 // hooks are the defines that a backend may have.
-var hooks = []string{"source", "handle", "attributes", "parameters", "podAnnotations", "podLabels", "podSecurityContext"}
+var hooks = []string{"source", "handle", "attributes", "parameters", "fsType", "podAnnotations", "podLabels", "podSecurityContext"}
 
 var define = regexp.MustCompile(`\{\{-? *define "([^"]+)"`)
 
@@ -46,6 +47,12 @@ func walk(t *testing.T, folder string, visit func(path, text string)) {
 }
 
 func TestBackendFolders(t *testing.T) {
+	savers, err := catalog.LoadSavers(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	var operations []string
+	for _, o := range savers.Operations {
+		operations = append(operations, o.Name)
+	}
 	for _, b := range backends(t) {
 		folder := filepath.Join(catalog.Root, b.Name)
 		kinds := map[string]int{}
@@ -56,6 +63,7 @@ func TestBackendFolders(t *testing.T) {
 			if filepath.Ext(name) != ".tpl" {
 				assert.NotContains(t, text, "{{", "%s would be run as a template", path)
 			}
+			assert.NotRegexp(t, "FILL.IN", text, "%s: FILL IN has to be filled in", path)
 			for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_backend.tpl", "_schema.yaml"} {
 				if strings.HasPrefix(name, kind) {
 					kinds[kind]++
@@ -78,7 +86,7 @@ func TestBackendFolders(t *testing.T) {
 		}
 		assert.NotEmpty(t, b.Source, b.Name)
 		assert.Contains(t, catalog.Families, b.Family, b.Name)
-		assertCapabilities(t, b)
+		assertCapabilities(t, b, operations)
 		for key, property := range b.Schema.Properties {
 			assert.NotEmpty(t, property["description"], "%s.%s", b.Name, key)
 			assert.NotEmpty(t, property["examples"], "%s.%s", b.Name, key)
@@ -86,8 +94,9 @@ func TestBackendFolders(t *testing.T) {
 	}
 }
 
-// assertCapabilities holds that what a backend says of itself is whole, and in words that its readers know.
-func assertCapabilities(t *testing.T, b catalog.Backend) {
+// assertCapabilities holds that what a backend says of itself is whole, and in words that its readers know;
+// operations are those of savers.yaml.
+func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 	t.Helper()
 	c := b.Capabilities
 	assert.Subset(t, []string{"static", "dynamic"}, c.Provisioning, b.Name)
@@ -98,9 +107,7 @@ func assertCapabilities(t *testing.T, b catalog.Backend) {
 		assert.Contains(t, []string{"Filesystem", "Block"}, volumeMode, b.Name)
 		assert.Subset(t, []string{"ReadWriteOnce", "ReadWriteOncePod", "ReadOnlyMany", "ReadWriteMany"}, modes, b.Name)
 	}
-	assert.Subset(t, []string{
-		"renameFile", "renameReplace", "renameDirectory", "overwrite", "append", "unlink", "exclusiveCreate", "fsync", "lock", "mmap", "visible",
-	}, slices.Collect(maps.Keys(c.Semantics.Operations)), b.Name)
+	assert.Subset(t, operations, slices.Collect(maps.Keys(c.Semantics.Operations)), b.Name)
 	for operation := range c.Semantics.Notes {
 		assert.Contains(t, c.Semantics.Operations, operation, "backend %s has a note on what it does not answer", b.Name)
 	}
@@ -194,6 +201,42 @@ func TestRules(t *testing.T) {
 		assert.NotEmpty(t, rule.Why, id)
 	}
 }
+
+// TestEveryRuleIsShown holds that each error of a backend's own is shown by a values file that is refused for it, each
+// warning by one that is accepted with it, and each provisioning by one that uses it.
+func TestEveryRuleIsShown(t *testing.T) {
+	chart, err := check.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	for _, b := range chart.Book.Backends {
+		var found []check.Finding
+		used := map[any]bool{}
+		files, err := filepath.Glob(filepath.Join(charts.Chart(), catalog.Root, b.Name, "testdata", "_*.values.yaml"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasPrefix(filepath.Base(file), "_install-") {
+				continue
+			}
+			result, err := chart.Check(check.Inputs{Files: []string{file}}, check.Release{Name: "checkpoints"})
+			require.NoError(t, err)
+			found = append(found, result.Findings...)
+			if strings.HasPrefix(filepath.Base(file), "_accept-") {
+				used[result.Merged["provisioning"]] = true
+			}
+		}
+		for _, provisioning := range b.Capabilities.Ways() {
+			assert.True(t, used[provisioning], "backend %s has no _accept- fixture with provisioning %s", b.Name, provisioning)
+		}
+		for _, c := range b.Rules {
+			words := regexp.MustCompile("^" + placeholder.ReplaceAllString(regexp.QuoteMeta(c.Message), ".*") + "$")
+			assert.True(t, slices.ContainsFunc(found, func(f check.Finding) bool {
+				return f.Rule == c.Rule && words.MatchString(f.Message)
+			}), "backend %s: no fixture shows %s: %s", b.Name, c.Rule, c.Message)
+		}
+	}
+}
+
+// placeholder is what fill replaces in the words of a rule, as regexp.QuoteMeta leaves it.
+var placeholder = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
 // TestToolModules holds that every pinned tool says which Go it builds with, and has its sums.
 func TestToolModules(t *testing.T) {

@@ -197,14 +197,9 @@ func Load(chart fs.FS) ([]Backend, error) {
 	}
 	var backends []Backend
 	for _, folder := range folders {
-		file := path.Join(Root, folder.Name(), "_schema.yaml")
-		text, err := fs.ReadFile(chart, file)
+		backend, err := LoadOne(chart, folder.Name())
 		if err != nil {
-			return nil, fmt.Errorf("backend %s: %w", folder.Name(), err)
-		}
-		backend := Backend{Name: folder.Name()}
-		if err := yaml.UnmarshalStrict(text, &backend); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, err
 		}
 		if backend.Hooks, err = hooks(chart, folder.Name()); err != nil {
 			return nil, err
@@ -213,6 +208,23 @@ func Load(chart fs.FS) ([]Backend, error) {
 	}
 	sort.Slice(backends, func(i, j int) bool { return backends[i].Name < backends[j].Name })
 	return backends, nil
+}
+
+// LoadOne reads the folder of one backend.
+func LoadOne(chart fs.FS, name string) (Backend, error) {
+	backend := Backend{Name: name}
+	file := path.Join(Root, name, "_schema.yaml")
+	text, err := fs.ReadFile(chart, file)
+	if _, missing := fs.Stat(chart, path.Join(Root, name)); missing == nil && errors.Is(err, fs.ErrNotExist) {
+		return backend, fmt.Errorf("%s is missing; a packaged chart leaves it out, so take the chart from a checkout, or the one that this tool was built with", file)
+	}
+	if err != nil {
+		return backend, fmt.Errorf("backend %s: %w", name, err)
+	}
+	if err := yaml.UnmarshalStrict(text, &backend); err != nil {
+		return backend, fmt.Errorf("%s: %w", file, err)
+	}
+	return backend, nil
 }
 
 // hooks lists the templates checkpoint-storage.backend.<backend>.<hook> of a backend's folder.

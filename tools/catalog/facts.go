@@ -17,6 +17,9 @@ const (
 	topologyKey = "topology"
 	// podAnnotationKey names the annotation that pods get.
 	podAnnotationKey = "podAnnotation"
+	// mountOptionKey is the mount option, with {} for the value; that of a true or false is there when it is true.
+	// It stands beside the options that the values may replace, because it says what is mounted.
+	mountOptionKey = "mountOption"
 )
 
 // mapping is what becomes of a section's keys, from data.
@@ -26,6 +29,7 @@ type mapping struct {
 	Secrets        map[string]any `json:"secrets"`
 	Topology       map[string]any `json:"topology"`
 	PodAnnotations map[string]any `json:"podAnnotations"`
+	MountOptions   map[string]any `json:"mountOptions"`
 }
 
 func (b Backend) mapping() mapping {
@@ -38,7 +42,7 @@ func (b Backend) mapping() mapping {
 		}
 		return out
 	}
-	return mapping{pick(attributeKey), pick(parameterKey), pick(secretsKey), pick(topologyKey), pick(podAnnotationKey)}
+	return mapping{pick(attributeKey), pick(parameterKey), pick(secretsKey), pick(topologyKey), pick(podAnnotationKey), pick(mountOptionKey)}
 }
 
 // JSONSchema is a property without what is no JSON schema.
@@ -46,7 +50,7 @@ func JSONSchema(property map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range property {
 		switch key {
-		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey:
+		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey:
 		default:
 			out[key] = value
 		}
@@ -59,10 +63,15 @@ func (b Backend) Becomes(key string) []string {
 	property := b.Schema.Properties[key]
 	var out []string
 	for _, to := range []struct{ key, word string }{
-		{attributeKey, "volume attribute"}, {parameterKey, "class parameter"}, {topologyKey, "node label"}, {podAnnotationKey, "pod annotation"},
+		{attributeKey, "volume attribute"}, {parameterKey, "class parameter"}, {topologyKey, "node label"}, {podAnnotationKey, "pod annotation"}, {mountOptionKey, "mount option"},
 	} {
 		if name, ok := property[to.key].(string); ok {
 			out = append(out, to.word+" "+name)
+		}
+	}
+	if uses, ok := property[secretsKey].([]any); ok {
+		for _, use := range uses {
+			out = append(out, fmt.Sprintf("%v secret", use))
 		}
 	}
 	return out
@@ -93,9 +102,12 @@ func (b Backend) Facts() map[string]any {
 		"fsGroup":               c.FSGroup,
 		"topologyKeys":          append([]string{}, c.TopologyKeys...),
 		"topologyFix":           b.topologyFix(),
+		"classKeys":             b.classKeys(false),
+		"onlyClassKeys":         b.classKeys(true),
 		"bindingMode":           c.BindingMode,
 		"pod":                   c.Pod,
 		"semantics":             c.Semantics.Operations,
+		"semanticsWhen":         c.Semantics.When,
 		"defaults":              b.Defaults(),
 		"required":              append([]string{}, b.Schema.Required...),
 		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
@@ -129,6 +141,26 @@ func (c Capabilities) Ways() []string {
 		return []string{"existing"}
 	}
 	return c.Provisioning
+}
+
+// classKeys are the paths of the keys that become parameters of a class; with only, those that become nothing else.
+func (b Backend) classKeys(only bool) []string {
+	keys := []string{}
+	for key, property := range b.Schema.Properties {
+		if property[parameterKey] == nil {
+			continue
+		}
+		elsewhere := slices.Contains(b.Schema.Required, key) || slices.Contains(b.Schema.Identity, key)
+		for _, other := range []string{attributeKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey} {
+			elsewhere = elsewhere || property[other] != nil
+		}
+		// What the mount options go by is looked at too.
+		if elsewhere = elsewhere || key == b.Capabilities.MountOptions.By; !only || !elsewhere {
+			keys = append(keys, b.Name+"."+key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // topologyFix says how to name the place of a volume: by a key of the section where one leads to a label that is needed.

@@ -16,6 +16,8 @@ type Rule struct {
 	Title string `json:"title"`
 	// Why says what happens otherwise.
 	Why string `json:"why"`
+	// Source is where what the rule rests on is documented.
+	Source string `json:"source,omitempty"`
 	// Cases are the ways in which values break the rule, by name.
 	Cases map[string]Case `json:"cases"`
 }
@@ -28,7 +30,8 @@ type Case struct {
 	Severity string `json:"severity,omitempty"`
 	// Path is the key that the finding points at; "$" is the one of Each.
 	Path string `json:"path,omitempty"`
-	// Each lists paths for which the case is judged one by one.
+	// Each lists paths for which the case is judged one by one; one that begins with facts. stands for the list of paths
+	// that is there.
 	Each []string `json:"each,omitempty"`
 	// When is the condition; a case without one is decided by code.
 	When *Condition `json:"when,omitempty"`

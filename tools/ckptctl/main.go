@@ -1,4 +1,4 @@
-// Command ckptctl checks the values of checkpoint stores before they reach a cluster.
+// Command ckptctl checks and sizes checkpoint stores before they reach a cluster.
 package main
 
 import (

@@ -29,15 +29,19 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	savers, err := catalog.LoadSavers(os.DirFS(chart))
+	if err != nil {
+		return err
+	}
 	outputs := []struct {
 		file string
 		make func(old []byte) ([]byte, error)
 	}{
-		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends) }},
-		{filepath.Join(chart, "templates", "_facts.gen.tpl"), func([]byte) ([]byte, error) { return facts(chart, backends) }},
+		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers) }},
+		{filepath.Join(chart, "templates", "_facts.gen.tpl"), func([]byte) ([]byte, error) { return facts(chart, backends, savers) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
 		{filepath.Join(root, "README.md"), func(old []byte) ([]byte, error) { return table(old, backends) }},
-		{filepath.Join(chart, "README.md"), func(old []byte) ([]byte, error) { return chartReadme(old, chart, backends) }},
+		{filepath.Join(chart, "README.md"), func(old []byte) ([]byte, error) { return chartReadme(old, chart, backends, savers) }},
 	}
 	stale := 0
 	for _, output := range outputs {

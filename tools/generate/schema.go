@@ -14,7 +14,7 @@ import (
 )
 
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend) ([]byte, error) {
+func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -29,6 +29,13 @@ func schema(chart string, backends []catalog.Backend) ([]byte, error) {
 	for _, b := range backends {
 		names = append(names, b.Name)
 		properties[b.Name] = section(b)
+		// A shard's own keys are keys of the chosen section: one that is spelled wrong must not be passed over.
+		conditions = append(conditions, map[string]any{
+			"if": map[string]any{"required": []any{"backend", "shardOverrides"}, "properties": map[string]any{"backend": map[string]any{"const": b.Name}}},
+			"then": map[string]any{"properties": map[string]any{"shardOverrides": map[string]any{"items": map[string]any{
+				"properties": map[string]any{"source": map[string]any{"$ref": "#/properties/" + b.Name}},
+			}}}},
+		})
 		if needs := needed(b.Schema.Required); needs != nil {
 			conditions = append(conditions, when(b.Name, map[string]any{
 				"provisioning": map[string]any{"const": "static"},
@@ -62,8 +69,15 @@ func schema(chart string, backends []catalog.Backend) ([]byte, error) {
 		"type": "string",
 		"enum": names,
 		// No keyword of JSON schema: ckptctl says this where the list would be long.
-		"enumErrorMessage": "`ckptctl backends` lists what it can be",
-		"description":      "Storage that holds the checkpoints; the section of the same name describes it.",
+		"errorMessage": "`ckptctl backends` lists what it can be",
+		"description":  "Storage that holds the checkpoints; the section of the same name describes it.",
+	}
+	properties["savers"] = map[string]any{
+		"type":        "array",
+		"uniqueItems": true,
+		"items":       map[string]any{"type": "string", "enum": savers.Names()},
+		"description": "Who saves checkpoints here; the storage must be able to do what each needs.",
+		"examples":    []any{[]any{savers.Names()[0]}},
 	}
 	root["allOf"] = conditions
 	var out bytes.Buffer

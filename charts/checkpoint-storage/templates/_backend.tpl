@@ -63,18 +63,30 @@ one that follows from where the section says that the storage is.
 {{- $affinity | toJson | replace "{shard}" $shard }}
 {{- end }}
 
-{{/* Outputs: the mount options as a JSON list: the values' list when there is one, the backend's defaults otherwise. */}}
+{{/*
+Inputs: a chart context, or dict "context" "shard". Outputs: the mount options as a JSON list: the values' list when there
+is one, the backend's defaults otherwise; and in either case those that keys of the section stand for.
+*/}}
 {{- define "checkpoint-storage.mountOptions" -}}
-{{- $values := .Values }}
-{{- if and (hasKey $values "mountOptions") (not (kindIs "invalid" $values.mountOptions)) }}
-{{- $values.mountOptions | toJson }}
-{{- else if eq $values.volumeMode "Filesystem" }}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $context := .context | default . }}
+{{- $values := $context.Values }}
+{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
 {{- $section := include "checkpoint-storage.section" . | fromJson }}
-{{- get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions | toJson }}
-{{- else }}
-{{- list | toJson }}
+{{- $options := list }}
+{{- if and (hasKey $values "mountOptions") (not (kindIs "invalid" $values.mountOptions)) }}
+{{- $options = $values.mountOptions }}
+{{- else if eq $values.volumeMode "Filesystem" }}
+{{- $options = get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions }}
 {{- end }}
+{{- range $key, $option := $facts.becomes.mountOptions }}
+{{- $value := get $section $key }}
+{{- if and (kindIs "bool" $value) $value }}
+{{- $options = append $options $option }}
+{{- else if not (or (kindIs "bool" $value) (kindIs "invalid" $value) (eq (toString $value) "")) }}
+{{- $options = append $options (replace "{}" (include "checkpoint-storage.string" $value) $option) }}
+{{- end }}
+{{- end }}
+{{- $options | toJson }}
 {{- end }}
 
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: what hooks take, as JSON without the root: section and volume name. */}}

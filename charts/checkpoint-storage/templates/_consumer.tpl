@@ -30,11 +30,27 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
   devicePath: {{ $context.Values.mountPath | quote }}
 {{- end }}
 
-{{/* Outputs: an entry of a container's env. */}}
+{{/* Outputs: the directory that checkpoints go to, as pods see it: the mount, or what prepare has made there. */}}
+{{- define "checkpoint-storage.directory" -}}
+{{- $values := (.context | default .).Values }}
+{{- if $values.prepare.enabled }}
+{{- printf "%s/%s" (trimSuffix "/" $values.mountPath) $values.prepare.directory }}
+{{- else }}
+{{- $values.mountPath }}
+{{- end }}
+{{- end }}
+
+{{/*
+Inputs: as above, with an optional "variable", and an optional "below" for a directory of the pod's own: rank-$(RANK) is
+one for each rank, after an entry RANK. Outputs: an entry of a container's env.
+*/}}
 {{- define "checkpoint-storage.env" -}}
-{{- $context := .context | default . -}}
-- name: CHECKPOINT_DIR
-  value: {{ $context.Values.mountPath | quote }}
+{{- $directory := include "checkpoint-storage.directory" . }}
+{{- with .below }}
+{{- $directory = printf "%s/%s" (trimSuffix "/" $directory) . }}
+{{- end -}}
+- name: {{ .variable | default "CHECKPOINT_DIR" }}
+  value: {{ $directory | quote }}
 {{- end }}
 
 {{/* Outputs: the annotations a pod needs to mount the claim; may be empty. */}}
@@ -67,12 +83,35 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
 {{- end }}
 {{- end }}
 
-{{/* Outputs: the pod security context that can write to the claim: the values' own, or what the backend needs; may be empty. */}}
+{{/*
+Outputs: the pod security context that can write to the claim: the values' own, or what the backend needs; may be empty.
+Where kubelet gives every file to fsGroup each time a pod starts, it is told to look at the volume's root first.
+*/}}
 {{- define "checkpoint-storage.podSecurityContext" -}}
 {{- $context := .context | default . }}
-{{- with $context.Values.podSecurityContext }}
-{{- toYaml . }}
-{{- else }}
-{{- include "checkpoint-storage.hook" (merge (dict "hook" "podSecurityContext" "root" $context) (include "checkpoint-storage.hook.arguments" $ | fromJson)) }}
+{{- $security := deepCopy ($context.Values.podSecurityContext | default dict) }}
+{{- if not $security }}
+{{- $security = include "checkpoint-storage.hook" (merge (dict "hook" "podSecurityContext" "root" $context) (include "checkpoint-storage.hook.arguments" . | fromJson)) | fromYaml }}
 {{- end }}
+{{- if and (hasKey $security "fsGroup") (not (hasKey $security "fsGroupChangePolicy")) (include "checkpoint-storage.fsGroupApplies" .) }}
+{{- $_ := set $security "fsGroupChangePolicy" "OnRootMismatch" }}
+{{- end }}
+{{- with $security }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Outputs: "true" where kubelet applies a pod's fsGroup to the volume, or may: of a driver that the chart does not know,
+and of a claim that it does not make, nobody has said.
+*/}}
+{{- define "checkpoint-storage.fsGroupApplies" -}}
+{{- $values := (.context | default .).Values }}
+{{- $policy := (include "checkpoint-storage.facts" (.context | default .) | fromJson).fsGroup }}
+{{- $applies := ne $policy "None" }}
+{{- if eq $policy "ReadWriteOnceWithFSType" }}
+{{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.section" . | fromJson).fsType }}
+{{- $applies = and $typed (or (has "ReadWriteOnce" $values.accessModes) (has "ReadWriteOncePod" $values.accessModes)) }}
+{{- end }}
+{{- if and $applies (eq $values.volumeMode "Filesystem") }}true{{ end }}
 {{- end }}

@@ -4,6 +4,7 @@ parameter, secrets, topology); a backend's hooks add what data cannot say:
   handle      outputs the volume handle; without it, the handle is free text, and the volume's name is taken
   attributes  outputs further volume attributes, as YAML
   parameters  outputs further parameters of the StorageClass, as YAML
+  fsType      outputs the file system; without it, the section's fsType is taken
 */}}
 
 {{/* Inputs: what hooks take, as checkpoint-storage.hook.arguments says. Outputs: the volume source of a PersistentVolume. */}}
@@ -16,8 +17,8 @@ csi:
   {{- with include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | fromYaml }}
   volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}
   {{- end }}
-  {{- if and .section.fsType (eq .root.Values.volumeMode "Filesystem") }}
-  fsType: {{ .section.fsType | quote }}
+  {{- with include "checkpoint-storage.csi.fsType" $in }}
+  fsType: {{ . | quote }}
   {{- end }}
   {{- if .section.readOnly }}
   readOnly: true
@@ -37,8 +38,8 @@ csi:
 {{- $in := . }}
 {{- $facts := include "checkpoint-storage.facts" .root | fromJson }}
 {{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | fromYaml }}
-{{- if and .section.fsType (eq .root.Values.volumeMode "Filesystem") }}
-{{- $_ := set $parameters "csi.storage.k8s.io/fstype" .section.fsType }}
+{{- with include "checkpoint-storage.csi.fsType" $in }}
+{{- $_ := set $parameters "csi.storage.k8s.io/fstype" . }}
 {{- end }}
 {{- range $key, $uses := $facts.becomes.secrets }}
 {{- with get $in.section $key }}
@@ -50,6 +51,13 @@ csi:
 {{- end }}
 {{- end }}
 {{- toYaml $parameters }}
+{{- end }}
+
+{{/* Inputs: what hooks take. Outputs: the file system of the volume, or nothing. */}}
+{{- define "checkpoint-storage.csi.fsType" -}}
+{{- if eq .root.Values.volumeMode "Filesystem" }}
+{{- include "checkpoint-storage.hook" (merge (dict "hook" "fsType") .) | trim | default (.section.fsType | default "") }}
+{{- end }}
 {{- end }}
 
 {{/*

@@ -37,13 +37,18 @@ annotations: {{- include "checkpoint-storage.stringMap" . | nindent 2 }}
 {{- define "checkpoint-storage.stringMap" -}}
 {{- $strings := dict }}
 {{- range $key, $value := . }}
-{{- /* A number that went through JSON is a float, and 1000000 would read 1e+06. */}}
-{{- if kindIs "float64" $value }}
-{{- $value = ternary (int64 $value) $value (eq $value (floor $value)) }}
-{{- end }}
-{{- $_ := set $strings $key (toString $value) }}
+{{- $_ := set $strings $key (include "checkpoint-storage.string" $value) }}
 {{- end }}
 {{- toYaml $strings }}
+{{- end }}
+
+{{/* Inputs: a scalar. Outputs: it as text. A number that went through JSON is a float, and 1000000 would read 1e+06. */}}
+{{- define "checkpoint-storage.string" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}
+{{- int64 . }}
+{{- else }}
+{{- toString . }}
+{{- end }}
 {{- end }}
 
 {{/* Inputs: dict "root" "ref". Outputs: a secret reference; the namespace is the release's when none is given. */}}

@@ -25,12 +25,13 @@ a parent chart passes .Subcharts.<alias>.
 {{- end }}
 
 {{/*
-Inputs: dict "name" "suffix" ("" or "-<shard>") "max". Outputs: a name of at most max characters.
+Inputs: dict "name" "suffix" ("" or "-<shard>") and perhaps "room" (characters for the name without its suffix).
+Outputs: a name of at most 63 characters, where the suffix has no more than six or the room is less.
 A name that is cut ends in a hash of the whole, so that two long names never become one.
 */}}
 {{- define "checkpoint-storage.cut" -}}
 {{- /* Room for a shard number is kept from the first, so that shard 9 and shard 10 share one base. */}}
-{{- $room := ternary 57 63 (ne .suffix "") }}
+{{- $room := .room | default (ternary 57 63 (ne .suffix "")) }}
 {{- if gt (len .name) $room }}
 {{- printf "%s-%s%s" (.name | trunc (int (sub $room 9)) | trimSuffix "-" | trimSuffix ".") (.name | sha256sum | trunc 8) .suffix }}
 {{- else }}

@@ -12,22 +12,33 @@ metadata:
   {{- with include "checkpoint-storage.annotations" (dict "root" $root "extra" $root.Values.claim.annotations "keep" $root.Values.keep) }}
   {{- . | nindent 2 }}
   {{- end }}
-spec:
-  accessModes: {{- toYaml $root.Values.accessModes | nindent 4 }}
-  volumeMode: {{ $root.Values.volumeMode }}
-  {{- with include "checkpoint-storage.storageClassName" $root }}
-  storageClassName: {{ . }}
-  {{- end }}
-  {{- with $root.Values.claim.volumeAttributesClassName }}
-  volumeAttributesClassName: {{ . | quote }}
-  {{- end }}
-  {{- if eq $root.Values.provisioning "static" }}
-  volumeName: {{ include "checkpoint-storage.volumeName" $args | quote }}
-  {{- end }}
-  {{- with $root.Values.claim.dataSourceRef }}
-  dataSourceRef: {{- toYaml . | nindent 4 }}
-  {{- end }}
-  resources:
-    requests:
-      storage: {{ $root.Values.size | quote }}
+spec: {{- include "checkpoint-storage.persistentVolumeClaim.spec" $args | nindent 2 }}
+{{- end }}
+
+{{/*
+Inputs: dict "context" and perhaps "shard"; with "template" true, what holds for the claims of all shards alike.
+Outputs: the spec of a PersistentVolumeClaim.
+*/}}
+{{- define "checkpoint-storage.persistentVolumeClaim.spec" -}}
+{{- $args := . }}
+{{- $root := .context -}}
+accessModes: {{- toYaml $root.Values.accessModes | nindent 2 }}
+volumeMode: {{ $root.Values.volumeMode }}
+{{- with include "checkpoint-storage.storageClassName" $root }}
+storageClassName: {{ . }}
+{{- end }}
+{{- with $root.Values.claim.volumeAttributesClassName }}
+volumeAttributesClassName: {{ . | quote }}
+{{- end }}
+{{- if not .template }}
+{{- if eq $root.Values.provisioning "static" }}
+volumeName: {{ include "checkpoint-storage.volumeName" $args | quote }}
+{{- end }}
+{{- with $root.Values.claim.dataSourceRef }}
+dataSourceRef: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ $root.Values.size | quote }}
 {{- end }}

@@ -27,7 +27,7 @@ spec:
     kind: PersistentVolumeClaim
     namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
     name: {{ include "checkpoint-storage.claimName" $args | quote }}
-  {{- with include "checkpoint-storage.mountOptions" $root | fromJsonArray }}
+  {{- with include "checkpoint-storage.mountOptions" $args | fromJsonArray }}
   mountOptions: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with include "checkpoint-storage.nodeAffinity" $args | fromJson }}

@@ -1,4 +1,4 @@
-// Package charts gives tests a parent chart with this chart as its dependency.
+// Package charts gives tests the charts: the one under test, and parents with it as their dependency.
 package charts
 
 import (
@@ -21,14 +21,29 @@ func Root() string {
 // Chart returns the folder of the chart under test.
 func Chart() string { return filepath.Join(Root(), "charts", "checkpoint-storage") }
 
-// Umbrella copies the parent chart into a folder of the test's own, with its dependencies in place.
+// Umbrella is a parent chart that has the chart twice.
 func Umbrella(t *testing.T) string {
+	return complete(t, filepath.Join(Root(), "test", "charts", "umbrella"))
+}
+
+// TrainingJob is the example of a training chart.
+func TrainingJob(t *testing.T) string {
+	return complete(t, filepath.Join(Root(), "charts", "training-job"))
+}
+
+// complete copies a parent chart into a folder of the test's own, with its dependencies in place.
+func complete(t *testing.T, chart string) string {
 	t.Helper()
 	dir := t.TempDir()
-	parent := filepath.Join(dir, "umbrella")
-	require.NoError(t, os.CopyFS(parent, os.DirFS(filepath.Join(Root(), "test", "charts", "umbrella"))))
+	parent := filepath.Join(dir, filepath.Base(chart))
+	require.NoError(t, os.CopyFS(parent, os.DirFS(chart)))
+	// What was there belongs to the checkout, and may be of another day.
+	require.NoError(t, os.RemoveAll(filepath.Join(parent, "charts")))
 	require.NoError(t, os.Symlink(Chart(), filepath.Join(dir, "checkpoint-storage")))
 	_, err := helm.RunHelmCommandAndGetOutputContextE(t, t.Context(), &helm.Options{Logger: logger.Discard}, "dependency", "update", parent)
 	require.NoError(t, err)
 	return parent
 }
+
+// Operators returns the folder of the module that knows the APIs of training operators.
+func Operators() string { return filepath.Join(Root(), "test", "operators") }

@@ -19,8 +19,9 @@ import (
 // Cluster says how to reach the cluster and the containers that are its nodes.
 type Cluster struct {
 	name, kubeconfig, dockerHost string
-	storage                      Storage
-	csiDriver                    string
+	trainer, csiDriver           string
+
+	storage Storage
 }
 
 // Storage is a third worker that serves NFS and iSCSI to itself; its kernel can mount both.
@@ -51,7 +52,7 @@ func Read() (Cluster, error) {
 		facts[key] = value
 	}
 	return Cluster{
-		name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"],
+		name: facts["CLUSTER"], kubeconfig: facts["KUBECONFIG"], dockerHost: facts["DOCKER_HOST"], trainer: facts["TRAINER_IMAGE"],
 		storage: Storage{
 			Node: facts["STORAGE_NODE"], Missing: facts["STORAGE_MISSING"],
 			Address: facts["STORAGE_ADDRESS"], IQN: facts["STORAGE_IQN"],
@@ -70,6 +71,19 @@ func (c Cluster) Workers() [2]string {
 
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
+
+// Trainer is an image with PyTorch and fio that the workers have.
+func (c Cluster) Trainer() string { return c.trainer }
+
+// Docker runs a command of the engine that the nodes are containers of, such as stop with a node's name.
+func (c Cluster) Docker(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, "docker", args...)
+	command.Env = append(os.Environ(), "DOCKER_HOST="+c.dockerHost)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("docker %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
 
 // CSIDriverImage is the image of the tests' CSI driver, which the workers have.
 func (c Cluster) CSIDriverImage() string { return c.csiDriver }

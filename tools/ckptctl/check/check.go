@@ -3,17 +3,16 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
-	"io/fs"
+	"io"
+	"slices"
 	"strings"
 
-	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
 	"checkpoint-storage/tools/ckptctl/internal/values"
-
-	"helm.sh/helm/v3/pkg/chart"
 )
 
 // Inputs are the command line's, in Helm's own terms.
@@ -22,90 +21,208 @@ type Inputs = values.Inputs
 // Finding is one mistake, with where it was made and what to do.
 type Finding = report.Finding
 
-// Chart is the chart with everything that a check needs of it.
-type Chart struct {
-	// Book is the chart's rules and backends.
-	Book rules.Book
+// Release is whose values are judged.
+type Release struct {
+	Name, Namespace string
+	// Alias is the name by which a parent chart knows the store, "" for the chart itself.
+	Alias string
+	// Kubernetes is the cluster's minor version of Kubernetes 1, 0 when it is not known.
+	Kubernetes int
+	// Stdin is what the values file - stands for.
+	Stdin io.Reader
+}
 
-	chart  *chart.Chart
-	schema *schema.Schema
+// fullname is what the chart's names begin with.
+func (r Release) fullname() string {
+	if r.Alias == "" {
+		return r.Name
+	}
+	return r.Name + "-" + strings.ToLower(r.Alias)
+}
+
+func (r Release) String() string {
+	if r.Alias == "" {
+		return r.Name
+	}
+	return r.Name + "/" + r.Alias
 }
 
 // Result is what a check found.
 type Result struct {
 	// Findings are sorted by where they are.
 	Findings []Finding
-	// Merged are the values that Helm would give to the templates.
+	// Merged are the values that Helm would give to the templates. Nobody may write to them.
 	Merged map[string]any
+	// Off says that the parent chart turns this store off.
+	Off bool
 
+	release Release
 	values  *values.Values
-	release string
+	rules   *rules.Book
+	// used are the acceptances that accepted something.
+	used []values.Position
+	// pending are the findings about acceptances that accepted nothing in this result.
+	pending []Finding
 }
 
-// Load reads a chart's folder.
-func Load(from fs.FS) (*Chart, error) {
-	c := &Chart{}
-	var err error
-	if c.chart, err = values.LoadChart(from); err != nil {
-		return nil, fmt.Errorf("the chart cannot be read: %w", err)
-	}
-	if c.schema, err = schema.Compile(c.chart.Schema); err != nil {
-		return nil, fmt.Errorf("the chart's values.schema.json: %w", err)
-	}
-	if c.Book.Backends, err = catalog.Load(from); err != nil {
-		return nil, fmt.Errorf("the chart's backends: %w", err)
-	}
-	if c.Book.Rules, err = catalog.LoadRules(from); err != nil {
-		return nil, fmt.Errorf("the chart's rules: %w", err)
-	}
-	if c.Book.Retired, err = catalog.LoadRetired(from); err != nil {
-		return nil, fmt.Errorf("the chart's retired names: %w", err)
-	}
-	c.Book.Defaults = c.chart.Values
-	return c, nil
-}
-
-// Check reads the inputs as Helm would for a release of the name and judges them. The error is a *values.InputError when
-// an input cannot be read.
-func (c *Chart) Check(in Inputs, release string) (*Result, error) {
-	read, err := values.Read(c.chart, in)
+// Check reads the inputs as Helm would for a release and judges them. The error is a *values.InputError when an input
+// cannot be read.
+func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
+	files, err := c.open(in.Files, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Merged: read.Merged, values: read, release: release}
-	for _, file := range read.Files() {
-		for _, odd := range file.Oddities {
-			result.add("yaml/"+odd.Rule, report.Warning, odd.Path, odd.At, odd.Message, odd.Hint)
-		}
+	read, err := c.defaults.Read(files, in)
+	if err != nil {
+		return nil, err
 	}
-	mistakes := c.schema.Validate(read.Merged, read.Given)
-	for _, m := range mistakes {
-		at := read.Where(m.Key || m.Kind == "missing-key", m.At)
-		result.add("schema/"+m.Kind, report.Error, m.Path, at, m.Message, wordHint(m, at))
+	result, err := c.judge(read, release)
+	if err == nil {
+		result.unused()
+		report.Sort(result.Findings)
 	}
-	// The rules can be relied on only where the values have the shape that the schema gives them.
-	if len(mistakes) == 0 {
-		broken, err := c.Book.Check(read.Merged, release)
+	return result, err
+}
+
+func (c *Chart) open(names []string, stdin io.Reader) ([]*values.File, error) {
+	files := make([]*values.File, 0, len(names))
+	for _, name := range names {
+		file, err := values.Open(name, c.helm, stdin)
 		if err != nil {
 			return nil, err
 		}
-		for _, b := range broken {
-			paths := []values.Path{values.ParsePath(b.Path)}
-			for _, because := range b.Because {
-				paths = append(paths, values.ParsePath(because))
-			}
-			result.add(b.Rule, b.Severity, paths[0], read.Where(false, paths...), b.Message, b.Fix)
-		}
+		files = append(files, file)
 	}
-	report.Sort(result.Findings)
-	return result, nil
+	return files, nil
 }
 
-func (r *Result) add(rule, severity string, path values.Path, at values.Position, message, hint string) {
-	r.Findings = append(r.Findings, Finding{
-		Rule: rule, Severity: severity, Release: r.release, File: at.File, Line: at.Line, Column: at.Column,
-		Path: path.String(), Message: message, Hint: hint, Source: r.values.Source(at.File, at.Line),
-	})
+// judge judges values that have been read.
+func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
+	r := &Result{Merged: read.Merged, values: read, rules: c.rules, release: release}
+	var odd []values.Oddity
+	for _, file := range read.Files() {
+		odd = append(odd, file.Oddities...)
+	}
+	mistakes, err := c.schema.Validate(read.Merged, read.Given)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range mistakes {
+		at := read.Where(m.Key || m.Kind == "missing-key", m.At)
+		f := r.finding("schema/"+m.Kind, report.Error, m.Path, at, m.Message, wordHint(m, at))
+		if m.Because != nil {
+			f.Because = r.because(m.Path, []values.Path{m.Because})
+		}
+		// What is odd about a value that is wrong is why it is wrong.
+		full := slices.Concat(read.Prefix(), m.Path).String()
+		odd = slices.DeleteFunc(odd, func(o values.Oddity) bool {
+			if same := o.Path.String() == full && o.At.File == at.File; !same || o.Rule == "duplicate-key" {
+				return false
+			}
+			f.Message, f.Hint = strings.TrimSuffix(f.Message, ".")+": "+o.Message, o.Hint
+			return true
+		})
+		r.Findings = append(r.Findings, f)
+	}
+	for _, o := range odd {
+		if belongs(o.Path, read.Prefix()) {
+			r.Findings = append(r.Findings, r.finding("yaml/"+o.Rule, report.Warning, o.Path, o.At, o.Message, o.Hint))
+		}
+	}
+	// The rules can be relied on only where the values have the shape that the schema gives them.
+	if len(mistakes) == 0 {
+		if err := c.rulesOf(r); err != nil {
+			return nil, err
+		}
+	}
+	c.accept(r)
+	return r, nil
+}
+
+// belongs says that a path is at, above or below the prefix.
+func belongs(path, prefix values.Path) bool {
+	n := min(len(path), len(prefix))
+	return slices.Equal(path[:n], prefix[:n])
+}
+
+// rulesOf judges the rules.
+func (c *Chart) rulesOf(r *Result) error {
+	broken, err := c.rules.Check(r.Merged, rules.Release{Fullname: r.release.fullname(), Namespace: r.release.Namespace})
+	if err != nil {
+		return err
+	}
+	for _, b := range broken {
+		paths := []values.Path{values.ParsePath(b.Path)}
+		for _, because := range b.Because {
+			paths = append(paths, c.given(r, values.ParsePath(because)))
+		}
+		at := r.values.Where(false, paths...)
+		f := r.finding(b.Rule, b.Severity, paths[0], at, b.Message, b.Fix)
+		f.Because = r.because(paths[0], paths[1:])
+		r.Findings = append(r.Findings, f)
+	}
+	c.kubernetes(r)
+	return nil
+}
+
+// given turns a path that rules use for the chosen backend's section into the values' own.
+func (c *Chart) given(r *Result, path values.Path) values.Path {
+	if len(path) > 1 && path[0] == "section" {
+		if backend, ok := r.Merged["backend"].(string); ok {
+			return append(values.Path{backend}, path[1:]...)
+		}
+	}
+	return path
+}
+
+// kubernetes judges what needs a newer cluster, where its version is known.
+func (c *Chart) kubernetes(r *Result) {
+	minor := r.release.Kubernetes
+	report := func(name string, path values.Path) {
+		severity, message, fix := c.rules.Words("W08", name, map[string]any{"version": fmt.Sprintf("1.%d", minor)})
+		r.Findings = append(r.Findings, r.finding("W08", severity, path, r.values.Where(false, path), message, fix))
+	}
+	if minor == 0 {
+		return
+	}
+	claim, _ := r.Merged["claim"].(map[string]any)
+	if class, _ := claim["volumeAttributesClassName"].(string); class != "" && minor < 34 {
+		report("attributesClass", values.Path{"claim", "volumeAttributesClassName"})
+	}
+	if modes, _ := r.Merged["accessModes"].([]any); slices.Contains(modes, any("ReadWriteOncePod")) && minor < 29 {
+		report("singlePod", values.Path{"accessModes"})
+	}
+}
+
+func (r *Result) finding(rule, severity string, path values.Path, at values.Position, message, hint string) Finding {
+	return Finding{
+		Rule: rule, Severity: severity, Release: r.release.String(), File: at.File, Line: at.Line, Column: at.Column,
+		Path: slices.Concat(r.values.Prefix(), path).String(), Message: message, Hint: hint, Source: r.values.Source(at.File, at.Line),
+	}
+}
+
+// because says where the values were set that a finding rests on, besides the one that it is about.
+func (r *Result) because(about values.Path, paths []values.Path) []report.Because {
+	var out []report.Because
+	for _, path := range paths {
+		at, written := r.values.Written(path)
+		if !written || slices.Equal(path, about) {
+			continue
+		}
+		value := any(r.Merged)
+		for _, step := range path {
+			section, _ := value.(map[string]any)
+			value = section[step]
+		}
+		text, err := json.Marshal(value)
+		if err != nil || len(text) > 60 {
+			continue
+		}
+		out = append(out, report.Because{
+			Path: slices.Concat(r.values.Prefix(), path).String(), Value: strings.Trim(string(text), `"`), File: at.File, Line: at.Line,
+		})
+	}
+	return out
 }
 
 // wordHint knows the words that Helm's YAML takes for booleans though nobody meant one.
@@ -121,6 +238,9 @@ func wordHint(m schema.Mistake, at values.Position) string {
 
 // Summary says in a line what the values would make.
 func (r *Result) Summary() string {
+	if r.Off {
+		return fmt.Sprintf("%s: turned off by its parent chart", r.release)
+	}
 	modes, _ := r.Merged["accessModes"].([]any)
 	words := make([]string, 0, len(modes))
 	for _, mode := range modes {

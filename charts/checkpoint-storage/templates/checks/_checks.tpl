@@ -37,6 +37,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- include "checkpoint-storage.check.shards" . }}
 {{- include "checkpoint-storage.check.metadata" . }}
 {{- end }}
+{{- include "checkpoint-storage.check.savers" . }}
 {{- end }}
 
 {{/* The keys of its section that the backend cannot do without, for each shard. */}}

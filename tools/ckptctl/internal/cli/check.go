@@ -2,60 +2,209 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"checkpoint-storage/tools/ckptctl/check"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
+// checkOptions are the options of check.
+type checkOptions struct {
+	in                        check.Inputs
+	each                      []string
+	chart, kubernetes, output string
+	release                   check.Release
+	helm                      int
+	strict                    bool
+}
+
 func checkCommand() *cobra.Command {
-	var in check.Inputs
-	var chart, output, release string
-	var strict bool
+	var o checkOptions
 	command := &cobra.Command{
-		Use:   "check [-f FILE]... [--set KEY=VALUE]...",
+		Use:   "check [-f FILE]... [--set KEY=VALUE]... [--each GLOB]... [FILE]...",
 		Short: "Check values against the schema and against what the backend can do",
 		Long: `Check values as Helm would merge them: the chart's defaults, then every -f in order, then every --set.
 
+With --each, or with files that are named without -f, every such file is laid over the -f files by itself: a base file
+and one overlay for each cluster. Where a folder of the GLOB has a * in it, the files of one folder are the releases of
+one cluster, named after their files; otherwise every file is a cluster.
+
+With --chart PARENT, every checkpoint-storage dependency of that chart is checked, under its alias.
+
+A comment accepts a warning, with a reason: # ckptctl:accept W03 the disk is mounted by the node's image
+
 Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 		Example: `  ckptctl check -f base.yaml -f clusters/berlin.yaml
-  ckptctl check -f values.yaml --set size=2Ti -o json`,
-		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("-o %s: it is text or json", output)
-			}
-			c, err := load(chart)
-			if err != nil {
-				return err
-			}
-			result, err := c.Check(in, release)
-			if err != nil {
-				return err
-			}
-			if output == "json" {
-				err = report.JSON(command.OutOrStdout(), result.Findings)
-			} else {
-				report.Text(command.OutOrStdout(), result.Findings, "ok: "+result.Summary())
-			}
-			if err != nil {
-				return err
-			}
-			if found, warnings := report.Count(result.Findings); found > 0 || strict && warnings > 0 {
-				return errFound
-			}
-			return nil
-		},
+  ckptctl check -f base.yaml --each 'clusters/*.yaml' -o sarif
+  ckptctl check --chart charts/training-job -f values.yaml --set checkpoints.size=2Ti`,
+		RunE: o.run,
 	}
 	flags := command.Flags()
-	flags.StringArrayVarP(&in.Files, "values", "f", nil, "values `file`; may be given several times, the last one wins")
+	inputFlags(flags, &o.in, &o.release, &o.helm, &o.chart)
+	flags.StringArrayVar(&o.each, "each", nil, "check the files that fit `GLOB` one by one, each over the -f files")
+	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of what it does not have")
+	flags.StringVarP(&o.output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
+	flags.BoolVar(&o.strict, "strict", false, "exit with 1 on warnings too")
+	complete(command, "output", report.Formats()...)
+	complete(command, "helm", "3", "4")
+	return command
+}
+
+// inputFlags are the options by which Helm reads values.
+func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, helm *int, chart *string) {
+	flags.StringSliceVarP(&in.Files, "values", "f", nil, "values `file`, or - for the standard input; several with commas or one by one, the last one wins")
 	flags.StringArrayVar(&in.Set, "set", nil, "set a `key=value`, as Helm does")
 	flags.StringArrayVar(&in.SetString, "set-string", nil, "set a `key=value` to a string, as Helm does")
-	flags.StringArrayVar(&in.JSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
-	flags.StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
-	flags.StringVar(&release, "release", "checkpoints", "`name` of the release")
-	flags.StringVarP(&output, "output", "o", "text", "`format`: text or json")
-	flags.BoolVar(&strict, "strict", false, "exit with 1 on warnings too")
-	return command
+	flags.StringArrayVar(&in.SetJSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
+	flags.StringArrayVar(&in.SetFile, "set-file", nil, "set a `key=file` to what the file holds, as Helm does")
+	flags.StringArrayVar(&in.SetLiteral, "set-literal", nil, "set a `key=value` to a string as it stands, as Helm does")
+	flags.StringVar(chart, "chart", "", "`folder` of the chart, or of a parent chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
+	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
+	flags.IntVar(helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")
+}
+
+// fromHelm is what Helm, when ckptctl is its plugin, took from the command line for itself.
+func fromHelm(variable, otherwise string) string {
+	if value := os.Getenv(variable); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// complete offers an option's values to the shell.
+func complete(command *cobra.Command, flag string, words ...string) {
+	_ = command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (o *checkOptions) run(command *cobra.Command, args []string) error {
+	if !report.Known(o.output) {
+		return fmt.Errorf("-o %s: it is one of %s", o.output, strings.Join(report.Formats(), ", "))
+	}
+	helm, err := generation(o.helm)
+	if err != nil {
+		return err
+	}
+	if o.release.Kubernetes, err = minor(o.kubernetes); err != nil {
+		return err
+	}
+	o.release.Stdin = command.InOrStdin()
+	overlays, perFolder, err := expand(o.each, args)
+	if err != nil {
+		return err
+	}
+	t, err := target(o.chart, helm)
+	if err != nil {
+		return err
+	}
+	out := report.Report{Version: version(), Color: colored(command.OutOrStdout())}
+	unreadable := false
+	if len(overlays) > 0 {
+		fleet, err := t.Each(o.in, overlays, perFolder, o.release, progress(command.ErrOrStderr(), len(overlays)))
+		if err != nil {
+			return err
+		}
+		out.Findings, out.Clusters, unreadable = fleet.Findings, fleet.Clusters, fleet.Unreadable()
+	} else {
+		results, err := t.Check(o.in, o.release)
+		if err != nil {
+			return err
+		}
+		lines := make([]string, 0, len(results))
+		for _, r := range results {
+			out.Findings = append(out.Findings, r.Findings...)
+			lines = append(lines, "ok: "+r.Summary())
+		}
+		out.Findings, out.Closing = report.Join(out.Findings), strings.Join(lines, "\n")
+	}
+	if err := report.Write(command.OutOrStdout(), o.output, out); err != nil {
+		return err
+	}
+	if unreadable {
+		return errUnreadable
+	}
+	if found, warnings := report.Count(out.Findings); found > 0 || o.strict && warnings > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func generation(helm int) (check.Helm, error) {
+	if helm != 3 && helm != 4 {
+		return 0, fmt.Errorf("--helm %d: it is 3 or 4", helm)
+	}
+	return check.Helm(helm), nil
+}
+
+// minor reads the second number of a Kubernetes version.
+func minor(version string) (int, error) {
+	if version == "" {
+		return 0, nil
+	}
+	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
+	if len(parts) < 2 || parts[0] != "1" {
+		return 0, fmt.Errorf("--kube-version %s: write it like 1.33", version)
+	}
+	n, err := strconv.Atoi(strings.TrimRight(parts[1], "+"))
+	if err != nil {
+		return 0, fmt.Errorf("--kube-version %s: write it like 1.33", version)
+	}
+	return n, nil
+}
+
+// expand lists the files of the globs and of the arguments, in order, and says whether those of one folder are stores of
+// one cluster; nil when there are neither.
+func expand(globs, args []string) (files []string, perFolder bool, err error) {
+	files = slices.Clone(args)
+	for _, glob := range globs {
+		found, err := filepath.Glob(glob)
+		if err != nil {
+			return nil, false, fmt.Errorf("--each %s: %w", glob, err)
+		}
+		if len(found) == 0 {
+			return nil, false, fmt.Errorf("--each %s: no file fits it", glob)
+		}
+		files = append(files, found...)
+		perFolder = perFolder || strings.ContainsAny(filepath.Dir(glob), "*?[")
+	}
+	slices.Sort(files)
+	return slices.Compact(files), perFolder, nil
+}
+
+// colored says whether a stream is a terminal whose user has not asked for plain text.
+func colored(stream io.Writer) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(stream)
+}
+
+func terminal(stream io.Writer) bool {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
+}
+
+// progress shows how many of the overlays are checked, on a terminal.
+func progress(stream io.Writer, all int) func(int) {
+	if !terminal(stream) {
+		return func(int) {}
+	}
+	step := max(1, all/100)
+	return func(done int) {
+		switch {
+		case done == all:
+			fmt.Fprint(stream, "\r\x1b[K")
+		case done%step == 0:
+			fmt.Fprintf(stream, "\r%d of %d checked", done, all)
+		}
+	}
 }

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,9 @@ const (
 	Unusable = 2
 )
 
+// errUnreadable ends a command that has already printed what it could not read.
+var errUnreadable = errors.New("unreadable")
+
 // errFound ends a command that has already printed what it found.
 var errFound = errors.New("found")
 
@@ -33,28 +37,28 @@ var errFound = errors.New("found")
 func Run(args []string, streams Streams) int {
 	root := &cobra.Command{
 		Use:   "ckptctl",
-		Short: "Check the values of checkpoint stores before they reach a cluster",
+		Short: "Check and size checkpoint stores before they reach a cluster",
 		Long: `ckptctl checks the values of the checkpoint-storage chart: against its JSON schema, and against what each storage
-backend can do. It reads values as Helm does and points at the line to change.`,
+backend can do. It reads values as Helm does and points at the line to change. It also says how large a store must be,
+how fast, and how often to save to it.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
 	}
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), backendsCommand(), explainCommand())
-	err := root.Execute()
+	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand(), sizeCommand())
+	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
 		return OK
 	case errors.Is(err, errFound):
 		return Found
+	case errors.Is(err, errUnreadable):
+		return Unusable
 	}
 	fmt.Fprintf(streams.Err, "error: %v\n", err)
 	return Unusable

@@ -3,7 +3,9 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // The severities of a finding.
@@ -20,6 +22,8 @@ type Finding struct {
 	Severity string `json:"severity"`
 	// Release is the release whose values these are.
 	Release string `json:"release,omitempty"`
+	// Clusters are the overlays that have the finding, where several were checked at once.
+	Clusters []string `json:"clusters,omitempty"`
 	// File is the values file, or the command-line option, that set the value last.
 	File string `json:"file"`
 	// Line and Column count from 1; 0 where the value is not from a file.
@@ -29,6 +33,8 @@ type Finding struct {
 	Path string `json:"path"`
 	// Message says what is wrong.
 	Message string `json:"message"`
+	// Because are the other values that make it wrong.
+	Because []Because `json:"because,omitempty"`
 	// Hint says what to do, ready to paste where it can be.
 	Hint string `json:"hint"`
 
@@ -36,13 +42,81 @@ type Finding struct {
 	Source string `json:"-"`
 }
 
+// Because is a value that a finding rests on, and where it was set.
+type Because struct {
+	Path  string `json:"path"`
+	Value string `json:"value"`
+	File  string `json:"file"`
+	Line  int    `json:"line,omitempty"`
+}
+
+func (b Because) String() string {
+	place := b.File
+	if b.Line > 0 {
+		place = fmt.Sprintf("%s:%d", b.File, b.Line)
+	}
+	return fmt.Sprintf("%s is %s (%s)", b.Path, b.Value, place)
+}
+
+// Place is where the finding is, as file:line:column.
+func (f Finding) Place() string {
+	place := f.File
+	if f.Line > 0 {
+		place += fmt.Sprintf(":%d", f.Line)
+		if f.Column > 0 {
+			place += fmt.Sprintf(":%d", f.Column)
+		}
+	}
+	return place
+}
+
+// Text is the key and the message.
+func (f Finding) Text() string {
+	if f.Path == "" {
+		return f.Message
+	}
+	return f.Path + ": " + f.Message
+}
+
+// Reasons are the becauses in one line, or "".
+func (f Finding) Reasons() string {
+	words := make([]string, 0, len(f.Because))
+	for _, b := range f.Because {
+		words = append(words, b.String())
+	}
+	return strings.Join(words, " and ")
+}
+
 // Sort orders findings by where they are, errors first where two are at one place.
 func Sort(findings []Finding) {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Path, b.Path),
-			cmp.Compare(a.Message, b.Message))
-	})
+	slices.SortStableFunc(findings, compare)
+}
+
+func compare(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.Message, b.Message), cmp.Compare(a.Hint, b.Hint))
+}
+
+// Join sorts findings and makes one of those that differ in nothing but the cluster: what a base file has wrong is wrong
+// in every cluster, and is said once.
+func Join(findings []Finding) []Finding {
+	Sort(findings)
+	var out []Finding
+	for _, f := range findings {
+		if last := len(out) - 1; last >= 0 && compare(out[last], f) == 0 {
+			// Those of one cluster come one after the other.
+			for _, cluster := range f.Clusters {
+				if known := out[last].Clusters; len(known) == 0 || known[len(known)-1] != cluster {
+					out[last].Clusters = append(known, cluster)
+				}
+			}
+			continue
+		}
+		f.Clusters = slices.Clone(f.Clusters)
+		out = append(out, f)
+	}
+	return out
 }
 
 // Count returns the number of errors and of warnings.

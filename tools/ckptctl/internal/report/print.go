@@ -4,58 +4,160 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// JSON prints {"findings": […], "errors": n, "warnings": n}.
-func JSON(out io.Writer, findings []Finding) error {
-	errors, warnings := Count(findings)
+// Report is everything that a run found.
+type Report struct {
+	// Findings are sorted by where they are.
+	Findings []Finding
+	// Clusters are the overlays of a fleet; nil when one release was checked.
+	Clusters []Cluster
+	// Closing is the line that is printed when nothing was found.
+	Closing string
+	// Version is the tool's own.
+	Version string
+	// Color says that the text may have colours.
+	Color bool
+}
+
+// Cluster is what was found in one overlay.
+type Cluster struct {
+	// Name is the overlay's, without its folder and its extension where that is unambiguous.
+	Name string `json:"name"`
+	// File is the overlay.
+	File string `json:"file"`
+	// Errors and Warnings count the findings.
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	// Summary says what the values would make; "" when they cannot be read.
+	Summary string `json:"summary"`
+	// Unreadable says why Helm would not read the overlay.
+	Unreadable string `json:"unreadable,omitempty"`
+}
+
+// formats are the writers by name.
+var formats = map[string]func(io.Writer, Report) error{
+	"text": writeText, "json": writeJSON, "github": writeGitHub, "sarif": writeSARIF, "junit": writeJUnit,
+}
+
+// Formats are the names of all formats.
+func Formats() []string { return []string{"text", "json", "github", "sarif", "junit"} }
+
+// Write writes a report in a format; it is an error when there is no such format.
+func Write(out io.Writer, format string, r Report) error {
+	write := formats[format]
+	if write == nil {
+		return fmt.Errorf("-o %s: it is one of %s", format, strings.Join(Formats(), ", "))
+	}
+	return write(out, r)
+}
+
+// Known says whether there is a format of the name.
+func Known(format string) bool { return slices.Contains(Formats(), format) }
+
+// document is what the format json prints; testdata/report.schema.json describes it.
+type document struct {
+	Findings []Finding `json:"findings"`
+	Clusters []Cluster `json:"clusters,omitempty"`
+	Errors   int       `json:"errors"`
+	Warnings int       `json:"warnings"`
+}
+
+func writeJSON(out io.Writer, r Report) error {
+	errors, warnings := Count(r.Findings)
+	return encode(out, document{append([]Finding{}, r.Findings...), r.Clusters, errors, warnings})
+}
+
+func encode(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(struct {
-		Findings []Finding `json:"findings"`
-		Errors   int       `json:"errors"`
-		Warnings int       `json:"warnings"`
-	}{append([]Finding{}, findings...), errors, warnings})
+	return encoder.Encode(value)
 }
 
-// Text prints each finding with the line that it is about and what to do, and a closing line.
-func Text(out io.Writer, findings []Finding, closing string) {
-	for _, f := range findings {
-		place := f.File
-		if f.Line > 0 {
-			place += fmt.Sprintf(":%d", f.Line)
+// palette has the escapes of a terminal's colours, or nothing.
+type palette struct{ red, yellow, blue, bold, off string }
+
+func colors(on bool) palette {
+	if !on {
+		return palette{}
+	}
+	return palette{red: "\x1b[31m", yellow: "\x1b[33m", blue: "\x1b[34m", bold: "\x1b[1m", off: "\x1b[0m"}
+}
+
+// writeText prints each finding with the line that it is about and what to do, and a closing line.
+func writeText(out io.Writer, r Report) error {
+	var text strings.Builder
+	p := colors(r.Color)
+	for _, f := range r.Findings {
+		color := p.red
+		if f.Severity != Error {
+			color = p.yellow
+		}
+		fmt.Fprintf(&text, "%s%s%s: %s%s%s %s: %s\n", p.bold, f.Place(), p.off, color, f.Severity, p.off, f.Rule, f.Text())
+		if f.Source != "" {
+			fmt.Fprintf(&text, "%s%6d | %s%s\n", p.blue, f.Line, p.off, f.Source)
 			if f.Column > 0 {
-				place += fmt.Sprintf(":%d", f.Column)
+				fmt.Fprintf(&text, "%s       | %s%s%s^%s\n", p.blue, p.off, indent(f.Source, f.Column-1), color, p.off)
 			}
 		}
-		fmt.Fprintf(out, "%s: %s %s: %s\n", place, f.Severity, f.Rule, join(f.Path, f.Message))
-		if f.Source != "" {
-			fmt.Fprintf(out, "%6d | %s\n", f.Line, f.Source)
-			if f.Column > 0 {
-				fmt.Fprintf(out, "       | %s^\n", indent(f.Source, f.Column-1))
-			}
+		if reasons := f.Reasons(); reasons != "" {
+			fmt.Fprintf(&text, "  because %s\n", reasons)
+		}
+		if len(f.Clusters) > 0 && r.Clusters != nil {
+			fmt.Fprintf(&text, "  in: %s\n", Few(f.Clusters))
 		}
 		if f.Hint != "" {
-			fmt.Fprintf(out, "  fix: %s\n", f.Hint)
+			fmt.Fprintf(&text, "  %sfix:%s %s\n", p.bold, p.off, f.Hint)
 		}
-		fmt.Fprintln(out)
+		fmt.Fprintln(&text)
 	}
-	errors, warnings := Count(findings)
-	if errors+warnings == 0 {
-		fmt.Fprintln(out, closing)
-		return
+	errors, warnings := Count(r.Findings)
+	switch {
+	case r.Clusters != nil:
+		summarise(&text, r.Clusters)
+	case errors+warnings == 0:
+		fmt.Fprintln(&text, r.Closing)
+	default:
+		fmt.Fprintf(&text, "%s, %s\n", plural(errors, "error"), plural(warnings, "warning"))
 	}
-	fmt.Fprintf(out, "%s, %s\n", plural(errors, "error"), plural(warnings, "warning"))
+	_, err := io.WriteString(out, text.String())
+	return err
 }
 
-func join(path, message string) string {
-	if path == "" {
-		return message
+// summarise prints a line for each cluster that has something, and one for all.
+func summarise(out io.Writer, clusters []Cluster) {
+	width, bad, unreadable := 0, 0, 0
+	for _, c := range clusters {
+		if c.Errors+c.Warnings > 0 {
+			width = max(width, len(c.Name))
+		}
 	}
-	return path + ": " + message
+	for _, c := range clusters {
+		switch {
+		case c.Unreadable != "":
+			unreadable++
+			fmt.Fprintf(out, "%-*s  cannot be read: %s\n", width, c.Name, c.Unreadable)
+		case c.Errors+c.Warnings > 0:
+			fmt.Fprintf(out, "%-*s  %s, %s\n", width, c.Name, plural(c.Errors, "error"), plural(c.Warnings, "warning"))
+		}
+		if c.Errors > 0 && c.Unreadable == "" {
+			bad++
+		}
+	}
+	fmt.Fprintf(out, "%s: %d without errors, %d with, %d that cannot be read\n",
+		plural(len(clusters), "cluster"), len(clusters)-bad-unreadable, bad, unreadable)
+}
+
+// Few lists the first names and counts the rest.
+func Few(names []string) string {
+	if len(names) <= 4 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
 // indent is as wide as the line's first columns, tabs and all.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,98 +14,129 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// holds judges a condition; each is the path that $ stands for.
-func holds(c catalog.Condition, s subject, each string) (bool, error) {
-	for _, one := range c.All {
-		if ok, err := holds(one, s, each); !ok || err != nil {
-			return false, err
-		}
-	}
-	if len(c.Any) > 0 {
-		any := false
-		for _, one := range c.Any {
-			ok, err := holds(one, s, each)
-			if err != nil {
-				return false, err
-			}
-			any = any || ok
-		}
-		if !any {
-			return false, nil
-		}
-	}
-	if c.Not != nil {
-		if ok, err := holds(*c.Not, s, each); ok || err != nil {
-			return false, err
-		}
-	}
-	if c.Path == "" {
-		return true, nil
-	}
-	return leaf(c, s, each)
+// condition is a catalog.Condition, ready to judge many values.
+type condition struct {
+	all, any []*condition
+	not      *condition
+
+	// path is nil for a condition that only joins others; each says that it is the path that the case is judged for.
+	path    []string
+	each    bool
+	is      any
+	hasIs   bool
+	same    []string
+	empty   *bool
+	set     *bool
+	has     string
+	hasAny  []string
+	matches *regexp.Regexp
+	limits  []limit
 }
 
-func leaf(c catalog.Condition, s subject, each string) (bool, error) {
-	path := c.Path
-	if path == "$" {
-		path = each
+// limit is what a quantity is compared with: another, or the one at a path.
+type limit struct {
+	value any
+	path  []string
+	holds func(steps float64) bool
+}
+
+func compile(c catalog.Condition) (*condition, error) {
+	out := &condition{empty: c.Empty, set: c.Set, has: c.Has}
+	for _, group := range []struct {
+		from []catalog.Condition
+		to   *[]*condition
+	}{{c.All, &out.all}, {c.Any, &out.any}} {
+		for _, one := range group.from {
+			compiled, err := compile(one)
+			if err != nil {
+				return nil, err
+			}
+			*group.to = append(*group.to, compiled)
+		}
 	}
-	value := s.at(path)
-	if c.Is != nil && !same(value, *c.Is) {
-		return false, nil
+	var err error
+	if c.Not != nil {
+		if out.not, err = compile(*c.Not); err != nil {
+			return nil, err
+		}
 	}
-	if c.Same != "" && !same(value, s.at(c.Same)) {
-		return false, nil
+	if c.Path != "" {
+		out.path, out.each = strings.Split(c.Path, "."), c.Path == "$"
 	}
-	if c.Empty != nil && empty(value) != *c.Empty {
-		return false, nil
+	if c.Is != nil {
+		out.is, out.hasIs = *c.Is, true
 	}
-	if c.Set != nil && (value != nil) != *c.Set {
-		return false, nil
-	}
-	if c.Has != "" && !contains(value, c.Has) {
-		return false, nil
-	}
-	if c.HasAny != "" && !slices.ContainsFunc(items(s.at(c.HasAny)), func(item any) bool { return slices.Contains(items(value), item) }) {
-		return false, nil
-	}
-	if !compares(c, s, value) {
-		return false, nil
+	if c.Same != "" {
+		out.same = strings.Split(c.Same, ".")
 	}
 	if c.Matches != "" {
-		pattern, err := regexp.Compile(c.Matches)
-		if err != nil {
-			return false, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
+		if out.matches, err = regexp.Compile(c.Matches); err != nil {
+			return nil, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
 		}
-		return matches(pattern, value), nil
 	}
-	return true, nil
-}
-
-// compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
-func compares(c catalog.Condition, s subject, value any) bool {
+	if c.HasAny != "" {
+		out.hasAny = strings.Split(c.HasAny, ".")
+	}
 	for _, comparison := range []struct {
-		limit string
+		text  string
 		holds func(steps float64) bool
 	}{
 		{c.Below, func(steps float64) bool { return steps < 1 }},
 		{c.Above, func(steps float64) bool { return steps > 1 }},
 		{c.OffStep, func(steps float64) bool { return steps != math.Floor(steps) }},
 	} {
-		if comparison.limit == "" {
-			continue
+		switch {
+		case comparison.text == "":
+		case comparison.text[0] >= '0' && comparison.text[0] <= '9':
+			out.limits = append(out.limits, limit{value: comparison.text, holds: comparison.holds})
+		default:
+			out.limits = append(out.limits, limit{path: strings.Split(comparison.text, "."), holds: comparison.holds})
 		}
-		var limit any = comparison.limit
-		if c := comparison.limit[0]; c < '0' || c > '9' {
-			limit = s.at(comparison.limit)
-		}
-		have, one := quantity(value)
-		want, other := quantity(limit)
-		if !one || !other || !comparison.holds(have/want) {
+	}
+	return out, nil
+}
+
+// holds judges a condition; each is the path that $ stands for.
+func (c *condition) holds(s *subject, each []string) bool {
+	for _, one := range c.all {
+		if !one.holds(s, each) {
 			return false
 		}
 	}
-	return true
+	if len(c.any) > 0 && !slices.ContainsFunc(c.any, func(one *condition) bool { return one.holds(s, each) }) {
+		return false
+	}
+	if c.not != nil && c.not.holds(s, each) {
+		return false
+	}
+	return c.path == nil || c.leaf(s, each)
+}
+
+func (c *condition) leaf(s *subject, each []string) bool {
+	path := c.path
+	if c.each {
+		path = each
+	}
+	value := s.at(path)
+	return (!c.hasIs || same(value, c.is)) &&
+		(c.same == nil || same(value, s.at(c.same))) &&
+		(c.empty == nil || empty(value) == *c.empty) &&
+		(c.set == nil || (value != nil) == *c.set) &&
+		(c.has == "" || contains(value, c.has)) &&
+		(c.hasAny == nil || slices.ContainsFunc(items(s.at(c.hasAny)), func(item any) bool { return slices.Contains(items(value), item) })) &&
+		(c.matches == nil || matches(c.matches, value)) &&
+		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value) })
+}
+
+// compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
+func (l limit) compares(s *subject, value any) bool {
+	other := l.value
+	if l.path != nil {
+		other = s.at(l.path)
+	}
+	have, one := quantity(value)
+	want, two := quantity(other)
+	return one && two && l.holds(have/want)
 }
 
 // quantity reads a Kubernetes quantity.
@@ -116,7 +148,21 @@ func quantity(value any) (float64, bool) {
 	return q.AsApproximateFloat64(), err == nil
 }
 
+// same compares as JSON does: numbers by their value, whatever their type.
 func same(a, b any) bool {
+	switch a := a.(type) {
+	case nil:
+		return b == nil
+	case string:
+		b, ok := b.(string)
+		return ok && a == b
+	case bool:
+		b, ok := b.(bool)
+		return ok && a == b
+	}
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
 	left, err := json.Marshal(a)
 	if err != nil {
 		return false
@@ -126,10 +172,15 @@ func same(a, b any) bool {
 }
 
 func contains(list any, item string) bool {
-	for _, each := range items(list) {
-		if each == item {
-			return true
+	switch list := list.(type) {
+	case []any:
+		for _, each := range list {
+			if each == item {
+				return true
+			}
 		}
+	case []string:
+		return slices.Contains(list, item)
 	}
 	return false
 }
@@ -151,7 +202,8 @@ func items(list any) []any {
 func matches(pattern *regexp.Regexp, value any) bool {
 	list := items(value)
 	if list == nil {
-		list = []any{value}
+		s, ok := value.(string)
+		return ok && pattern.MatchString(s)
 	}
 	for _, item := range list {
 		if s, ok := item.(string); ok && pattern.MatchString(s) {
@@ -161,14 +213,29 @@ func matches(pattern *regexp.Regexp, value any) bool {
 	return false
 }
 
+// paths lists what a condition looks at.
+func (c *condition) paths() [][]string {
+	var out [][]string
+	for _, one := range slices.Concat(c.all, c.any) {
+		out = append(out, one.paths()...)
+	}
+	if c.not != nil {
+		out = append(out, c.not.paths()...)
+	}
+	if c.path != nil && !c.each {
+		out = append(out, c.path)
+	}
+	return out
+}
+
 var placeholder = regexp.MustCompile(`\{[$A-Za-z.]+\}`)
 
 // fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is.
-func fill(text string, s subject, each string) string {
+func fill(text string, s *subject, each []string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		path := strings.Trim(found, "{}")
-		if path == "$" {
-			return each
+		path := strings.Split(strings.Trim(found, "{}"), ".")
+		if path[0] == "$" {
+			return strings.Join(each, ".")
 		}
 		switch value := s.at(path).(type) {
 		case nil:

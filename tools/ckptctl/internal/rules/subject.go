@@ -1,9 +1,9 @@
-// Package rules judges values as the chart's templates do, with the rules that stand in the chart.
 package rules
 
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,8 +23,7 @@ type subject struct {
 const shardWord = "{shard}"
 
 // at returns what stands at a path, or nil.
-func (s subject) at(path string) any {
-	steps := strings.Split(path, ".")
+func (s *subject) at(steps []string) any {
 	var value any = s.values
 	switch steps[0] {
 	case "section":
@@ -38,8 +37,10 @@ func (s subject) at(path string) any {
 	case "affinityKeys":
 		value, steps = s.affinityKeys, steps[1:]
 	}
-	if arg, ok := s.args[steps0(steps)]; ok {
-		return arg
+	if len(s.args) > 0 && len(steps) > 0 {
+		if arg, ok := s.args[steps[0]]; ok {
+			return arg
+		}
 	}
 	for _, step := range steps {
 		section, ok := value.(map[string]any)
@@ -51,47 +52,54 @@ func (s subject) at(path string) any {
 	return value
 }
 
-func steps0(steps []string) string {
-	if len(steps) == 0 {
-		return ""
+// each lists the paths for which a case is judged; nil where it is judged once. Those of a list among the facts are its
+// items.
+func (s *subject) each(c *item) [][]string {
+	if len(c.Each) == 0 || !slices.ContainsFunc(c.Each, func(path string) bool { return strings.HasPrefix(path, "facts.") }) {
+		return c.each
 	}
-	return steps[0]
+	var out [][]string
+	for i, path := range c.Each {
+		if !strings.HasPrefix(path, "facts.") {
+			out = append(out, c.each[i])
+			continue
+		}
+		for _, each := range items(s.at(c.each[i])) {
+			out = append(out, strings.Split(fmt.Sprint(each), "."))
+		}
+	}
+	return out
 }
 
 // section is the backend's section with its defaults and a shard's own keys; null takes a key back.
-func section(b catalog.Backend, values map[string]any, shard int) map[string]any {
-	out := map[string]any{}
-	for key, value := range b.Defaults() {
-		out[key] = value
-	}
-	lay := func(keys any, null bool) {
-		section, _ := keys.(map[string]any)
-		for key, value := range section {
-			if value != nil || null {
-				out[key] = value
-			}
+func section(name string, defaults, values map[string]any, shard int) map[string]any {
+	given, _ := values[name].(map[string]any)
+	out := make(map[string]any, len(defaults)+len(given))
+	maps.Copy(out, defaults)
+	for key, value := range given {
+		if value != nil {
+			out[key] = value
 		}
 	}
-	lay(values[b.Name], false)
 	if override := override(values, shard); override != nil {
-		lay(override["source"], true)
+		source, _ := override["source"].(map[string]any)
+		maps.Copy(out, source)
 	}
 	return numbered(out, shard).(map[string]any)
 }
 
 // affinity is the volume's node affinity, or a shard's own; without one, what follows from where the section says that
 // the storage is.
-func affinity(b catalog.Backend, values map[string]any, shard int) any {
-	volume, _ := values["volume"].(map[string]any)
+func (j *judge) affinity(shard int) any {
+	volume, _ := j.values["volume"].(map[string]any)
 	out := volume["nodeAffinity"]
-	if override := override(values, shard); override != nil && !empty(override["nodeAffinity"]) {
+	if override := override(j.values, shard); override != nil && !empty(override["nodeAffinity"]) {
 		out = override["nodeAffinity"]
 	}
-	if empty(out) {
-		have := section(b, values, shard)
-		topology, _ := facts(b)["becomes"].(map[string]any)["topology"].(map[string]any)
+	if empty(out) && len(j.backend.topology) > 0 {
+		have := j.sectionOf(shard)
 		var expressions []any
-		for _, key := range sorted(topology) {
+		for _, key := range sorted(j.backend.topology) {
 			if empty(have[key]) {
 				continue
 			}
@@ -99,7 +107,7 @@ func affinity(b catalog.Backend, values map[string]any, shard int) any {
 			if in == nil {
 				in = []any{have[key]}
 			}
-			expressions = append(expressions, map[string]any{"key": topology[key], "operator": "In", "values": in})
+			expressions = append(expressions, map[string]any{"key": j.backend.topology[key], "operator": "In", "values": in})
 		}
 		if len(expressions) > 0 {
 			out = map[string]any{"required": map[string]any{"nodeSelectorTerms": []any{map[string]any{"matchExpressions": expressions}}}}
@@ -167,38 +175,36 @@ func empty(value any) bool {
 		return len(value) == 0
 	case map[string]any:
 		return len(value) == 0
-	case float64:
-		return value == 0
-	case int64:
-		return value == 0
-	case int:
-		return value == 0
 	}
-	return false
+	number, ok := toFloat(value)
+	return ok && number == 0
 }
 
-// number reads a number of any of the types that values have.
-func number(value any) int {
+// toFloat reads a number of any of the types that values have.
+func toFloat(value any) (float64, bool) {
 	switch value := value.(type) {
 	case float64:
-		return int(value)
+		return value, true
 	case int64:
-		return int(value)
+		return float64(value), true
 	case int:
-		return value
+		return float64(value), true
 	}
-	return 0
+	return 0, false
+}
+
+func number(value any) int {
+	number, _ := toFloat(value)
+	return int(number)
 }
 
 // facts are what the templates know of a backend, as they know it: having been JSON.
-func facts(b catalog.Backend) map[string]any {
-	out := map[string]any{}
+func facts(b catalog.Backend) (map[string]any, error) {
 	text, err := json.Marshal(b.Facts())
-	if err == nil {
-		err = json.Unmarshal(text, &out)
-	}
 	if err != nil {
-		panic(err) // Only a fact that is no JSON could.
+		return nil, err
 	}
-	return out
+	out := map[string]any{}
+	err = json.Unmarshal(text, &out)
+	return out, err
 }

@@ -22,10 +22,10 @@ func (d diagnosis) mistakes(failures []failure) []Mistake {
 	explained := map[string]bool{}
 	for _, f := range failures {
 		if f.keyword == "additionalProperties" {
-			out = append(out, d.unknown(f, explained)...)
+			out = append(out, d.unknown(f, explained, d.lacking(failures, f.path))...)
 		}
 	}
-	for _, f := range failures {
+	for _, f := range onePerValue(failures) {
 		switch f.keyword {
 		case "additionalProperties":
 		case "required":
@@ -43,8 +43,47 @@ func (d diagnosis) mistakes(failures []failure) []Mistake {
 	return out
 }
 
+// onePerValue keeps, of what is wrong with one value, what says the most.
+func onePerValue(failures []failure) []failure {
+	rank := func(keyword string) int {
+		// A wrong type explains the rest, and what is empty need not have a form.
+		return slices.Index([]string{"pattern", "enum", "minLength", "type"}, keyword)
+	}
+	var out []failure
+	at := map[string]int{}
+	for _, f := range failures {
+		i, before := at[f.path.String()]
+		switch {
+		case f.keyword == "required" || f.keyword == "additionalProperties" || !before:
+			if f.keyword != "required" && f.keyword != "additionalProperties" {
+				at[f.path.String()] = len(out)
+			}
+			out = append(out, f)
+		case rank(f.keyword) > rank(out[i].keyword):
+			out[i] = f
+		}
+	}
+	return out
+}
+
+// lacking are the keys that a section needs and does not have.
+func (d diagnosis) lacking(failures []failure, section values.Path) []string {
+	var out []string
+	for _, f := range failures {
+		if f.keyword != "required" || f.path.String() != section.String() {
+			continue
+		}
+		for _, key := range stringsOf(f.schema["required"]) {
+			if _, there := f.value.(map[string]any)[key]; !there && !slices.Contains(out, key) {
+				out = append(out, key)
+			}
+		}
+	}
+	return out
+}
+
 // unknown reports the keys that a section does not have; keys that all belong in one other place are one mistake.
-func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
+func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []string) []Mistake {
 	section, _ := f.value.(map[string]any)
 	known, _ := f.schema["properties"].(map[string]any)
 	taken, _ := lookup(d.given, f.path).(map[string]any)
@@ -55,36 +94,69 @@ func (d diagnosis) unknown(f failure, explained map[string]bool) []Mistake {
 			continue
 		}
 		path := f.path.To(key)
-		if near := nearest(key, sortedKeys(known), taken); near != "" {
+		home, ok := d.home(f.path, key)
+		// A key of the chosen backend, letter by letter, is no misspelling of another.
+		own := ok && home != "" && home == d.instance["backend"]
+		if near := nearest(key, sortedKeys(known), taken); near != "" && !own {
 			explained[f.path.To(near).String()] = true
 			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
 			continue
 		}
-		if home, ok := d.home(f.path, key); ok {
+		if ok {
 			homes[home] = append(homes[home], key)
 			explained[strings.TrimPrefix(home+"."+key, ".")] = true
 			explained[home] = true
 			continue
 		}
 		hint := "remove it; the keys are: " + strings.Join(sortedKeys(known), ", ")
-		if owners := d.owners(key); len(owners) > 0 {
+		if len(f.path) == 0 {
+			hint = "remove it; `helm show values` lists the keys"
+		}
+		// Of a key that many sections have, where else it would fit says nothing.
+		switch owners := d.owners(key); {
+		case len(owners) > 0 && len(owners) <= 3:
 			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
+		case len(f.path) == 0 && d.joined(key) != "":
+			hint = fmt.Sprintf("did you mean %s?", d.joined(key))
+		case len(lacking) == 1 && len(section) <= len(known):
+			// The one key that is too many is the one that is missing, in other words.
+			hint = fmt.Sprintf("did you mean %s?", lacking[0])
+			explained[f.path.To(lacking[0]).String()] = true
+			lacking = nil
 		}
 		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: hint})
 	}
 	for _, home := range sortedKeys(homes) {
 		keys := homes[home]
+		var because values.Path
+		if home != "" && home == d.instance["backend"] {
+			because = values.Path{"backend"}
+		}
 		path := f.path.To(keys[0])
 		place := "to the top level"
 		if home != "" {
 			place = "under " + home + ":"
 		}
-		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because,
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
+}
+
+// joined finds the key of a section whose names make up the word together: existingClaim is claim.existing.
+func (d diagnosis) joined(word string) string {
+	top, _ := d.schema.document["properties"].(map[string]any)
+	for _, section := range sortedKeys(top) {
+		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
+		for _, key := range sortedKeys(keys) {
+			if fold(section+key) == fold(word) || fold(key+section) == fold(word) {
+				return section + "." + key
+			}
+		}
+	}
+	return ""
 }
 
 // home finds the section that a key was meant for: the chosen backend's, the top level, or the only one that has it.
@@ -122,6 +194,7 @@ func (d diagnosis) missing(section, path values.Path) Mistake {
 	schema := d.schemaOf(path)
 	if backend, ok := d.instance["backend"].(string); ok && len(path) > 0 && path[0] == backend {
 		m.Message = fmt.Sprintf("is missing, and backend %s needs it.", backend)
+		m.Because = values.Path{"backend"}
 		if len(path) == 1 {
 			m.At = values.Path{"backend"}
 		}

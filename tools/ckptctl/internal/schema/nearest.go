@@ -8,7 +8,7 @@ func Nearest(word string, list []string) string { return nearest(word, list, nil
 // nearest returns the word of the list that somebody who wrote this one may have meant, or "". Words that taken holds
 // are there already and were not meant.
 func nearest(word string, list []string, taken map[string]any) string {
-	best, distance := "", 1+len(word)/3
+	best, distance := "", max(1, len(word)/3)
 	for _, candidate := range list {
 		if _, there := taken[candidate]; there {
 			continue

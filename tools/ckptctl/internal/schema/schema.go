@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"checkpoint-storage/tools/ckptctl/internal/values"
 
@@ -17,8 +18,11 @@ import (
 
 // Schema is a compiled values schema.
 type Schema struct {
-	compiled *jsonschema.Schema
 	document map[string]any
+	// quick answers for values that are valid, which most are; nil where the schema is beyond it.
+	quick *quick
+	// judge is the library's, made when something is not valid: it decides, and says why.
+	judge func() (*jsonschema.Schema, error)
 }
 
 // Mistake is one thing in the values that the schema does not allow.
@@ -32,6 +36,9 @@ type Mistake struct {
 	// Key says that the key is wrong rather than the value.
 	Key bool
 
+	// Because is the value that makes it a mistake, if one does.
+	Because values.Path
+
 	Message, Hint string
 }
 
@@ -43,14 +50,24 @@ func Compile(text []byte) (*Schema, error) {
 	if err := json.Unmarshal(text, &s.document); err != nil {
 		return nil, err
 	}
-	compiler := jsonschema.NewCompiler()
-	compiler.Draft = jsonschema.Draft7
-	if err := compiler.AddResource(location, bytes.NewReader(text)); err != nil {
-		return nil, err
+	q := quickly{document: s.document, done: map[string]*quick{}}
+	var err error
+	if s.quick, err = q.compile(s.document); err != nil {
+		s.quick = nil
 	}
-	compiled, err := compiler.Compile(location)
-	s.compiled = compiled
-	return s, err
+	s.judge = sync.OnceValues(func() (*jsonschema.Schema, error) {
+		compiler := jsonschema.NewCompiler()
+		compiler.Draft = jsonschema.Draft7
+		if err := compiler.AddResource(location, bytes.NewReader(text)); err != nil {
+			return nil, err
+		}
+		return compiler.Compile(location)
+	})
+	if s.quick == nil {
+		_, err = s.judge()
+		return s, err
+	}
+	return s, nil
 }
 
 // failure is one keyword that did not hold: the schema around it and the value it judged.
@@ -63,11 +80,17 @@ type failure struct {
 
 // Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
 // chart's defaults: a key that is there by default may still be the one that was meant.
-func (s *Schema) Validate(instance, given map[string]any) []Mistake {
-	err := s.compiled.Validate(instance)
+func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
+	if s.quick != nil && s.quick.valid(instance) {
+		return nil, nil
+	}
+	judge, err := s.judge()
+	if err != nil {
+		return nil, err
+	}
 	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return nil
+	if !errors.As(judge.Validate(instance), &invalid) {
+		return nil, nil
 	}
 	var failures []failure
 	seen := map[string]bool{}
@@ -82,7 +105,7 @@ func (s *Schema) Validate(instance, given map[string]any) []Mistake {
 	sort.SliceStable(mistakes, func(i, j int) bool {
 		return mistakes[i].Path.String()+mistakes[i].Message < mistakes[j].Path.String()+mistakes[j].Message
 	})
-	return mistakes
+	return mistakes, nil
 }
 
 // leaves visits the keywords that failed by themselves, not those that only report that something below them did.

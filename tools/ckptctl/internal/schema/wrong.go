@@ -14,7 +14,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 	switch f.keyword {
 	case "type":
 		m.Kind = "type"
-		want := types(f.schema["type"])
+		want := typeWords(f.schema["type"])
 		m.Message = fmt.Sprintf("must be %s, and is %s.", strings.Join(want, " or "), kind(f.value))
 		m.Hint = typeHint(want, f.value, m.Path.String())
 		if pattern, ok := f.schema["pattern"].(string); ok {
@@ -33,12 +33,12 @@ func (d diagnosis) wrong(f failure) Mistake {
 			}
 		}
 		m.Hint = "it can be: " + strings.Join(allowed, ", ")
-		if hint, ok := f.schema["enumErrorMessage"].(string); ok {
+		if hint, ok := f.schema["errorMessage"].(string); ok {
 			m.Hint = hint
 		}
 	case "pattern":
 		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
-		if own, ok := f.schema["patternErrorMessage"].(string); ok {
+		if own, ok := d.schemaOf(f.path)["patternErrorMessage"].(string); ok {
 			m.Message = fmt.Sprintf("%s %s", text(f.value), own)
 		}
 		m.Hint = d.like(f)
@@ -64,16 +64,19 @@ func (d diagnosis) wrong(f failure) Mistake {
 
 // like shows an example of the key.
 func (d diagnosis) like(f failure) string {
-	if example := d.example(f.path, d.schemaOf(f.path)); example != "…" {
-		return fmt.Sprintf("write it like %s: %s", f.path, example)
+	// Where a condition gives the key its schema, only the failure knows it.
+	for _, schema := range []map[string]any{d.schemaOf(f.path), f.schema} {
+		if example := d.example(f.path, schema); example != "…" {
+			return fmt.Sprintf("write it like %s: %s", f.path, example)
+		}
 	}
 	if description, ok := f.schema["description"].(string); ok {
 		return description
 	}
-	return "see `ckptctl explain`"
+	return "remove it, or see `helm show values`"
 }
 
-func types(value any) []string {
+func typeWords(value any) []string {
 	if one, ok := value.(string); ok {
 		return []string{names[one]}
 	}
@@ -131,7 +134,7 @@ func typeHint(want []string, value any, path string) string {
 			return fmt.Sprintf("put it in quotes: %s: %q", path, strings.Trim(text(value), `"`))
 		}
 	case nil:
-		return "leave it out to have the default"
+		return "remove it, or give it a value"
 	}
 	return fmt.Sprintf("make it %s", strings.Join(want, " or "))
 }

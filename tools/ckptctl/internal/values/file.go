@@ -1,186 +1,201 @@
 package values
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
-// InputError is an input that cannot be read at all.
-type InputError struct {
-	File string
-	// Line and Column count from 1; 0 where there are none.
-	Line, Column int
-	Message      string
-}
-
-func (e *InputError) Error() string {
-	place := e.File
-	if e.Line > 0 {
-		place += fmt.Sprintf(":%d", e.Line)
-		if e.Column > 0 {
-			place += fmt.Sprintf(":%d", e.Column)
-		}
-	}
-	return place + ": " + e.Message
-}
-
-// File is one values file.
+// File is one values file, read once.
 type File struct {
+	// Name is as it was given.
 	Name string
+	// Values are what Helm reads from it.
+	Values map[string]any
 	// Oddities are what Helm reads in another way than its author may think.
 	Oddities []Oddity
+	// Accepted are the warnings that comments in the file accept.
+	Accepted []Acceptance
 
-	lines   []string
-	origins *origin
+	text      []byte
+	documents []document
 }
 
-// Oddity is something in a file that Helm takes in silence.
-type Oddity struct {
-	// Rule is the last part of its id.
-	Rule string
-	At   Position
-	Path Path
-	// Message and Hint are as in a finding.
-	Message, Hint string
+// document is one of a file's YAML documents, with the number of lines before it.
+type document struct {
+	root  *yaml.Node
+	shift int
 }
 
 // maxSize is the largest values file, in bytes. Kubernetes stores the values with the release in a Secret of at most
 // 1 MiB, compressed.
 const maxSize = 16 << 20
 
-func open(name string) (*File, error) {
-	info, err := os.Stat(name)
+// Open reads a values file. The name - is the standard input.
+func Open(name string, helm Helm, stdin io.Reader) (*File, error) {
+	text, err := read(name, stdin)
 	if err != nil {
-		message := err.Error()
-		if errors.Is(err, fs.ErrNotExist) {
-			message = "there is no such file"
+		return nil, err
+	}
+	return Parse(name, text, helm)
+}
+
+func read(name string, stdin io.Reader) ([]byte, error) {
+	if strings.TrimSpace(name) == "-" {
+		text, err := io.ReadAll(io.LimitReader(stdin, maxSize+1))
+		if err == nil && len(text) > maxSize {
+			err = errTooLarge
 		}
-		return nil, &InputError{File: name, Message: message}
+		return text, named(name, err)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		if u, wrong := url.Parse(name); wrong == nil && u.Host != "" {
+			return nil, &InputError{File: name, Message: "is an address, and only files are read; download it first"}
+		}
+		return nil, named(name, err)
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, named(name, err)
 	}
 	if info.IsDir() {
 		return nil, &InputError{File: name, Message: "is a directory; name the values file in it"}
 	}
 	if info.Size() > maxSize {
-		return nil, &InputError{File: name, Message: fmt.Sprintf("is larger than %d MiB, and no values file is", maxSize>>20)}
+		return nil, named(name, errTooLarge)
 	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, &InputError{File: name, Message: err.Error()}
+	if !info.Mode().IsRegular() {
+		text, err := io.ReadAll(io.LimitReader(file, maxSize))
+		return text, named(name, err)
 	}
-	return parse(name, text)
+	text := make([]byte, info.Size())
+	_, err = io.ReadFull(file, text)
+	return text, named(name, err)
 }
 
-var (
-	yamlLine = regexp.MustCompile(`yaml: (?:unmarshal errors:\n\s*)?line (\d+): (.*)`)
-	notANumb = regexp.MustCompile(`^[-+]?\.(inf|Inf|INF|nan|NaN|NAN)$`)
-)
+var errTooLarge = fmt.Errorf("is larger than %d MiB, and no values file is", maxSize>>20)
 
-// parse reads a file as Helm does and finds the positions in it. Helm's reader decides what is an error.
-func parse(name string, text []byte) (*File, error) {
-	file := &File{Name: name, lines: strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var document, second yaml.Node
-	// A newer reader than Helm's gives the positions; what it cannot read goes without.
-	readable := decoder.Decode(&document) == nil
-	var value any
-	if err := sigsyaml.Unmarshal(text, &value); err != nil {
-		return nil, refused(name, &document, err)
+func named(name string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return &InputError{File: name, Message: "there is no such file"}
 	}
-	switch value.(type) {
-	case nil, map[string]any:
-	default:
-		return nil, &InputError{File: name, Line: 1, Column: 1, Message: "values are a map of keys, and this is not"}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
 	}
-	if !readable || len(document.Content) == 0 {
-		return file, nil
+	return &InputError{File: name, Message: err.Error()}
+}
+
+// Parse reads a text as Helm does. Helm's reader decides what is an error.
+func Parse(name string, text []byte, helm Helm) (*File, error) {
+	file := &File{Name: name, text: text, Accepted: accepted(name, text)}
+	several := bytes.HasPrefix(text, []byte("---")) || bytes.Contains(text, []byte("\n---"))
+	if helm == Helm4 && (several || !bytes.HasSuffix(text, []byte("\n")) || bytes.IndexByte(text, '\r') >= 0) {
+		return file, file.split(text)
 	}
-	file.origins = origins(name, document.Content[0])
-	if file.origins.children == nil {
-		file.origins = nil
-		return file, nil
+	if err := file.document(text, 0); err != nil {
+		return nil, err
 	}
-	budget := maxNodes
-	file.Oddities = oddities(file.Name, document.Content[0], nil, &budget)
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		file.Oddities = append(file.Oddities, Oddity{
-			Rule: "several-documents", At: Position{File: name, Line: second.Line, Column: second.Column},
-			Message: "Helm 3 ignores all but the first document of a values file, and Helm 4 merges them.",
-			Hint:    "keep one document in a file, and give several files with -f",
-		})
+	if several {
+		file.second()
 	}
 	return file, nil
 }
 
-// refused says where Helm's reader stumbled.
-func refused(name string, document *yaml.Node, err error) *InputError {
-	budget := maxNodes
-	if bad := find(document, &budget, func(n *yaml.Node) bool {
-		return n.Kind == yaml.ScalarNode && n.Style == 0 && notANumb.MatchString(n.Value)
-	}); bad != nil {
-		return &InputError{File: name, Line: bad.Line, Column: bad.Column,
-			Message: fmt.Sprintf("%s is no number that JSON has, and Helm cannot read it", bad.Value)}
+// split reads every document of a text, as Helm 4 does: it ends the last line, and all lines alike.
+func (f *File) split(text []byte) error {
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(text[:len(text):len(text)], '\n')
 	}
-	message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		if line, err := strconv.Atoi(m[1]); err == nil {
-			return &InputError{File: name, Line: line, Message: "not YAML: " + m[2]}
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for line := 0; ; {
+		piece, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
+		if err != nil {
+			return &InputError{File: f.Name, Line: line + 1, Message: "not YAML: " + err.Error()}
+		}
+		if err := f.document(piece, line); err != nil {
+			return err
+		}
+		line += bytes.Count(piece, []byte("\n")) + 1
 	}
-	return &InputError{File: name, Line: 1, Message: "not YAML: " + strings.TrimPrefix(message, "yaml: ")}
 }
 
-func find(node *yaml.Node, budget *int, match func(*yaml.Node) bool) *yaml.Node {
-	if *budget--; *budget <= 0 {
-		return nil
+// second notes a second document, which Helm 3 ignores.
+func (f *File) second() {
+	decoder := yaml.NewDecoder(bytes.NewReader(f.text))
+	var first, second yaml.Node
+	if decoder.Decode(&first) != nil {
+		return
 	}
-	if match(node) {
-		return node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		f.Oddities = append(f.Oddities, Oddity{
+			Rule: "several-documents", At: position(f.Name, &second, 0),
+			Message: "Helm 3 ignores all but the first document of a values file, and Helm 4 merges them.",
+			Hint:    "keep one document in a file, and give several files with -f",
+		})
 	}
-	for _, child := range node.Content {
-		if found := find(child, budget, match); found != nil {
-			return found
+}
+
+// maxNodes bounds what aliases may unfold to; beyond it positions are those of the nearest key that has one.
+const maxNodes = 200_000
+
+// document reads one document and lays it over what the file has so far.
+func (f *File) document(text []byte, shift int) error {
+	var document1 yaml.Node
+	c := &converter{file: f.Name, shift: shift, budget: maxNodes}
+	c.beyond = yaml.Unmarshal(text, &document1) != nil || special(text)
+	var value any
+	if len(document1.Content) > 0 {
+		root := document1.Content[0]
+		f.documents = append(f.documents, document{root, shift})
+		value = c.convert(root)
+	}
+	if c.beyond {
+		value = nil
+		if err := sigsyaml.Unmarshal(text, &value); err != nil {
+			return refused(f.Name, &document1, shift, err)
 		}
+	}
+	f.Oddities = append(f.Oddities, c.oddities...)
+	switch value := value.(type) {
+	case nil:
+	case map[string]any:
+		f.Values = overlay(f.Values, value)
+	default:
+		return &InputError{File: f.Name, Line: shift + 1, Column: 1, Message: "values are a map of keys, and this is not"}
 	}
 	return nil
 }
 
-// oddities walks a document for what Helm takes in silence: a key that stands twice.
-func oddities(file string, node *yaml.Node, path Path, budget *int) []Oddity {
-	if *budget--; *budget <= 0 {
-		return nil
-	}
-	var out []Oddity
-	if node.Kind == yaml.SequenceNode {
-		for i, item := range node.Content {
-			out = append(out, oddities(file, item, path.To(index(i)), budget)...)
+// special says that a text has in it what the two YAML readers may take in two ways.
+func special(text []byte) bool {
+	return bytes.ContainsAny(text, "\t!") || bytes.HasPrefix(text, []byte("%")) || bytes.Contains(text, []byte("\n%"))
+}
+
+// line returns a line of the file, counted from 1.
+func (f *File) line(number int) string {
+	for line := range bytes.Lines(f.text) {
+		if number--; number == 0 {
+			return strings.TrimRight(string(line), "\r\n")
 		}
 	}
-	if node.Kind != yaml.MappingNode {
-		return out
-	}
-	first := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key := node.Content[i]
-		here := path.To(keyName(key))
-		if before := first[keyName(key)]; before != nil && key.Tag != "!!merge" {
-			out = append(out, Oddity{
-				Rule: "duplicate-key", At: Position{File: file, Line: key.Line, Column: key.Column}, Path: here,
-				Message: fmt.Sprintf("the key stands in line %d already, and Helm takes only this last one.", before.Line),
-				Hint:    "keep one of the two",
-			})
-		}
-		first[keyName(key)] = key
-		out = append(out, oddities(file, node.Content[i+1], here, budget)...)
-	}
-	return out
+	return ""
 }

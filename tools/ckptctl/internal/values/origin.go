@@ -1,6 +1,7 @@
 package values
 
 import (
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,81 +19,80 @@ type Position struct {
 	Quoted bool
 }
 
-// origin is the shape of a document: where each of its keys stands.
+func position(file string, node *yaml.Node, shift int) Position {
+	return Position{File: file, Line: shift + node.Line, Column: node.Column}
+}
+
+// origin is the shape of a document: where each of its keys stands. It is made only when there is something to point at.
 type origin struct {
 	Position
 	key      Position
 	children map[string]*origin
 }
 
-// maxNodes bounds what aliases may unfold to; beyond it positions are those of the nearest key that has one.
-const maxNodes = 200_000
-
-// origins reads the positions of a YAML document. What YAML's newer rules cannot read has none.
-func origins(file string, node *yaml.Node) *origin {
-	budget := maxNodes
-	return place(file, node, node, &budget, 0)
+// origins are the positions of everything in the file, or nil when it has nothing that a position can be told of.
+func (f *File) origins() *origin {
+	var all *origin
+	for _, d := range f.documents {
+		p := placer{file: f.Name, shift: d.shift, budget: maxNodes}
+		if o := p.place(d.root, d.root, 0); o.children != nil {
+			all = all.merge(o, false)
+		}
+	}
+	return all
 }
 
-func place(file string, key, node *yaml.Node, budget *int, depth int) *origin {
-	*budget--
-	o := &origin{
-		Position: Position{File: file, Line: node.Line, Column: node.Column},
-		key:      Position{File: file, Line: key.Line, Column: key.Column},
-	}
+type placer struct {
+	file   string
+	shift  int
+	budget int
+}
+
+func (p *placer) place(key, node *yaml.Node, depth int) *origin {
+	p.budget--
+	o := &origin{Position: position(p.file, node, p.shift), key: position(p.file, key, p.shift)}
 	for node.Kind == yaml.AliasNode && node.Alias != nil && depth < 100 {
 		node = node.Alias
 		depth++
 	}
-	if *budget <= 0 || depth >= 100 {
+	if p.budget <= 0 || depth >= 100 {
 		return o
 	}
 	switch node.Kind {
 	case yaml.ScalarNode:
-		o.Text, o.Quoted = node.Value, node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		o.Text, o.Quoted = node.Value, !isPlain(node)
 	case yaml.MappingNode:
 		o.children = map[string]*origin{}
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			child := place(file, node.Content[i], node.Content[i+1], budget, depth+1)
 			if node.Content[i].Tag == "!!merge" {
-				for name, merged := range child.children {
-					if o.children[name] == nil {
-						o.children[name] = merged
-					}
-				}
+				p.inherit(o, node.Content[i+1], depth+1)
 				continue
 			}
-			o.children[keyName(node.Content[i])] = child
+			name, _ := keyName(node.Content[i])
+			o.children[name] = p.place(node.Content[i], node.Content[i+1], depth+1)
 		}
 	case yaml.SequenceNode:
 		o.children = map[string]*origin{}
 		for i, item := range node.Content {
-			o.children[index(i)] = place(file, item, item, budget, depth+1)
+			o.children[index(i)] = p.place(item, item, depth+1)
 		}
 	}
 	return o
 }
 
-// keyName is a key as Helm sees it: by the older rules of YAML the words on and yes are booleans, and a boolean key
-// becomes "true".
-func keyName(node *yaml.Node) string {
-	if node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 {
-		if b, ok := booleanWord(node.Value); ok {
-			return map[bool]string{true: "true", false: "false"}[b]
+// inherit takes over the keys of what is merged with <<, from a map or from each map of a list.
+func (p *placer) inherit(o *origin, node *yaml.Node, depth int) {
+	from := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode {
+		from = node.Content
+	}
+	for _, each := range from {
+		for name, child := range p.place(each, each, depth).children {
+			if o.children[name] == nil {
+				o.children[name] = child
+			}
 		}
 	}
-	return node.Value
-}
-
-// booleanWord is what a plain scalar means by YAML 1.1, which Helm reads.
-func booleanWord(text string) (value, ok bool) {
-	switch text {
-	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE":
-		return true, true
-	case "n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE":
-		return false, true
-	}
-	return false, false
 }
 
 // merge lays a later document over this one, as Helm merges values: maps key by key, anything else as a whole.
@@ -103,10 +103,7 @@ func (o *origin) merge(later *origin, lists bool) *origin {
 	if !lists && (o.isList() || later.isList()) {
 		return later
 	}
-	merged := &origin{Position: later.Position, key: later.key, children: map[string]*origin{}}
-	for name, child := range o.children {
-		merged.children[name] = child
-	}
+	merged := &origin{Position: later.Position, key: later.key, children: maps.Clone(o.children)}
 	for name, child := range later.children {
 		merged.children[name] = merged.children[name].merge(child, lists)
 	}
@@ -118,4 +115,35 @@ func (o *origin) isList() bool {
 		return strings.HasPrefix(name, "[")
 	}
 	return false
+}
+
+// at finds what stands at a path, or nil.
+func (o *origin) at(path Path) *origin {
+	for _, step := range path {
+		if o == nil {
+			return nil
+		}
+		o = o.children[step]
+	}
+	return o
+}
+
+// everywhere gives every value below the same position.
+func everywhere(value any, at Position) *origin {
+	o := &origin{Position: at, key: at}
+	switch value := value.(type) {
+	case map[string]any:
+		o.children = map[string]*origin{}
+		for name, child := range value {
+			o.children[name] = everywhere(child, at)
+		}
+	case []any:
+		o.children = map[string]*origin{}
+		for i, child := range value {
+			if child != nil {
+				o.children[index(i)] = everywhere(child, at)
+			}
+		}
+	}
+	return o
 }

@@ -1,0 +1,8 @@
+{{/*
+An Alibaba Cloud disk.
+*/}}
+
+{{/* Outputs: the volume handle. */}}
+{{- define "checkpoint-storage.backend.aliDisk.handle" -}}
+{{ .section.diskId }}
+{{- end }}

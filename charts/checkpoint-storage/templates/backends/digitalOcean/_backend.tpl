@@ -1,0 +1,19 @@
+{{/*
+A DigitalOcean volume.
+*/}}
+
+{{/* Outputs: the volume handle. */}}
+{{- define "checkpoint-storage.backend.digitalOcean.handle" -}}
+{{ .section.volumeId }}
+{{- end }}
+
+{{/*
+Outputs: volume attributes, as YAML. The driver asks whether the key is there, whatever its value; the key of its
+documentation, com.digitalocean.csi/noformat, it does not know.
+https://github.com/digitalocean/csi-digitalocean/blob/0711283d/driver/node.go
+*/}}
+{{- define "checkpoint-storage.backend.digitalOcean.attributes" -}}
+{{- if .section.noFormat }}
+dobs.csi.digitalocean.com/noformat: "true"
+{{- end }}
+{{- end }}

@@ -1,0 +1,8 @@
+{{/*
+A Cloud Storage bucket, mounted by Cloud Storage FUSE.
+*/}}
+
+{{/* Outputs: the volume handle. The driver drops what follows the colon, by which two volumes of one bucket differ. */}}
+{{- define "checkpoint-storage.backend.gcpGcsFuse.handle" -}}
+{{ .section.bucketName }}:{{ .volume }}
+{{- end }}

@@ -1,0 +1,8 @@
+{{/*
+A Google Cloud Managed Lustre instance.
+*/}}
+
+{{/* Outputs: the volume handle. */}}
+{{- define "checkpoint-storage.backend.gcpManagedLustre.handle" -}}
+{{ .section.project }}/{{ .section.zone }}/{{ .section.instance }}
+{{- end }}

@@ -1,0 +1,8 @@
+{{/*
+An OCI block volume.
+*/}}
+
+{{/* Outputs: the volume handle. */}}
+{{- define "checkpoint-storage.backend.ociBlock.handle" -}}
+{{ .section.volumeId }}
+{{- end }}

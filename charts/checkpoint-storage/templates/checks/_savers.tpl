@@ -1,0 +1,61 @@
+{{/* Inputs: a chart context. Outputs: what the backend says of operations, as JSON; {} where it can say nothing. */}}
+{{- define "checkpoint-storage.savers.able" -}}
+{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $able := $facts.semantics | default dict }}
+{{- if eq .Values.provisioning "existing" }}
+{{- /* The claim is somebody else's, whatever backend the values name. */}}
+{{- $able = dict }}
+{{- else if $facts.semanticsWhen }}
+{{- if not (include "checkpoint-storage.rules.hold" (dict "when" $facts.semanticsWhen "in" (include "checkpoint-storage.rules.subject" . | fromJson))) }}
+{{- $able = dict }}
+{{- end }}
+{{- end }}
+{{- $able | toJson }}
+{{- end }}
+
+{{/* What a declared saver needs and the backend is known not to have. What nobody knows is left to `helm test`. */}}
+{{- define "checkpoint-storage.check.savers" -}}
+{{- $root := . }}
+{{- $values := .Values }}
+{{- /* Savers on a raw device are a mistake of its own. */}}
+{{- if and $values.savers (ne $values.volumeMode "Block") }}
+{{- $catalog := include "checkpoint-storage.savers" . | fromJson }}
+{{- $able := include "checkpoint-storage.savers.able" . | fromJson }}
+{{- range $name := sortAlpha $values.savers }}
+{{- $saver := get $catalog.savers $name }}
+{{- $missing := list }}
+{{- range $catalog.operations }}
+{{- if and (hasKey $saver.needs .name) (eq (dig .name "unknown" $able) "no") }}
+{{- $missing = append $missing .title }}
+{{- end }}
+{{- end }}
+{{- if $missing }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "missing" "path" "savers" "args" (dict "saver" $name "operations" (join ", " $missing) "instead" $saver.instead)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: who wants each operation, as JSON: {"renameFile": "dcp, megatron", …}. */}}
+{{- define "checkpoint-storage.savers.wanted" -}}
+{{- $catalog := include "checkpoint-storage.savers" . | fromJson }}
+{{- $wanted := dict "fsync" (list "all") }}
+{{- if has "ReadWriteMany" .Values.accessModes }}
+{{- $_ := set $wanted "visible" (list "ReadWriteMany") }}
+{{- end }}
+{{- if not .Values.savers }}
+{{- /* Nobody said who saves, and most who do publish by a rename. */}}
+{{- $_ := set $wanted "renameFile" (list "all") }}
+{{- end }}
+{{- range $name := sortAlpha .Values.savers }}
+{{- range $operation, $_ := (get $catalog.savers $name).needs }}
+{{- $who := without (get $wanted $operation | default list) "all" }}
+{{- $_ := set $wanted $operation (append $who $name) }}
+{{- end }}
+{{- end }}
+{{- $out := dict }}
+{{- range $operation, $who := $wanted }}
+{{- $_ := set $out $operation (join "," $who) }}
+{{- end }}
+{{- $out | toJson }}
+{{- end }}

@@ -1,0 +1,146 @@
+{{/*
+The Jobs of `helm test`. Helm runs one hook after the other and waits for each to finish, so two pods that talk to each
+other are the two indexes of one Job. What they run is in a ConfigMap: a thousand shards then share one text.
+*/}}
+
+{{/* Outputs: how the pods of a test meet: spread, together (on one node), after (one another), or alone (one pod, reading). */}}
+{{- define "checkpoint-storage.test.meeting" -}}
+{{- if eq .Values.volumeMode "Block" -}}
+alone
+{{- else if has "ReadWriteMany" .Values.accessModes -}}
+spread
+{{- else if has "ReadWriteOnce" .Values.accessModes -}}
+together
+{{- else if has "ReadWriteOncePod" .Values.accessModes -}}
+after
+{{- else -}}
+alone
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the name of the ConfigMap with the scripts. */}}
+{{- define "checkpoint-storage.test.scripts" -}}
+{{- include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" .) "suffix" "-test" "room" 40) }}
+{{- end }}
+
+{{/* Inputs: dict "root" "weight" "delete" (a hook-delete-policy). Outputs: the annotations of a hook. */}}
+{{- define "checkpoint-storage.test.hook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ .weight | quote }}
+{{- /* A finished pod still holds its claim, so none is left behind. */}}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- /* So Helm prints what the pods say before they are gone, without being asked. */}}
+helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
+{{- with .root.Values.test.annotations }}
+{{ include "checkpoint-storage.stringMap" . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Inputs: dict "context", perhaps "shard", and "what" (test or benchmark), "script", "settings" (test or benchmark of the
+values), "env" (name: value). Outputs: a Job.
+*/}}
+{{- define "checkpoint-storage.test.job" -}}
+{{- $args := . }}
+{{- $root := .context }}
+{{- $values := $root.Values }}
+{{- $meeting := include "checkpoint-storage.test.meeting" $root }}
+{{- $name := include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-%s" (include "checkpoint-storage.suffix" $args) .what) "room" 40) }}
+{{- $pods := ternary 1 2 (eq $meeting "alone") }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $name | quote }}
+  namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
+  labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $values.test.labels) | nindent 4 }}
+  annotations: {{- include "checkpoint-storage.test.hook" (dict "root" $root "weight" (ternary 1 2 (eq .what "test"))) | nindent 4 }}
+spec:
+  completionMode: Indexed
+  completions: {{ $pods }}
+  parallelism: {{ ternary 1 $pods (eq $meeting "after") }}
+  backoffLimit: 0
+  {{- /* A pod ends itself in time, and its log stays; this is for one that never starts. */}}
+  activeDeadlineSeconds: {{ add .settings.timeoutSeconds 30 }}
+  template:
+    metadata:
+      labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" (merge (include "checkpoint-storage.podLabels" $root | fromYaml) $values.test.labels)) | nindent 8 }}
+      {{- with merge (include "checkpoint-storage.podAnnotations" $root | fromYaml) $values.test.annotations }}
+      annotations: {{- include "checkpoint-storage.stringMap" . | nindent 8 }}
+      {{- end }}
+    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) .) | trim | nindent 6 }}
+{{- end }}
+
+{{/* Inputs: those of checkpoint-storage.test.job, "job" and "meeting". Outputs: the spec of its pods. */}}
+{{- define "checkpoint-storage.test.podSpec" -}}
+{{- $args := . }}
+{{- $root := .context }}
+{{- $values := $root.Values }}
+restartPolicy: Never
+activeDeadlineSeconds: {{ .settings.timeoutSeconds | int }}
+automountServiceAccountToken: false
+{{- with include "checkpoint-storage.podServiceAccountName" $root }}
+serviceAccountName: {{ . | quote }}
+{{- end }}
+{{- with $values.test.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.test.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.test.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- $beside := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (dict "job-name" .job)) }}
+{{- if eq .meeting "spread" }}
+{{- /* Preferred: a cluster of one node is told so, and passes. */}}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm: {{- toYaml $beside | nindent 10 }}
+{{- else if eq .meeting "together" }}
+{{- /* Only one node can have the volume. */}}
+affinity:
+  podAffinity:
+    requiredDuringSchedulingIgnoredDuringExecution: {{- list $beside | toYaml | nindent 6 }}
+{{- end }}
+{{- $security := dict "runAsNonRoot" true "runAsUser" 65534 "runAsGroup" 65534 "seccompProfile" (dict "type" "RuntimeDefault") }}
+{{- range $key, $value := include "checkpoint-storage.podSecurityContext" $root | fromYaml }}
+{{- $_ := set $security $key $value }}
+{{- end }}
+securityContext: {{- toYaml $security | nindent 2 }}
+containers:
+  - name: {{ .what }}
+    image: {{ printf "%s:%s" .settings.image.repository .settings.image.tag | quote }}
+    imagePullPolicy: {{ .settings.image.pullPolicy }}
+    command: [sh, {{ printf "/helm-test/%s" .script | quote }}]
+    env:
+      {{- include "checkpoint-storage.env" $args | nindent 6 }}
+      - {name: CLAIM, value: {{ printf "%s/%s" (include "checkpoint-storage.namespace" $root) (include "checkpoint-storage.claimName" $args) | quote }}}
+      - {name: MEETING, value: {{ .meeting }}}
+      - {name: PATIENCE, value: {{ .settings.timeoutSeconds | quote }}}
+      {{- /* Both pods of a run know it, and no other run has it. */}}
+      - {name: RUN, valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']"}}}
+      - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+      {{- range $key, $value := .env }}
+      - {name: {{ $key }}, value: {{ toString $value | quote }}}
+      {{- end }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {drop: [ALL]}
+    {{- with .settings.resources }}
+    resources: {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- if eq $values.volumeMode "Block" }}
+    volumeDevices: {{- include "checkpoint-storage.volumeDevice" $args | nindent 6 }}
+    volumeMounts:
+    {{- else }}
+    volumeMounts: {{- include "checkpoint-storage.volumeMount" $args | nindent 6 }}
+    {{- end }}
+      - {name: scripts, mountPath: /helm-test}
+volumes: {{- include "checkpoint-storage.volume" $args | nindent 2 }}
+  - name: scripts
+    configMap: {name: {{ include "checkpoint-storage.test.scripts" $root | quote }}}
+{{- end }}

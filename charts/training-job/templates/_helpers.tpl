@@ -1,0 +1,87 @@
+{{/*
+Outputs: the name of the workload and of what belongs to it. What operators make of it, such as <name>-worker-4095-0-0 and
+five letters more, still fits into a DNS label; a name that is cut ends in a hash of the whole.
+*/}}
+{{- define "training-job.name" -}}
+{{- $release := .Release.Name | replace "." "-" }}
+{{- if gt (len $release) 34 }}
+{{- $release = printf "%s-%s" ($release | trunc 25 | trimSuffix "-") (.Release.Name | sha256sum | trunc 8) }}
+{{- end }}
+{{- printf "%s-train" $release }}
+{{- end }}
+
+{{/* Outputs: the labels by which the Service finds the workers. */}}
+{{- define "training-job.selector" -}}
+app.kubernetes.io/name: training-job
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{/* Outputs: the same for kubectl. */}}
+{{- define "training-job.pods" -}}
+app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/name=training-job
+{{- end }}
+
+{{/* Outputs: the labels of every object. */}}
+{{- define "training-job.labels" -}}
+{{ include "training-job.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+{{- end }}
+
+{{/* Inputs: dict "root" "message" "fix". Outputs: nothing; ends the rendering. */}}
+{{- define "training-job.refuse" -}}
+{{- fail (printf "\n\n%s %q: %s\n  Fix: %s\n" .root.Chart.Name .root.Release.Name .message .fix) }}
+{{- end }}
+
+{{/* What no schema sees. */}}
+{{- define "training-job.check" -}}
+{{- $root := . }}
+{{- if not (or .Subcharts.checkpoints .Values.command) }}
+{{- include "training-job.refuse" (dict "root" . "message" "checkpoints.enabled is false, and files/train.py has nowhere to save." "fix" "set checkpoints.enabled: true, with provisioning: existing for a claim that is there; or set a command of your own") }}
+{{- end }}
+{{- range $alias, $store := .Subcharts }}
+{{- if eq $store.Values.volumeMode "Block" }}
+{{- include "training-job.refuse" (dict "root" $root "message" (printf "%s is a raw device, and the workers save files." $alias) "fix" (printf "set %s.volumeMode: Filesystem" $alias)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: "true" when a store has one claim per rank, so that no two workers can share a pod template. */}}
+{{- define "training-job.perRank" -}}
+{{- $perRank := "" }}
+{{- range $_, $store := .Subcharts }}
+{{- with int $store.Values.shards }}
+{{- if ne . (int $.Values.workers) }}
+{{- include "training-job.refuse" (dict "root" $ "message" (printf "there are %d workers and %d shards." (int $.Values.workers) .) "fix" "set workers and shards to the same number: every rank has a volume of its own") }}
+{{- end }}
+{{- $perRank = "true" }}
+{{- end }}
+{{- end }}
+{{- $perRank }}
+{{- end }}
+
+{{/* Inputs: dict "root" "why". Outputs: nothing; ends the rendering where ranks have claims of their own. */}}
+{{- define "training-job.sameForAll" -}}
+{{- range $alias, $store := .root.Subcharts }}
+{{- if $store.Values.shards }}
+{{- include "training-job.refuse" (dict "root" $.root "message" (printf "%s has a claim for each rank (shards), and %s: workload %s cannot mount them." $alias $.why $.root.Values.workload) "fix" (printf "set workload to job, jobset or statefulSet; or %s.shards: 0, on storage that many nodes write" $alias)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the command of a worker, as a YAML list. */}}
+{{- define "training-job.command" -}}
+{{- toYaml (.Values.command | default (list "python3" "/training/train.py")) }}
+{{- end }}
+
+{{/* Outputs: what a worker is told, as entries of env. Who it is, and where the others meet, is for the workload to say. */}}
+{{- define "training-job.settings" -}}
+{{- with .Values.training -}}
+- {name: STEPS, value: {{ .steps | int | quote }}}
+- {name: SAVE_EVERY, value: {{ .saveEvery | int | quote }}}
+- {name: FAST_TIER_SAVE_EVERY, value: {{ .fastTierSaveEvery | int | quote }}}
+- {name: KEEP_LAST, value: {{ .keepLast | int | quote }}}
+- {name: MILESTONE_EVERY, value: {{ .milestoneEvery | int | quote }}}
+- {name: PEER_TIMEOUT, value: {{ .peerTimeoutSeconds | int | quote }}}
+{{- end }}
+{{- end }}

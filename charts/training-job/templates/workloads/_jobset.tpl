@@ -1,0 +1,56 @@
+{{/*
+A JobSet (jobset.x-k8s.io): one Job of all workers, for which JobSet makes the Service. Where every rank has a volume of
+its own there is a replicated Job for each, because the pods of one all mount the same claims.
+
+JobSet can make claims too (volumeClaimPolicies), and deletes them with the JobSet unless told otherwise: leave them out,
+and let the store keep what was saved.
+*/}}
+{{- define "training-job.workload.jobset" -}}
+{{- $root := . }}
+{{- $name := include "training-job.name" . -}}
+apiVersion: jobset.x-k8s.io/v1alpha2
+kind: JobSet
+metadata:
+  name: {{ $name | quote }}
+  labels: {{- include "training-job.labels" . | nindent 4 }}
+spec:
+  network:
+    enableDNSHostnames: true
+    publishNotReadyAddresses: true
+  replicatedJobs:
+    {{- if include "training-job.perRank" . }}
+    {{- range $rank := until (int .Values.workers) }}
+    - name: worker-{{ $rank }}
+      replicas: 1
+      template:
+        spec: {{- include "training-job.jobSpec" (dict "root" $root "rank" $rank "completions" 1 "env" (include "training-job.jobset.env" (dict "root" $root "rank" $rank))) | nindent 10 }}
+    {{- end }}
+    {{- else }}
+    - name: worker
+      replicas: 1
+      template:
+        spec: {{- include "training-job.jobSpec" (dict "root" . "completions" (int .Values.workers) "env" (include "training-job.jobset.env" (dict "root" .))) | nindent 10 }}
+    {{- end }}
+{{- end }}
+
+{{/* A pod is reached as <JobSet>-<replicated Job>-<Job>-<pod>.<JobSet>. */}}
+{{- define "training-job.jobset.env" -}}
+{{- $name := include "training-job.name" .root -}}
+- name: RANK
+  {{- if hasKey . "rank" }}
+  value: {{ .rank | quote }}
+  {{- else }}
+  valueFrom: {fieldRef: {fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
+  {{- end }}
+- {name: WORLD_SIZE, value: {{ .root.Values.workers | int | quote }}}
+- {name: MASTER_ADDR, value: {{ printf "%s-worker%s-0-0.%s" $name (ternary "-0" "" (hasKey . "rank")) $name | quote }}}
+- {name: MASTER_PORT, value: "29500"}
+{{- end }}
+
+{{- define "training-job.notes.jobset" -}}
+How far it is:
+  kubectl -n {{ .Release.Namespace }} get jobset {{ include "training-job.name" . }}
+
+A JobSet cannot be changed while it is there. To change the training, uninstall and install again: the claim stays, and
+the training resumes from what it saved.
+{{- end }}

@@ -1,0 +1,55 @@
+{{/*
+A TrainJob of Kubeflow Trainer 2.2 or newer. Its pods come from a runtime that the platform provides; what the workers and
+the stores need is laid over it. The runtime has one Job for all workers, so every rank mounts the same claims. How often
+a worker is replaced is for the runtime to say too.
+
+Trainer tells each pod where it stands in torchrun's variables, PET_*. With one process for each pod they are what
+files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun reads them as they are.
+*/}}
+{{- define "training-job.workload.trainJob" -}}
+{{- include "training-job.sameForAll" (dict "root" . "why" "a training runtime has one pod template for all workers") }}
+{{- $join := "export RANK=$PET_NODE_RANK WORLD_SIZE=$PET_NNODES MASTER_ADDR=$PET_MASTER_ADDR MASTER_PORT=$PET_MASTER_PORT; exec \"$@\"" }}
+{{- $command := concat (list "sh" "-c" $join "--") (include "training-job.command" . | fromYamlArray) }}
+{{- $pod := include "training-job.pod" (dict "root" . "container" "node" "command" $command) | fromYaml }}
+{{- $worker := first $pod.spec.containers -}}
+apiVersion: trainer.kubeflow.org/v1alpha1
+kind: TrainJob
+metadata:
+  name: {{ include "training-job.name" . | quote }}
+  labels: {{- include "training-job.labels" . | nindent 4 }}
+spec:
+  runtimeRef:
+    apiGroup: trainer.kubeflow.org
+    kind: {{ .Values.trainJob.runtime.kind }}
+    name: {{ .Values.trainJob.runtime.name | quote }}
+  trainer:
+    numNodes: {{ .Values.workers | int }}
+    numProcPerNode: 1
+    {{- pick $worker "image" "command" "args" "env" | toYaml | nindent 4 }}
+    {{- with $worker.resources }}
+    resourcesPerNode: {{- toYaml . | nindent 6 }}
+    {{- end }}
+  runtimePatches:
+    - manager: training-job
+      trainingRuntimeSpec:
+        template:
+          spec:
+            replicatedJobs:
+              - name: node
+                template:
+                  spec:
+                    template:
+                      metadata: {{- toYaml $pod.metadata | nindent 24 }}
+                      spec:
+                        {{- pick $pod.spec "serviceAccountName" "imagePullSecrets" "nodeSelector" "affinity" "tolerations" "terminationGracePeriodSeconds" "securityContext" "volumes" | toYaml | nindent 24 }}
+                        containers:
+                          - {{- pick $worker "name" "volumeMounts" "securityContext" | toYaml | nindent 28 }}
+{{- end }}
+
+{{- define "training-job.notes.trainJob" -}}
+How far it is:
+  kubectl -n {{ .Release.Namespace }} get trainjob {{ include "training-job.name" . }}
+
+A TrainJob cannot be changed while it is there. To change the training, uninstall and install again: the claim stays, and
+the training resumes from what it saved.
+{{- end }}

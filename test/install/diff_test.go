@@ -1,0 +1,145 @@
+package install
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/ckptctl/check"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+)
+
+// upgradeCase is an upgrade with the verdict that `ckptctl diff` gives it.
+type upgradeCase struct {
+	Title, Verdict string
+	From, To       map[string]any
+	Pod            bool
+}
+
+// TestDiff proves the verdicts of `ckptctl diff`: what it lets pass goes through and keeps every claim on its volume, and
+// what it refuses is refused by the API server, or loses a binding.
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "upgrades.yaml"))
+	require.NoError(t, err)
+	var cases []upgradeCase
+	require.NoError(t, yaml.Unmarshal(text, &cases))
+	require.NotEmpty(t, cases)
+	for i, c := range cases {
+		t.Run(c.Title, func(t *testing.T) {
+			t.Parallel()
+			proveUpgrade(t, c, fmt.Sprintf("diff-%02d", i))
+		})
+	}
+}
+
+func proveUpgrade(t *testing.T, c upgradeCase, ns string) {
+	s := newStore(t, ns, "baseline")
+	t.Cleanup(s.removeClasses)
+	s.removeClasses()
+	write := func(name string, values map[string]any) string {
+		text, err := yaml.Marshal(values)
+		require.NoError(t, err)
+		file := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+		return file
+	}
+	from, to := write("from.yaml", c.From), write("to.yaml", c.To)
+	s.options.ValuesFiles = []string{from}
+	s.install()
+	if c.Pod {
+		s.start(s.pod("holder", "echo ready && sleep 3600"), "ready")
+	}
+	before := s.boundClaims()
+	require.NotEmpty(t, before)
+
+	// The verdict is the same on the old values and on the live release.
+	allowed := map[string]bool{}
+	for side, old := range map[string]check.Inputs{"files": {Files: []string{from}}, "live": {}} {
+		findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), check.Helm3, old, check.Inputs{Files: []string{from, to}},
+			check.Release{Name: release, Namespace: ns}, check.Connection{Kubeconfig: s.cluster.Kubeconfig()})
+		require.NoError(t, err)
+		allowed[side] = true
+		for _, f := range findings {
+			allowed[side] = allowed[side] && f.Severity != "error"
+		}
+	}
+	assert.Equal(t, map[string]bool{"files": c.Verdict == "safe", "live": c.Verdict == "safe"}, allowed)
+
+	out, err := s.tryHelm("upgrade", release, charts.Chart(), "--values", from, "--values", to)
+	switch c.Verdict {
+	case "refused":
+		require.Error(t, err, "Helm took it: %s", out)
+	case "loses":
+		require.NoError(t, err, out)
+		require.Eventually(t, func() bool { return s.loses(before) }, time.Minute, 250*time.Millisecond, "nothing is lost")
+	default:
+		require.NoError(t, err, out)
+		for name, uid := range before {
+			assert.Equal(t, uid, s.claimUID(name), "claim %s is another", name)
+		}
+		s.boundClaims()
+	}
+}
+
+// boundClaims waits until every claim of the namespace is Bound and returns their identities by name.
+func (s *store) boundClaims() map[string]types.UID {
+	s.t.Helper()
+	bound := map[string]types.UID{}
+	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+		claims, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
+		if !assert.NoError(c, err) {
+			return
+		}
+		for _, claim := range claims.Items {
+			assert.Equal(c, corev1.ClaimBound, claim.Status.Phase, claim.Name)
+			bound[claim.Name] = claim.UID
+		}
+	}, patience, 250*time.Millisecond)
+	return bound
+}
+
+// loses says whether a claim is gone or Lost, or one that took its place has no volume.
+func (s *store) loses(before map[string]types.UID) bool {
+	claims, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		return false
+	}
+	there := map[string]bool{}
+	for _, claim := range claims.Items {
+		if claim.DeletionTimestamp == nil && claim.Status.Phase != corev1.ClaimLost {
+			there[claim.Name] = true
+		}
+		if _, old := before[claim.Name]; !old && claim.Status.Phase != corev1.ClaimBound && time.Since(claim.CreationTimestamp.Time) > 10*time.Second {
+			return true
+		}
+	}
+	for name := range before {
+		if !there[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// removeClasses removes the classes that the chart made for the namespace, which have none.
+func (s *store) removeClasses() {
+	ctx := cleanup(s.t)
+	classes, err := s.client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
+	require.NoError(s.t, err)
+	for _, class := range classes.Items {
+		if strings.HasPrefix(class.Name, s.ns+"-") {
+			require.NoError(s.t, s.client.StorageV1().StorageClasses().Delete(ctx, class.Name, metav1.DeleteOptions{}))
+		}
+	}
+}

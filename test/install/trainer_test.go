@@ -1,0 +1,214 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	workers   = 4
+	saveEvery = 4
+	// The labels that the example chart gives its workers.
+	workerLabels = "app.kubernetes.io/name=training-job"
+	trainRelease = "run"
+)
+
+// training is a release of the example training chart whose workers are listened to.
+type training struct {
+	*store
+	chart, values string
+
+	mu sync.Mutex
+	// said is what each pod has printed, with the time before each line.
+	said map[types.UID]string
+}
+
+// line is one line of a worker.
+type line struct {
+	at   string
+	rank int
+	text string
+}
+
+// newTraining makes the namespace and begins to listen. values are those of the store, as YAML below `checkpoints`.
+func newTraining(t *testing.T, ns string, steps int, values string) *training {
+	t.Helper()
+	s := newStore(t, ns, "restricted")
+	require.NotEmpty(t, s.cluster.Trainer(), "the cluster has no image to train with; `make trainer-image` makes it")
+	repository, tag, _ := strings.Cut(s.cluster.Trainer(), ":")
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(`
+workers: %d
+image: {repository: %s, tag: %s, pullPolicy: Never}
+training: {steps: %d, saveEvery: %d, peerTimeoutSeconds: 60}
+checkpoints:
+%s`, workers, repository, tag, steps, saveEvery, indented(values))), 0o600))
+	tr := &training{store: s, chart: charts.TrainingJob(t), values: file, said: map[types.UID]string{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		for ; ctx.Err() == nil; time.Sleep(400 * time.Millisecond) {
+			tr.listen(ctx)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-listening
+		if t.Failed() {
+			t.Log("what the workers said last:\n" + tr.tail(60))
+		}
+	})
+	return tr
+}
+
+func indented(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
+}
+
+// listen takes down what the workers have said so far: what a deleted pod said is gone with it.
+func (tr *training) listen(ctx context.Context) {
+	pods, err := tr.client.CoreV1().Pods(tr.ns).List(ctx, metav1.ListOptions{LabelSelector: workerLabels})
+	if err != nil {
+		return
+	}
+	for _, pod := range pods.Items {
+		log, err := tr.client.CoreV1().Pods(tr.ns).GetLogs(pod.Name, &corev1.PodLogOptions{Timestamps: true}).DoRaw(ctx)
+		if err != nil {
+			continue
+		}
+		tr.mu.Lock()
+		if len(log) > len(tr.said[pod.UID]) {
+			tr.said[pod.UID] = string(log)
+		}
+		tr.mu.Unlock()
+	}
+}
+
+var spoken = regexp.MustCompile(`^(\S+) \[rank (\d+)\] (.*)$`)
+
+// lines are what all workers have said, in the order in which they said it.
+func (tr *training) lines() []line {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	var out []line
+	for _, log := range tr.said {
+		for _, text := range strings.Split(log, "\n") {
+			if m := spoken.FindStringSubmatch(text); m != nil {
+				rank, _ := strconv.Atoi(m[2])
+				out = append(out, line{m[1], rank, m[3]})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b line) int { return strings.Compare(a.at, b.at) })
+	return out
+}
+
+func (tr *training) tail(n int) string {
+	all := tr.lines()
+	var out strings.Builder
+	for _, l := range all[max(0, len(all)-n):] {
+		fmt.Fprintf(&out, "%s [rank %d] %s\n", l.at, l.rank, l.text)
+	}
+	return out.String()
+}
+
+// begin installs the release. It waits for the claims only.
+func (tr *training) begin() {
+	tr.t.Helper()
+	tr.helm("install", trainRelease, tr.chart, "--values", tr.values)
+}
+
+// end uninstalls it and waits until no worker is left, having been told to stop.
+func (tr *training) end() {
+	tr.t.Helper()
+	tr.helm("uninstall", trainRelease)
+	tr.eventually("the workers do not go away", func() bool {
+		pods, err := tr.client.CoreV1().Pods(tr.ns).List(tr.t.Context(), metav1.ListOptions{LabelSelector: workerLabels})
+		return err == nil && len(pods.Items) == 0
+	})
+}
+
+func (tr *training) eventually(otherwise string, done func() bool) {
+	tr.t.Helper()
+	until := time.Now().Add(patience)
+	for !done() {
+		if time.Now().After(until) {
+			tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// pods says how the workers' pods are, for a failure message.
+func (tr *training) pods() string {
+	pods, err := tr.client.CoreV1().Pods(tr.ns).List(tr.t.Context(), metav1.ListOptions{LabelSelector: workerLabels})
+	if err != nil {
+		return err.Error()
+	}
+	var out strings.Builder
+	for _, pod := range pods.Items {
+		fmt.Fprintf(&out, "%s on %s: %s %s\n", pod.Name, pod.Spec.NodeName, pod.Status.Phase, tr.events(pod.Name))
+	}
+	return out.String()
+}
+
+// worker is the running pod of a rank, waited for.
+func (tr *training) worker(rank int) *corev1.Pod {
+	tr.t.Helper()
+	var found *corev1.Pod
+	tr.eventually(fmt.Sprintf("there is no running worker of rank %d", rank), func() bool {
+		pods, err := tr.client.CoreV1().Pods(tr.ns).List(tr.t.Context(), metav1.ListOptions{LabelSelector: workerLabels})
+		if err != nil {
+			return false
+		}
+		for _, pod := range pods.Items {
+			if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil && rankOf(&pod) == rank {
+				found = &pod
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// rankOf reads the rank from the pod's environment: a number of its own, or the index of an Indexed Job.
+func rankOf(pod *corev1.Pod) int {
+	text := pod.Annotations["batch.kubernetes.io/job-completion-index"]
+	for _, variable := range pod.Spec.Containers[0].Env {
+		if variable.Name == "RANK" && variable.Value != "" {
+			text = variable.Value
+		}
+	}
+	rank, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return rank
+}
+
+// number is the number in a line of the form, or -1.
+func (l line) number(form string) int {
+	var n int
+	if _, err := fmt.Sscanf(l.text, form, &n); err != nil {
+		return -1
+	}
+	return n
+}

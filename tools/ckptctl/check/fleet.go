@@ -1,0 +1,182 @@
+package check
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// Cluster is what was found in one overlay.
+type Cluster = report.Cluster
+
+// Fleet is what was found in all overlays.
+type Fleet struct {
+	Clusters []Cluster
+	Findings []Finding
+}
+
+// Unreadable says that an overlay cannot be read.
+func (f *Fleet) Unreadable() bool {
+	return slices.ContainsFunc(f.Clusters, func(c Cluster) bool { return c.Unreadable != "" })
+}
+
+// fleet is the work on one fleet.
+type fleet struct {
+	target  *Target
+	base    []*values.File
+	in      Inputs
+	release Release
+	// shared says that the overlays of one folder are stores of one cluster.
+	shared   bool
+	overlays []string
+	names    []string
+	stores   [][]place
+	used     map[values.Position]bool
+	pending  []Finding
+	mutex    sync.Mutex
+}
+
+// Each checks the base with every overlay by itself, and all of them side by side. progress is called after each, from
+// several goroutines.
+//
+// Overlays are a cluster each. Where perFolder is set, the overlays of one folder are releases in one cluster, each
+// named after its file.
+func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
+	base, err := t.open(in.Files, release.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{
+		target: t, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: names(overlays),
+		stores: make([][]place, len(overlays)), used: map[values.Position]bool{},
+	}
+	// Overlays are small and soon forgotten: the collector needs to come by less often.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	out := &Fleet{Clusters: make([]Cluster, len(overlays))}
+	findings := make([][]Finding, len(overlays))
+	failed := make([]error, len(overlays))
+	var next, done atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(overlays)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(overlays); i = int(next.Add(1)) - 1 {
+				out.Clusters[i], findings[i], failed[i] = f.one(i)
+				progress(int(done.Add(1)))
+			}
+		})
+	}
+	workers.Wait()
+	for i := range overlays {
+		if failed[i] != nil {
+			return nil, failed[i]
+		}
+		out.Findings = append(out.Findings, findings[i]...)
+	}
+	across, err := f.across()
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]*Cluster, len(overlays))
+	for i := range out.Clusters {
+		at[out.Clusters[i].Name] = &out.Clusters[i]
+	}
+	for _, finding := range across {
+		errors, warnings := report.Count([]Finding{finding})
+		for _, name := range finding.Clusters {
+			at[name].Errors += errors
+			at[name].Warnings += warnings
+		}
+	}
+	out.Findings = append(out.Findings, across...)
+	for _, finding := range f.pending {
+		if !f.used[values.Position{File: finding.File, Line: finding.Line, Column: finding.Column}] {
+			out.Findings = append(out.Findings, finding)
+		}
+	}
+	out.Findings = report.Join(out.Findings)
+	return out, nil
+}
+
+// names gives each overlay the shortest name that tells it from the others.
+func names(overlays []string) []string {
+	count := map[string]int{}
+	short := make([]string, len(overlays))
+	for i, overlay := range overlays {
+		short[i] = strings.TrimSuffix(filepath.Base(overlay), filepath.Ext(overlay))
+		count[short[i]]++
+	}
+	for i, overlay := range overlays {
+		if count[short[i]] > 1 {
+			short[i] = strings.TrimSuffix(overlay, filepath.Ext(overlay))
+		}
+	}
+	return short
+}
+
+func (f *fleet) releaseOf(i int) Release {
+	release := f.release
+	if f.shared {
+		release.Name = strings.TrimSuffix(filepath.Base(f.overlays[i]), filepath.Ext(f.overlays[i]))
+	}
+	return release
+}
+
+// read checks one overlay.
+func (f *fleet) read(i int) ([]*Result, error) {
+	file, err := values.Open(f.overlays[i], f.target.helm, nil)
+	if err != nil {
+		return nil, err
+	}
+	return f.target.judge(append(f.base[:len(f.base):len(f.base)], file), f.in, f.releaseOf(i))
+}
+
+func (f *fleet) one(i int) (Cluster, []Finding, error) {
+	cluster := Cluster{Name: f.names[i], File: f.overlays[i]}
+	results, err := f.read(i)
+	var unreadable *values.InputError
+	if errors.As(err, &unreadable) {
+		cluster.Unreadable, cluster.Errors = unreadable.Error(), 1
+		return cluster, nil, nil
+	}
+	if err != nil {
+		return cluster, nil, err
+	}
+	var findings []Finding
+	for _, r := range results {
+		if cluster.Summary != "" {
+			cluster.Summary += "; "
+		}
+		cluster.Summary += r.Summary()
+		f.stores[i] = append(f.stores[i], r.place())
+		findings = append(findings, f.own(i, r)...)
+	}
+	cluster.Errors, cluster.Warnings = report.Count(findings)
+	return cluster, findings, nil
+}
+
+// own is what was found in one overlay, with what its comments accepted.
+func (f *fleet) own(i int, r *Result) []Finding {
+	for at := range r.Findings {
+		r.Findings[at].Clusters = []string{f.names[i]}
+	}
+	if len(r.used)+len(r.pending) > 0 {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		for _, at := range r.used {
+			f.used[at] = true
+		}
+		for _, p := range r.pending {
+			p.Clusters = []string{f.names[i]}
+			f.pending = append(f.pending, p)
+		}
+	}
+	return r.Findings
+}

@@ -1,0 +1,127 @@
+package check
+
+import (
+	"io"
+	"io/fs"
+	"sync"
+	"testing/fstest"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// Target is what values are checked for: the chart itself, or a parent chart with any number of stores in it.
+type Target struct {
+	chart  *Chart
+	parent *values.Parent
+
+	// own is the chart that the tool was built with: a packaged chart leaves out what only tools read.
+	own fs.FS
+
+	mutex  sync.Mutex
+	charts map[string]*Chart
+	helm   Helm
+}
+
+// Standalone is the chart itself.
+func Standalone(chart *Chart) *Target { return &Target{chart: chart, helm: chart.helm} }
+
+// OpenParent reads a parent chart's folder; the stores in it are judged by the charts that it brings along. What those
+// leave out, as packaged charts do with what only tools read, is own's.
+func OpenParent(folder string, helm Helm, own fs.FS) (*Target, error) {
+	parent, err := values.OpenParent(folder, helm)
+	if err != nil {
+		return nil, err
+	}
+	return &Target{parent: parent, own: own, helm: helm, charts: map[string]*Chart{}}, nil
+}
+
+// Check reads the inputs as Helm would for a release and judges every store. The error is a *values.InputError when an
+// input cannot be read.
+func (t *Target) Check(in Inputs, release Release) ([]*Result, error) {
+	files, err := t.open(in.Files, release.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	results, err := t.judge(files, in, release)
+	for _, r := range results {
+		r.unused()
+		report.Sort(r.Findings)
+	}
+	return results, err
+}
+
+func (t *Target) open(names []string, stdin io.Reader) ([]*values.File, error) {
+	return (&Chart{helm: t.helm}).open(names, stdin)
+}
+
+func (t *Target) judge(files []*values.File, in Inputs, release Release) ([]*Result, error) {
+	if t.parent == nil {
+		read, err := t.chart.defaults.Read(files, in)
+		if err != nil {
+			return nil, err
+		}
+		result, err := t.chart.judge(read, release)
+		if err != nil {
+			return nil, err
+		}
+		return []*Result{result}, nil
+	}
+	stores, err := t.parent.Read(Name, files, in)
+	if err != nil {
+		return nil, err
+	}
+	if len(stores) == 0 {
+		return nil, t.parent.Without(Name)
+	}
+	var out []*Result
+	for _, store := range stores {
+		release := release
+		release.Alias = store.Alias.String()
+		if store.Values == nil {
+			out = append(out, &Result{release: release, Off: true})
+			continue
+		}
+		chart, err := t.chartOf(store)
+		if err != nil {
+			return nil, err
+		}
+		result, err := chart.judge(store.Values, release)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, result)
+	}
+	return out, nil
+}
+
+// chartOf compiles the chart of a dependency, once.
+func (t *Target) chartOf(store values.Dependency) (*Chart, error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	key := store.Alias.String()
+	if known := t.charts[key]; known != nil {
+		return known, nil
+	}
+	files := fstest.MapFS{}
+	err := fs.WalkDir(t.own, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(t.own, name)
+		files[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range store.Files {
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	chart, err := Open(fs.FS(files), t.helm)
+	if err == nil {
+		t.charts[key] = chart
+	}
+	return chart, err
+}

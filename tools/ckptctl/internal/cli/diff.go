@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	embedded "checkpoint-storage/charts/checkpoint-storage"
+	"checkpoint-storage/tools/ckptctl/check"
+	"checkpoint-storage/tools/ckptctl/internal/report"
+
+	"github.com/spf13/cobra"
+)
+
+func diffCommand() *cobra.Command {
+	var old, fresh check.Inputs
+	var release check.Release
+	var cluster check.Connection
+	var chart, output string
+	var helm int
+	command := &cobra.Command{
+		Use:   "diff --from FILE... --to FILE... | --release NAME -n NAMESPACE --to FILE...",
+		Short: "Say whether an upgrade is possible, and whether it keeps the data",
+		Long: `Compare the objects that two sets of values make: what Kubernetes will not change, what Helm would delete, and what would
+be left behind. The old side is the files of --from, or the live release when there are none.
+
+Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or loses data. 2: an input cannot be read.`,
+		Example: `  ckptctl diff --from base.yaml --from old/berlin.yaml --to base.yaml --to clusters/berlin.yaml
+  ckptctl diff --release checkpoints -n training --to base.yaml --to clusters/berlin.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if !report.Known(output) {
+				return fmt.Errorf("-o %s: it is one of %s", output, strings.Join(report.Formats(), ", "))
+			}
+			generation, err := generation(helm)
+			if err != nil {
+				return err
+			}
+			var files fs.FS = embedded.FS
+			if chart != "" {
+				name, err := nameOf(chart)
+				if err != nil {
+					return err
+				}
+				if name != check.Name {
+					return errors.New("--chart " + chart + ": diff compares the values of " + check.Name + " itself")
+				}
+				files = os.DirFS(chart)
+			}
+			findings, err := check.Diff(command.Context(), files, generation, old, fresh, release, cluster)
+			if err != nil {
+				return err
+			}
+			out := report.Report{Findings: findings, Version: version(), Color: colored(command.OutOrStdout()),
+				Closing: fmt.Sprintf("ok: %s: the upgrade goes through, and the data stays where it is", release.Name)}
+			if err := report.Write(command.OutOrStdout(), output, out); err != nil {
+				return err
+			}
+			if found, _ := report.Count(findings); found > 0 {
+				return errFound
+			}
+			return nil
+		},
+	}
+	flags := command.Flags()
+	flags.StringSliceVar(&old.Files, "from", nil, "values `file` of the release as it is; may be given several times; left out, the live release")
+	flags.StringSliceVar(&fresh.Files, "to", nil, "values `file` of the release as it is to be; may be given several times")
+	flags.StringArrayVar(&fresh.Set, "set", nil, "set a `key=value` on the new side, as Helm does")
+	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
+	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
+	flags.StringVar(&cluster.Kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster")
+	flags.StringVar(&cluster.Context, "kube-context", fromHelm("HELM_KUBECONTEXT", ""), "`context` of the kubeconfig")
+	flags.StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
+	flags.IntVar(&helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4")
+	flags.StringVarP(&output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
+	complete(command, "output", report.Formats()...)
+	complete(command, "helm", "3", "4")
+	return command
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/check"
+
+	"sigs.k8s.io/yaml"
+)
+
+// explainBackend prints what a backend can do, its keys, what its rules say, and an example.
+func explainBackend(out io.Writer, b catalog.Backend, book check.Book) error {
+	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	abilities(w, b)
+	operations(w, b.Capabilities.Semantics, book.Savers)
+	fmt.Fprintf(w, "\nsource\t%s\n", b.Source)
+	for _, fact := range slices.Sorted(maps.Keys(b.Sources)) {
+		fmt.Fprintf(w, "  of %s\t%s\n", fact, b.Sources[fact])
+	}
+	fmt.Fprintf(w, "\nkeys of %s:\n", b.Name)
+	for _, key := range b.Keys() {
+		note := b.Note(key)
+		if note == "" && slices.Contains(b.Schema.ClassRequired, key) {
+			note = "required for a class"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%v\t%s\n", key, note, b.Schema.Properties[key]["description"], strings.Join(b.Becomes(key), ", "))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, c := range b.Rules {
+		fmt.Fprintf(out, "\n%s %s: %s\n  fix: %s\n", c.Rule, c.Path, c.Message, c.Fix)
+	}
+	example := map[string]any{"backend": b.Name, b.Name: b.Example}
+	for key, value := range b.ExampleValues {
+		example[key] = value
+	}
+	text, err := yaml.Marshal(example)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nexample:\n\n%s", text)
+	return nil
+}
+
+func abilities(w io.Writer, b catalog.Backend) {
+	c := b.Capabilities
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, text)
+		}
+	}
+	row("driver", c.Driver)
+	row("provisioning", strings.Join(c.Ways(), ", "))
+	row("not static", c.WhyNotStatic)
+	row("not dynamic", c.WhyNotDynamic)
+	for _, volumeMode := range []string{"Filesystem", "Block"} {
+		list := strings.Join(c.AccessModes[volumeMode], ", ")
+		if list == "" {
+			list = "no"
+		}
+		row(volumeMode, list)
+	}
+	mountOptions(w, c.MountOptions)
+	if c.Size != nil {
+		for _, limit := range []struct{ name, value string }{{"smallest", c.Size.Minimum}, {"largest", c.Size.Maximum}, {"in steps of", c.Size.Step}} {
+			row(limit.name, limit.value)
+		}
+	}
+	row("a claim may", fmt.Sprintf("grow: %s, be snapshotted: %s, be copied: %s", c.Expansion, c.Snapshot, c.Clone))
+	row("attached", c.Attach.String())
+	policy := c.FSGroup
+	if policy == "" {
+		policy = string(catalog.Unknown)
+	}
+	row("fsGroup policy", policy)
+	row("pod information", c.PodInfo.String())
+	row("node labels", strings.Join(c.TopologyKeys, ", "))
+	row("class binds", c.BindingMode)
+	for _, need := range []struct {
+		name string
+		all  map[string]string
+	}{{"pod annotations", c.Pod.Annotations}, {"pod labels", c.Pod.Labels}} {
+		for _, key := range slices.Sorted(maps.Keys(need.all)) {
+			row(need.name, key+": "+need.all[key])
+		}
+	}
+}
+
+func mountOptions(w io.Writer, m catalog.MountOptions) {
+	list := func(options []string) string {
+		if len(options) == 0 {
+			return "none"
+		}
+		return strings.Join(options, ",")
+	}
+	if !m.Supported {
+		fmt.Fprintln(w, "mount options\trefused by kubelet")
+		return
+	}
+	if m.By == "" {
+		fmt.Fprintf(w, "mount options\t%s\n", list(m.Default))
+	}
+	for _, value := range slices.Sorted(maps.Keys(m.For)) {
+		fmt.Fprintf(w, "mount options\twith %s %s: %s\n", m.By, value, list(m.For[value]))
+	}
+	if m.Source != "" {
+		fmt.Fprintf(w, "\t%s\n", m.Source)
+	}
+}
+
+// operations prints what a file system on the storage does, and under which condition.
+func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
+	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
+	if when := s.When; when != nil && when.Is != nil {
+		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", strings.TrimPrefix(when.Path, "section."), *when.Is)
+	}
+	for _, o := range savers.Operations {
+		note := ""
+		if s.Notes[o.Name] != "" {
+			note = ": " + s.Notes[o.Name]
+		}
+		fmt.Fprintf(w, "  %s\t%s%s\n", o.Name, s.Does(o.Name), note)
+	}
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"strings"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
+)
+
+// topics are what can be explained.
+func topics(chart string) []string {
+	l, err := load(chart)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, b := range l.Book.Backends {
+		out = append(out, b.Name+"\t"+b.Title)
+	}
+	for id, rule := range l.Book.Rules {
+		out = append(out, id+"\t"+rule.Title)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func explainRule(out io.Writer, id string, rule catalog.Rule, backends []catalog.Backend) error {
+	pages, err := rules.Pages()
+	if err != nil {
+		return err
+	}
+	page := pages[id]
+	fmt.Fprintf(out, "%s: %s\n\n%s\n", id, rule.Title, rule.Why)
+	if page.Note != "" {
+		fmt.Fprintf(out, "%s\n", page.Note)
+	}
+	show := func(where string, c catalog.Case) {
+		if c.Path != "" && c.Path != "$" {
+			where = strings.TrimSpace(where + " " + c.Path + ":")
+		}
+		fmt.Fprintf(out, "\n- %s\n  fix: %s\n", strings.TrimSpace(where+" "+c.Message), c.Fix)
+	}
+	var names []string
+	for name := range rule.Cases {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		show("", rule.Cases[name])
+	}
+	for _, b := range backends {
+		for _, c := range b.Rules {
+			if c.Rule == id {
+				show("backend "+b.Name+":", c)
+			}
+		}
+	}
+	for _, example := range []struct{ title, text string }{{"wrong", page.Wrong}, {"right", page.Right}} {
+		if example.text != "" {
+			fmt.Fprintf(out, "\n%s:\n\n  %s\n", example.title, strings.ReplaceAll(strings.TrimRight(example.text, "\n"), "\n", "\n  "))
+		}
+	}
+	for _, source := range []string{rule.Source, page.Source} {
+		if source != "" {
+			fmt.Fprintf(out, "\nsource: %s\n", source)
+		}
+	}
+	return nil
+}

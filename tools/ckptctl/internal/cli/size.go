@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/lossplot"
+	"checkpoint-storage/tools/ckptctl/internal/sizing"
+
+	"github.com/spf13/cobra"
+)
+
+func sizeCommand() *cobra.Command {
+	var f sizeFlags
+	var output, plot string
+	command := &cobra.Command{
+		Use:   "size (--model NAME | --params N) [flags]",
+		Short: "Say how large a claim must be, how fast its storage, and how often to save",
+		Long: `Say how large a checkpoint and its claim are, how fast the storage must be, and how often to save. What a flag is
+missing for is left out, and the report says which flag adds it.
+
+  checkpoint     parameters x bytes for each (--dtype, --optimizer); gradients are not saved
+  claim          checkpoint x (--keep + 1 that is being written + --milestones) / --fill; one claim for all ranks
+  save           checkpoint / --write-gbps
+  job fails      --mtbf-gpu-hours / GPUs: any GPU stops the whole job
+  best interval  Young (1974): sqrt(2 save x failure)
+                 for availability (arXiv 2410.18124): save + sqrt(2 (failure + restart) save + save^2)
+  time lost      1 - (1 - save/interval) x failure / (failure + restart + interval/2)
+
+With --async-stall-seconds, training stands still only that long for a save: the stall takes the place of the save, a
+failure also undoes what was still being written, and no save begins before the last has been written.
+
+GiB is 2^30 bytes, GB is 10^9 bytes. The keys of -o json, in the units that their names say, shares as parts of 1:
+
+  model, parameters, dtype, optimizer, bytesPerParameter {total, weights, master, optimizer}, checkpointBytes
+  claim {keep, writing, milestones, fill, bytes, size}
+  ranks {nodes, gpusPerNode, total, perRankBytes, perNodeBytes}
+  target {seconds, bytesPerSecond, perNodeBytesPerSecond}
+  save {bytesPerSecond, seconds}
+  async {stallSeconds, hostMemoryPerNodeBytes}
+  failures {mtbfGPUHours, everySeconds, restartSeconds, and young, availability and asked, each
+    {intervalSeconds, lostShare, savingShare, repeatingShare, restartingShare}}
+  notes [text], leftOut [{key, what, flags}]
+
+--model      ` + list(sizing.Models, func(m sizing.Model) string { return m.Name }) + ` (MLPerf Storage's; the
+             published row of llama3-1t does not follow from its formula, the others do)
+--dtype
+` + tableOf(sizing.Precisions, func(p sizing.Precision) (_, _, _ string) { return p.Name, p.Meaning, p.Source }) + `--optimizer
+` + tableOf(sizing.Optimizers, func(o sizing.Optimizer) (_, _, _ string) { return o.Name, o.Meaning, o.Source }) + `
+Exit code 0: a report. 2: flags that make none.`,
+		Example: `  ckptctl size --model llama3-70b --keep 3 --write-gbps 20 --mtbf-gpu-hours 50000
+  ckptctl size --params 13B --nodes 4 --target-seconds 60
+  ckptctl size --params 70e9 --nodes 64 --write-gbps 20 --mtbf-gpu-hours 50000 --interval 30m --plot lost.svg
+  ckptctl size --params 70e9 --keep 3 -o values > size.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			format, ok := map[string]func(sizeReport) (string, error){"text": sizeText, "json": sizeJSON, "values": sizeValues}[output]
+			if !ok {
+				return fmt.Errorf("-o %s: it is text, json or values", output)
+			}
+			in, err := f.input(command.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			report, err := sizing.Make(in)
+			if err != nil {
+				return err
+			}
+			if plot != "" {
+				if err := drawSize(plot, report); err != nil {
+					return err
+				}
+			}
+			text, err := format(sizeReport{Report: report, LeftOut: leftOut(in, report)})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(command.OutOrStdout(), text)
+			return err
+		},
+	}
+	f.bind(command)
+	command.Flags().StringVarP(&output, "output", "o", "text", "`format`: text, json or values (for the chart)")
+	command.Flags().StringVar(&plot, "plot", "", "draw the time lost over the interval into an SVG `file`")
+	return command
+}
+
+// sizeReport is a report with what is missing from it.
+type sizeReport struct {
+	sizing.Report
+	LeftOut []omission `json:"leftOut,omitempty"`
+}
+
+// omission is a part of the report that the flags are missing for.
+type omission struct {
+	// Key is the part's key in the report.
+	Key   string   `json:"key"`
+	What  string   `json:"what"`
+	Flags []string `json:"flags"`
+}
+
+func leftOut(in sizing.Input, r sizing.Report) []omission {
+	missing := map[string]bool{
+		"--nodes": r.Ranks == nil, "--target-seconds": r.Target == nil, "--write-gbps": r.Save == nil, "--mtbf-gpu-hours": in.MTBFGPUHours == 0,
+	}
+	var out []omission
+	for _, part := range []omission{
+		{"ranks", "share of each rank and node", []string{"--nodes"}},
+		{"target", "bandwidth for a save in a given time", []string{"--target-seconds"}},
+		{"save", "time of a save", []string{"--write-gbps"}},
+		{"failures", "best interval and time lost", []string{"--nodes", "--write-gbps", "--mtbf-gpu-hours"}},
+	} {
+		part.Flags = slices.DeleteFunc(part.Flags, func(flag string) bool { return !missing[flag] })
+		if len(part.Flags) > 0 {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func sizeJSON(r sizeReport) (string, error) {
+	text, err := json.MarshalIndent(r, "", "  ")
+	return string(text) + "\n", err
+}
+
+func drawSize(path string, r sizing.Report) error {
+	if r.Failures == nil {
+		return fmt.Errorf("--plot %s: the curve needs --nodes, --write-gbps and --mtbf-gpu-hours", path)
+	}
+	if !strings.HasSuffix(path, ".svg") {
+		return fmt.Errorf("--plot %s: it is an SVG file, so give it a name that ends in .svg", path)
+	}
+	svg, err := lossplot.SVG(r)
+	if err != nil {
+		return fmt.Errorf("--plot %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, svg, 0o644); err != nil {
+		return fmt.Errorf("--plot: %w", err)
+	}
+	return nil
+}

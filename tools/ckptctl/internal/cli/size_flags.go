@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"checkpoint-storage/tools/ckptctl/internal/schema"
+	"checkpoint-storage/tools/ckptctl/internal/sizing"
+
+	"github.com/spf13/cobra"
+)
+
+// sizeFlags are the flags of `ckptctl size` as they are written; in holds those that need no reading.
+type sizeFlags struct {
+	model, params, dtype, optimizer string
+	interval                        time.Duration
+	in                              sizing.Input
+}
+
+func (f *sizeFlags) bind(command *cobra.Command) {
+	flags := command.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.model, "model", "", "a model of MLPerf Storage, by `name`; also sets --nodes to MLPerf's ranks")
+	flags.StringVar(&f.params, "params", "", "`number` of parameters: 70e9, 70B or 1.2T")
+	flags.StringVar(&f.dtype, "dtype", "bf16", "`precision` that the model trains in")
+	flags.StringVar(&f.optimizer, "optimizer", "adam", "`name` of the optimizer")
+	flags.IntVar(&f.in.Nodes, "nodes", 0, "`number` of nodes")
+	flags.IntVar(&f.in.GPUsPerNode, "gpus-per-node", 8, "`number` of GPUs on a node; each is a rank")
+	flags.IntVar(&f.in.Keep, "keep", 3, "`number` of newest checkpoints that the trainer keeps")
+	flags.IntVar(&f.in.Milestones, "milestones", 0, "`number` of checkpoints that are kept for good besides")
+	flags.Float64Var(&f.in.Fill, "fill", 0.8, "how full the claim may get, as a `part` of 1")
+	flags.Float64Var(&f.in.WriteGBps, "write-gbps", 0, "what the storage writes for all ranks together, in `GB/s` (10^9 bytes, not bits)")
+	flags.Float64Var(&f.in.TargetSeconds, "target-seconds", 0, "`seconds` that a save should take")
+	flags.Float64Var(&f.in.MTBFGPUHours, "mtbf-gpu-hours", 0, "`hours` between failures of one GPU, on average; MLCommons reckons with 50000")
+	flags.Float64Var(&f.in.RestartSeconds, "restart-seconds", 600, "`seconds` from a failure to the first new step")
+	flags.DurationVar(&f.interval, "interval", 0, "an `interval` to judge, such as 30m")
+	flags.Float64Var(&f.in.AsyncStallSeconds, "async-stall-seconds", 0, "saves are asynchronous, and training stands still for these `seconds`")
+}
+
+// input reads and checks the flags.
+func (f *sizeFlags) input(changed func(string) bool) (sizing.Input, error) {
+	in := f.in
+	in.IntervalSeconds = f.interval.Seconds()
+	var err error
+	if in.Model, err = f.modelOf(changed); err != nil {
+		return in, err
+	}
+	if in.Precision, err = named("dtype", f.dtype, sizing.Precisions, func(p sizing.Precision) string { return p.Name }); err != nil {
+		return in, err
+	}
+	if in.Optimizer, err = named("optimizer", f.optimizer, sizing.Optimizers, func(o sizing.Optimizer) string { return o.Name }); err != nil {
+		return in, err
+	}
+	for _, n := range []struct {
+		flag               string
+		value, least, most float64
+		what               string
+	}{
+		{"nodes", float64(in.Nodes), 1, 1e6, "nodes"},
+		{"gpus-per-node", float64(in.GPUsPerNode), 1, 1000, "GPUs"},
+		{"keep", float64(in.Keep), 1, 1e6, "checkpoints"},
+		{"milestones", float64(in.Milestones), 0, 1e6, "checkpoints"},
+		{"fill", in.Fill, 0.01, 1, "of the claim: 0.8 is 80 %"},
+		{"write-gbps", in.WriteGBps, 1e-3, 1e6, "GB/s"},
+		{"target-seconds", in.TargetSeconds, 1e-3, 1e6, "seconds"},
+		{"mtbf-gpu-hours", in.MTBFGPUHours, 1, 1e9, "hours"},
+		{"restart-seconds", in.RestartSeconds, 0, 1e6, "seconds"},
+		{"interval", in.IntervalSeconds, 1e-3, 1e8, "seconds"},
+		{"async-stall-seconds", in.AsyncStallSeconds, 1e-3, 1e6, "seconds"},
+	} {
+		// NaN is neither more nor less than anything.
+		if changed(n.flag) && !(n.value >= n.least && n.value <= n.most) {
+			return in, fmt.Errorf("--%s %s: it is from %s to %s %s", n.flag, plain(n.value), plain(n.least), plain(n.most), n.what)
+		}
+	}
+	if in.Model.Processes > 0 && !changed("nodes") {
+		if in.Nodes = in.Model.Processes / in.GPUsPerNode; in.Nodes*in.GPUsPerNode != in.Model.Processes {
+			return in, fmt.Errorf("--gpus-per-node %d: MLPerf saves %s from %d ranks, which do not fill nodes of that size; add --nodes",
+				in.GPUsPerNode, in.Model.Name, in.Model.Processes)
+		}
+	}
+	return in, nil
+}
+
+func (f *sizeFlags) modelOf(changed func(string) bool) (sizing.Model, error) {
+	if changed("model") == changed("params") {
+		return sizing.Model{}, fmt.Errorf("give one of --model, for example --model %s, and --params, for example --params 70e9",
+			sizing.Models[0].Name)
+	}
+	if changed("model") {
+		return named("model", f.model, sizing.Models, func(m sizing.Model) string { return m.Name })
+	}
+	parameters, err := parameters(f.params)
+	return sizing.Model{Parameters: parameters}, err
+}
+
+// parameters reads 70e9, 70B and the like.
+func parameters(text string) (int64, error) {
+	digits, factor := strings.ToUpper(text), 1.0
+	for suffix, of := range map[string]float64{"M": 1e6, "B": 1e9, "T": 1e12} {
+		if rest, ok := strings.CutSuffix(digits, suffix); ok {
+			digits, factor = rest, of
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return 0, fmt.Errorf("--params %s: it is no number; write 70e9, 70B or 1.2T", text)
+	}
+	if n *= factor; !(n >= 1e6 && n <= 1e14) {
+		return 0, fmt.Errorf("--params %s: models have from a million to 100 trillion parameters; 70 billion are 70e9 or 70B", text)
+	}
+	return int64(math.Round(n)), nil
+}
+
+// plain writes a number without an exponent.
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// named returns the entry of that name.
+func named[T any](flag, word string, entries []T, name func(T) string) (T, error) {
+	var names []string
+	for _, entry := range entries {
+		if name(entry) == word {
+			return entry, nil
+		}
+		names = append(names, name(entry))
+	}
+	message := fmt.Sprintf("--%s %s: there is no such name; ", flag, word)
+	if near := schema.Nearest(word, names); near != "" {
+		message += "did you mean " + near + "? "
+	}
+	var none T
+	return none, fmt.Errorf("%sthere are: %s", message, strings.Join(names, ", "))
+}

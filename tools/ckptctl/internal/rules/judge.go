@@ -1,0 +1,226 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// judge collects what is wrong with one set of values.
+type judge struct {
+	book     *Book
+	values   map[string]any
+	backend  *backend
+	release  Release
+	findings []Finding
+	// whole is the section of a store without shards, or of one whose shards only differ by their number.
+	whole map[string]any
+}
+
+// sectionOf is the backend's section with its defaults and a shard's own keys.
+func (j *judge) sectionOf(shard int) map[string]any {
+	if shard >= 0 {
+		return section(j.backend.Name, j.backend.defaults, j.values, shard)
+	}
+	if j.whole == nil {
+		j.whole = section(j.backend.Name, j.backend.defaults, j.values, shard)
+	}
+	return j.whole
+}
+
+var single = []int{-1}
+
+// each lists the shards that have to be judged by themselves: -1 is a store without, or one whose shards only differ by
+// their number.
+func (j *judge) each() []int {
+	if overrides, _ := j.values["shardOverrides"].([]any); len(overrides) > 0 && number(j.values["shards"]) > 0 {
+		shards := make([]int, number(j.values["shards"]))
+		for i := range shards {
+			shards[i] = i
+		}
+		return shards
+	}
+	return single
+}
+
+func (j *judge) subject(shard int) *subject {
+	claim := j.release.Fullname
+	if full, _ := j.values["fullnameOverride"].(string); full != "" {
+		claim = full
+	}
+	if own, _ := j.section("claim")["name"].(string); own != "" {
+		claim = own
+	}
+	affinity := j.affinity(shard)
+	return &subject{
+		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts,
+		affinity: affinity, affinityKeys: affinityKeys(affinity), names: map[string]any{"claim": claim},
+	}
+}
+
+func (j *judge) section(name string) map[string]any {
+	section, _ := j.values[name].(map[string]any)
+	return section
+}
+
+// conditions judges the rules that are data: those of all backends in the order of their ids, then the backend's own.
+func (j *judge) conditions() {
+	for _, shard := range j.each() {
+		s := j.subject(shard)
+		for _, cases := range [][]*item{j.book.cases, j.backend.cases} {
+			for _, c := range cases {
+				for _, each := range s.each(c) {
+					if c.when.holds(s, each) {
+						j.add(finding(c.Case, s, c.when, each))
+					}
+				}
+			}
+		}
+	}
+}
+
+// add keeps one of the findings that two shards share.
+func (j *judge) add(f Finding) {
+	if !slices.ContainsFunc(j.findings, func(other Finding) bool { return other.Path == f.Path && other.Message == f.Message }) {
+		j.findings = append(j.findings, f)
+	}
+}
+
+// report reports a case that code has decided.
+func (j *judge) report(rule, name, path string, args map[string]any) {
+	c := j.book.rules[rule].Cases[name]
+	c.Rule, c.Path = rule, path
+	j.findings = append(j.findings, finding(c, &subject{values: j.values, args: args}, nil, nil))
+}
+
+func (j *judge) required() {
+	keys := j.backend.Schema.Required
+	if j.values["provisioning"] != "static" {
+		keys = nil
+		if j.section("storageClass")["create"] == true {
+			keys = j.backend.Schema.ClassRequired
+		}
+	}
+	for _, shard := range j.each() {
+		have := j.sectionOf(shard)
+		for _, key := range keys {
+			if value := have[key]; value == nil || value == "" {
+				j.report("E17", "missing", j.backend.Name, map[string]any{
+					"key": j.backend.Name + "." + key, "example": j.backend.ExampleOf(key),
+				})
+				return
+			}
+		}
+	}
+}
+
+func (j *judge) accessModes() {
+	volumeMode, _ := j.values["volumeMode"].(string)
+	able := j.backend.Capabilities.AccessModes[volumeMode]
+	for _, mode := range items(j.values["accessModes"]) {
+		if len(able) == 0 || contains(able, fmt.Sprint(mode)) {
+			continue
+		}
+		block := ""
+		if contains(j.backend.Capabilities.AccessModes["Block"], fmt.Sprint(mode)) {
+			block = ", or volumeMode: Block"
+		}
+		j.report("E06", "unsupported", "accessModes", map[string]any{
+			"mode": mode, "modes": able, "first": able[0], "block": block,
+		})
+	}
+}
+
+// shards looks for two that would be one storage.
+func (j *judge) shards() {
+	overrides, _ := j.values["shardOverrides"].([]any)
+	count := number(j.values["shards"])
+	if len(overrides) > 0 && len(overrides) != count {
+		// What a shard has too few or too many of is no more than this mistake.
+		j.findings = slices.DeleteFunc(j.findings, func(f Finding) bool { return f.Severity != "error" })
+		j.report("E17", "shardOverrides", "shardOverrides", map[string]any{"count": len(overrides), "shards": count})
+		return
+	}
+	if j.values["provisioning"] != "static" || count == 0 {
+		return
+	}
+	seen := map[string]int{}
+	for _, shard := range j.each() {
+		text := j.identity(shard)
+		// Without any, the storage is named after the volume, and volumes have names of their own.
+		if text == "" {
+			continue
+		}
+		if shard < 0 {
+			if count > 1 && !strings.Contains(text, shardWord) {
+				j.same(0, 1)
+			}
+			return
+		}
+		if first, ok := seen[text]; ok {
+			j.same(first, shard)
+			return
+		}
+		seen[text] = shard
+	}
+}
+
+// identity is what tells a shard's storage from any other's. One disk path on two nodes is two disks: the node is part
+// of it.
+func (j *judge) identity(shard int) string {
+	var out strings.Builder
+	have := j.sectionOf(shard)
+	for _, key := range j.backend.Schema.Identity {
+		if value := have[key]; value != nil {
+			fmt.Fprintf(&out, "%s=%v ", key, value)
+		}
+	}
+	if node := j.affinity(shard); out.Len() > 0 && !empty(node) {
+		fmt.Fprint(&out, node)
+	}
+	return out.String()
+}
+
+func (j *judge) same(first, second int) {
+	j.report("E08", "sameSource", j.backend.Name, map[string]any{"firstShard": first, "secondShard": second})
+}
+
+// metadata looks for annotations that would make storage a hook.
+func (j *judge) metadata() {
+	for _, place := range []struct {
+		path string
+		keys any
+	}{
+		{"claim.annotations", j.section("claim")["annotations"]},
+		{"commonAnnotations", j.values["commonAnnotations"]},
+		{"volume.annotations", j.section("volume")["annotations"]},
+	} {
+		annotations, _ := place.keys.(map[string]any)
+		var bad []string
+		for key := range annotations {
+			if strings.HasPrefix(key, "helm.sh/hook") || key == "helm.sh/resource-policy" {
+				bad = append(bad, key)
+			}
+		}
+		slices.Sort(bad)
+		for _, key := range bad {
+			j.report("E14", "annotation", place.path, map[string]any{"key": key})
+		}
+	}
+}
+
+// removed looks for null where the chart has a default: Helm deletes such a key.
+func (j *judge) removed(path string, want []standard, have map[string]any) {
+	for _, each := range want {
+		value := have[each.key]
+		if value == nil {
+			text, _ := json.Marshal(each.value)
+			j.report("E19", "removed", path+each.key, map[string]any{"key": path + each.key, "default": string(text)})
+			continue
+		}
+		if below, ok := value.(map[string]any); ok && len(each.below) > 0 {
+			j.removed(path+each.key+".", each.below, below)
+		}
+	}
+}

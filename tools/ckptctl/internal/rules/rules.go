@@ -1,0 +1,268 @@
+// Package rules judges values as the chart's templates do, with the rules that stand in the chart.
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"checkpoint-storage/tools/catalog"
+)
+
+// Finding is a rule that the values break.
+type Finding struct {
+	Rule, Severity, Path, Message, Fix string
+	// Because are the paths that the rule judged: where to look when nobody wrote Path itself.
+	Because []string
+}
+
+// Book is a chart's rules, compiled once and safe to judge with from several goroutines.
+type Book struct {
+	rules    map[string]catalog.Rule
+	cases    []*item
+	defaults []standard
+	chart    Chart
+
+	mutex    sync.RWMutex
+	backends map[string]*backend
+}
+
+// item is a case with its condition compiled.
+type item struct {
+	catalog.Case
+	when *condition
+	each [][]string
+}
+
+// backend is one backend as the rules see it.
+type backend struct {
+	catalog.Backend
+	defaults map[string]any
+	facts    map[string]any
+	cases    []*item
+	// topology has the node label that a key of the section is a value of.
+	topology map[string]any
+	// semantics is the condition under which what it says of its file system holds; nil where it always does.
+	semantics *condition
+}
+
+// Chart reads what the rules ask of a chart when values first name it.
+type Chart struct {
+	// Backend reads a backend; the error is fs.ErrNotExist when there is none of the name.
+	Backend func(name string) (catalog.Backend, error)
+	// Retired reads the names that look like backends and have an answer of their own.
+	Retired func() (map[string]catalog.Retired, error)
+	// Savers reads what each saver needs.
+	Savers func() (catalog.Savers, error)
+}
+
+// standard is a key that the chart has by default, with those below it.
+type standard struct {
+	key   string
+	value any
+	below []standard
+}
+
+// New compiles a chart's rules. The defaults are the chart's own values.
+func New(rules map[string]catalog.Rule, defaults map[string]any, chart Chart) (*Book, error) {
+	b := &Book{rules: rules, defaults: standards(defaults), chart: chart, backends: map[string]*backend{}}
+	for _, id := range sorted(rules) {
+		for _, name := range sorted(rules[id].Cases) {
+			c := rules[id].Cases[name]
+			c.Rule = id
+			if err := appendCase(&b.cases, c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b, nil
+}
+
+// appendCase compiles a case that has a condition.
+func appendCase(to *[]*item, c catalog.Case) error {
+	if c.When == nil {
+		return nil
+	}
+	when, err := compile(*c.When)
+	if err != nil {
+		return err
+	}
+	i := &item{Case: c, when: when, each: [][]string{nil}}
+	if len(c.Each) > 0 {
+		i.each = nil
+	}
+	for _, path := range c.Each {
+		i.each = append(i.each, strings.Split(path, "."))
+	}
+	*to = append(*to, i)
+	return nil
+}
+
+func standards(defaults map[string]any) []standard {
+	var out []standard
+	for _, key := range sorted(defaults) {
+		below, _ := defaults[key].(map[string]any)
+		out = append(out, standard{key, defaults[key], standards(below)})
+	}
+	return out
+}
+
+// backend finds a backend, and reads it the first time; nil when there is none.
+func (b *Book) backend(name string) (*backend, error) {
+	b.mutex.RLock()
+	known := b.backends[name]
+	b.mutex.RUnlock()
+	if known != nil || name == "" {
+		return known, nil
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if known := b.backends[name]; known != nil {
+		return known, nil
+	}
+	loaded, err := b.chart.Backend(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &backend{Backend: loaded, defaults: loaded.Defaults()}
+	if out.facts, err = facts(loaded); err != nil {
+		return nil, err
+	}
+	if when := loaded.Capabilities.Semantics.When; when != nil {
+		if out.semantics, err = compile(*when); err != nil {
+			return nil, err
+		}
+	}
+	becomes, _ := out.facts["becomes"].(map[string]any)
+	out.topology, _ = becomes["topology"].(map[string]any)
+	for _, c := range loaded.Rules {
+		if err := appendCase(&out.cases, c); err != nil {
+			return nil, err
+		}
+	}
+	b.backends[name] = out
+	return out, nil
+}
+
+// Release is what the rules need to know of a release besides its values.
+type Release struct {
+	// Fullname is what the chart's names begin with: the release's name, or <release>-<alias> of a dependency.
+	Fullname string
+	// Namespace is the release's.
+	Namespace string
+}
+
+// Check returns what is wrong with values that fit the schema.
+func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) {
+	j := &judge{book: b, values: values, release: release}
+	j.removed("", b.defaults, values)
+	name, _ := values["backend"].(string)
+	// Without its defaults, or without a backend, there is nothing to judge the rest on.
+	if len(j.findings) > 0 || name == "" {
+		return j.findings, nil
+	}
+	var err error
+	if j.backend, err = b.backend(name); err != nil {
+		return nil, err
+	}
+	if j.backend == nil {
+		retired, err := b.chart.Retired()
+		if old, ok := retired[name]; ok {
+			j.report("E21", "retired", "backend", map[string]any{"why": old.Why, "use": old.Use, "how": old.How})
+		}
+		return j.findings, err
+	}
+	j.conditions()
+	if values["provisioning"] != "existing" {
+		j.required()
+		j.accessModes()
+		j.shards()
+		j.metadata()
+	}
+	err = j.savers()
+	return j.findings, err
+}
+
+// Words fills in the words of a case that code has decided.
+func (b *Book) Words(rule, name string, args map[string]any) (severity, message, fix string) {
+	c := b.rules[rule].Cases[name]
+	s := &subject{args: args}
+	if severity = c.Severity; severity == "" {
+		severity = "error"
+	}
+	return severity, fill(c.Message, s, nil), fill(c.Fix, s, nil)
+}
+
+func finding(c catalog.Case, s *subject, when *condition, each []string) Finding {
+	f := Finding{Rule: c.Rule, Severity: c.Severity, Path: c.Path, Message: fill(c.Message, s, each), Fix: fill(c.Fix, s, each)}
+	if f.Severity == "" {
+		f.Severity = "error"
+	}
+	if f.Path == "$" {
+		f.Path = strings.Join(each, ".")
+	}
+	if when != nil {
+		for _, path := range when.paths() {
+			if text := strings.Join(path, "."); !slices.Contains(f.Because, text) {
+				f.Because = append(f.Because, text)
+			}
+		}
+	}
+	return f
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Place is what a static store takes up.
+type Place struct {
+	// Identities tell the storage, or that of each shard, from any other; none where it is named after the volume.
+	Identities []string
+	// NodeBound says that the storage is a node's own: no other cluster can have it.
+	NodeBound bool
+	// Nconnect is the mount option of this name, and Server what it is for; "" where there is none.
+	Nconnect, Server string
+}
+
+// Place says what the storage of a static store takes up.
+func (b *Book) Place(values map[string]any) Place {
+	name, _ := values["backend"].(string)
+	known, err := b.backend(name)
+	if err != nil || known == nil || values["provisioning"] != "static" {
+		return Place{}
+	}
+	out := Place{NodeBound: known.Capabilities.NodeBound}
+	j := &judge{book: b, values: values, backend: known}
+	for _, shard := range j.each() {
+		if identity := j.identity(shard); identity != "" {
+			out.Identities = append(out.Identities, name+" "+identity)
+		}
+	}
+	options := items(values["mountOptions"])
+	if values["mountOptions"] == nil {
+		mount := known.Capabilities.MountOptions
+		options = items(mount.Default)
+		if chosen, ok := mount.For[fmt.Sprint(j.sectionOf(-1)[mount.By])]; ok {
+			options = items(chosen)
+		}
+	}
+	for _, option := range options {
+		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {
+			out.Server, out.Nconnect = fmt.Sprint(j.sectionOf(-1)[known.Schema.Identity[0]]), text
+		}
+	}
+	return out
+}

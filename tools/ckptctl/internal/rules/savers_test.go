@@ -1,0 +1,59 @@
+package rules
+
+import (
+	"os"
+	"testing"
+
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestSavers judges declared savers on storage that lacks an operation, has it, or where nobody knows.
+func TestSavers(t *testing.T) {
+	chart := os.DirFS("../../../../charts/checkpoint-storage")
+	rules, err := catalog.LoadRules(chart)
+	require.NoError(t, err)
+	savers, err := catalog.LoadSavers(chart)
+	require.NoError(t, err)
+	is := any(true)
+	bucket := catalog.Backend{Name: "bucket", Capabilities: catalog.Capabilities{
+		Provisioning: []string{"static"}, AccessModes: map[string][]string{"Filesystem": {"ReadWriteMany"}},
+		Semantics: catalog.Semantics{Operations: map[string]catalog.Answer{
+			"renameDirectory": catalog.No, "renameFile": catalog.No, "overwrite": catalog.Yes, "unlink": catalog.Yes,
+		}},
+	}}
+	check := func(semantics catalog.Semantics, values map[string]any) []Finding {
+		b := bucket
+		b.Capabilities.Semantics = semantics
+		merged := map[string]any{"backend": "bucket", "provisioning": "static", "accessModes": []any{"ReadWriteMany"}, "volumeMode": "Filesystem"}
+		for key, value := range values {
+			merged[key] = value
+		}
+		book, err := New(rules, nil, Chart{
+			Backend: func(string) (catalog.Backend, error) { return b, nil },
+			Savers:  func() (catalog.Savers, error) { return savers, nil },
+		})
+		require.NoError(t, err)
+		got, err := book.Check(merged, Release{Fullname: "checkpoints"})
+		require.NoError(t, err)
+		return got
+	}
+	able := bucket.Capabilities.Semantics
+
+	got := check(able, map[string]any{"savers": []any{"orbax", "deepspeed", "dcp"}})
+	require.Len(t, got, 2, "deepspeed renames nothing")
+	assert.Equal(t, "dcp needs to rename a file, and backend bucket cannot.", got[0].Message)
+	assert.Contains(t, got[0].Fix, "s3torchconnector")
+	assert.Equal(t, "orbax needs to rename a directory, and backend bucket cannot.", got[1].Message)
+	assert.Equal(t, Finding{Rule: "E22", Severity: "error", Path: "savers"}, Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
+
+	assert.Empty(t, check(able, nil), "nobody said who saves")
+	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what nobody knows is for the test to find out")
+	assert.Empty(t, check(able, map[string]any{"savers": []any{"dcp"}, "provisioning": "existing", "claim": map[string]any{"existing": "theirs"}}))
+
+	able.When = &catalog.Condition{Path: "flat", Is: &is}
+	assert.Empty(t, check(able, map[string]any{"savers": []any{"dcp"}}), "the answers hold only where the condition does")
+	assert.Len(t, check(able, map[string]any{"savers": []any{"dcp"}, "flat": true}), 1)
+}

@@ -1,0 +1,55 @@
+package schema
+
+import (
+	"encoding/json"
+	"testing"
+
+	embedded "checkpoint-storage/charts/checkpoint-storage"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestQuick holds the quick answer to the library's, for every keyword that it knows.
+func TestQuick(t *testing.T) {
+	var instances []any
+	require.NoError(t, json.Unmarshal([]byte(`[null, true, false, 0, 1, -1, 1.5, 1e300, "", "a", "ab", "äöü", "10Gi", [], [1], [1, 1], [1, 1.0, "a"], ["a", "b", "c"],
+		[{"a": 1}, {"a": 1}], {}, {"a": 1}, {"a": "x"}, {"a": null}, {"b": true}, {"a": "x", "b": 2}, {"a": {"a": {"a": 1}}}, {"kind": "x"}, {"kind": "x", "x": {}},
+		{"kind": "y"}, {"kind": "y", "x": {"a": 1}}]`), &instances))
+	for _, schema := range []string{
+		`{}`, `true`, `false`, `{"type": "integer"}`, `{"type": ["string", "null"]}`, `{"type": "number", "minimum": 0, "maximum": 1}`, `{"enum": [1, "a", null, {"a": 1}]}`,
+		`{"const": 1}`, `{"const": {"a": 1}}`, `{"minLength": 2}`, `{"maxLength": 2}`, `{"pattern": "^a"}`, `{"minItems": 1, "maxItems": 2}`, `{"uniqueItems": true}`,
+		`{"items": {"type": "integer"}}`, `{"required": ["a"]}`, `{"properties": {"a": {"type": "integer"}}}`, `{"properties": {"a": true}, "additionalProperties": false}`,
+		`{"additionalProperties": {"type": "string"}}`, `{"allOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"anyOf": [{"type": "string"}, {"minimum": 1}]}`,
+		`{"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"not": {"type": "object"}}`,
+		`{"if": {"properties": {"kind": {"const": "x"}}, "required": ["kind"]}, "then": {"required": ["x"]}, "else": {"maxProperties": 9}}`,
+		`{"if": {"properties": {"kind": {"const": "x"}}, "required": ["kind"]}, "then": {"required": ["x"]}}`,
+		`{"definitions": {"n": {"type": "object", "properties": {"a": {"$ref": "#/definitions/n"}}}}, "$ref": "#/definitions/n"}`,
+		`{"definitions": {"s": {"type": "string"}}, "properties": {"a": {"$ref": "#/definitions/s", "description": "beside"}}}`,
+	} {
+		s, err := Compile([]byte(schema))
+		if schema == "true" || schema == "false" {
+			require.Error(t, err, "a values schema is a map")
+			continue
+		}
+		require.NoError(t, err, schema)
+		judge, err := s.judge()
+		require.NoError(t, err)
+		for _, instance := range instances {
+			if s.quick != nil {
+				assert.Equal(t, judge.Validate(instance) == nil, s.quick.valid(instance), "%s %v", schema, instance)
+			}
+		}
+	}
+	// Were the chart's own schema beyond it, every file would be judged the slow way, in silence.
+	own, err := embedded.FS.ReadFile("values.schema.json")
+	require.NoError(t, err)
+	chart, err := Compile(own)
+	require.NoError(t, err)
+	assert.NotNil(t, chart.quick, "the chart's schema has a keyword that the quick check does not know")
+	beyond, err := Compile([]byte(`{"maxProperties": 1}`))
+	require.NoError(t, err)
+	assert.Nil(t, beyond.quick, "what it does not know is the library's to judge")
+	_, err = Compile([]byte(`{"maxProperties": 1, "type": "nothing"}`))
+	require.Error(t, err)
+}
