@@ -46,8 +46,11 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 				_, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), s.options.KubectlOptions, "delete", "--filename", path)
 				assert.NoError(t, err)
 			})
-			out, err = kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename", path)
-			require.NoError(t, err, out)
+			// A definition that is new has no conditions yet, and kubectl takes that for an error.
+			require.Eventually(t, func() bool {
+				_, err := kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename", path)
+				return err == nil
+			}, patience, time.Second, path)
 		}
 	}
 	chart := charts.TrainingJob(t)
