@@ -7,12 +7,12 @@ folder=$root/test/csidriver
 mapfile -t inputs < <(find "$folder" -name '*.go' -o -name 'go.*' | sort)
 image=checkpoint-storage/csi-driver:$(key "${inputs[@]}" "$0")
 
+work=$(mktemp -d "${TMPDIR:-/tmp}/csi-driver.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
 # An image of one static binary, and a /tmp.
 make_image() {
   say "building the tests' CSI driver"
-  local work
-  work=$(mktemp -d "${TMPDIR:-/tmp}/csi-driver.XXXXXX")
-  trap 'rm -rf "$work"' RETURN
   mkdir -m 1777 "$work/tmp"
   (cd "$folder" && GOWORK=off CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$work/csidriver" .)
   tar --create --owner=0 --group=0 --directory "$work" . | docker import --change 'ENTRYPOINT ["/csidriver"]' - "$image" >/dev/null
