@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,8 @@ var places = []place{
 
 // hits are what befalls a run, in an order that the seed decides.
 var hits = []string{"kill", "kill", "kill", "delete", "delete", "reinstall", "stop"}
+
+var oneNode sync.Mutex
 
 // TestResume trains undisturbed once, and then, on each place, while workers are killed in the middle of a save, pods are
 // deleted, the whole release is removed and installed again and a node is stopped. Every run must end with the same bits,
@@ -176,6 +179,9 @@ timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill 
 		tr.end()
 		tr.begin()
 	case "stop":
+		// One at a time, so that a node finds its address free when it comes back.
+		oneNode.Lock()
+		defer oneNode.Unlock()
 		node := tr.cluster.Workers()[r.stopped]
 		require.NoError(t, tr.cluster.Docker(t.Context(), "stop", "--time", "1", node))
 		require.NoError(t, tr.cluster.Docker(t.Context(), "start", node))
