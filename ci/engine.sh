@@ -103,6 +103,12 @@ up() {
   echo "$own"
 }
 
+# clear removes the engine's state. What an engine that was killed had mounted is mounted still.
+clear() {
+  awk -v below="$state/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | xargs --no-run-if-empty umount
+  rm -rf "$state"
+}
+
 down() {
   local pid
   pid=$(own_pid) || return 0
@@ -113,7 +119,7 @@ down() {
   say "stopping the Docker engine"
   kill "$pid"
   for ((i = 0; i < 60; i++)); do
-    [ -e "/proc/$pid" ] || { rm -rf "$state"; return 0; }
+    [ -e "/proc/$pid" ] || { clear; return 0; }
     sleep 0.5
   done
   die "the Docker engine, process $pid, does not stop"
