@@ -107,8 +107,8 @@ func Join(findings []Finding) []Finding {
 		if last := len(out) - 1; last >= 0 && compare(out[last], f) == 0 {
 			// Those of one cluster come one after the other.
 			for _, cluster := range f.Clusters {
-				if known := out[last].Clusters; len(known) == 0 || known[len(known)-1] != cluster {
-					out[last].Clusters = append(known, cluster)
+				if n := len(out[last].Clusters); n == 0 || out[last].Clusters[n-1] != cluster {
+					out[last].Clusters = append(out[last].Clusters, cluster)
 				}
 			}
 			continue

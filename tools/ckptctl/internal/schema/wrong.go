@@ -38,8 +38,10 @@ func (d diagnosis) wrong(f failure) Mistake {
 		}
 	case "pattern":
 		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
-		if own, ok := d.schemaOf(f.path)["patternErrorMessage"].(string); ok {
-			m.Message = fmt.Sprintf("%s %s", text(f.value), own)
+		for _, from := range []map[string]any{d.schemaOf(f.path), f.schema} {
+			if own, ok := from["patternErrorMessage"].(string); ok {
+				m.Message = fmt.Sprintf("%s %s", text(f.value), own)
+			}
 		}
 		m.Hint = d.like(f)
 	case "minimum", "maximum":
