@@ -113,9 +113,7 @@ func agreeOn(t *testing.T, dir, name string, files ...string) {
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		for helm, v := range map[check.Helm]verdict{check.Helm3: h.helm3(t, files...), check.Helm4: h.helm4(t, files...)} {
-			c, err := check.Open(os.DirFS(dir), helm)
-			require.NoError(t, err)
-			result, err := c.Check(check.Inputs{Files: files}, check.Release{Name: release, Namespace: namespace})
+			result, err := h.tool[helm].Check(check.Inputs{Files: files}, check.Release{Name: release, Namespace: namespace})
 			require.NoError(t, err)
 			var first *check.Finding
 			for i, f := range result.Findings {

@@ -2,9 +2,12 @@ package agree
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"sync"
 	"testing"
+
+	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chart"
@@ -37,10 +40,11 @@ type verdict struct {
 
 func (v verdict) refused() bool { return v.schema != "" || v.templates != "" }
 
-// helms are both Helms, by name, taken from their libraries.
+// helms are both Helms, by name, taken from their libraries, and ckptctl as each of them reads.
 type helms struct {
 	three *chart.Chart
 	four  chart4.Charter
+	tool  map[check.Helm]*check.Chart
 }
 
 func load(t *testing.T, dir string) helms {
@@ -54,7 +58,12 @@ func load(t *testing.T, dir string) helms {
 	require.NoError(t, err)
 	four, err := loader4.LoadDir(dir)
 	require.NoError(t, err)
-	loaded[dir] = helms{three, four}
+	tool := map[check.Helm]*check.Chart{}
+	for _, helm := range []check.Helm{check.Helm3, check.Helm4} {
+		tool[helm], err = check.Open(os.DirFS(dir), helm)
+		require.NoError(t, err)
+	}
+	loaded[dir] = helms{three, four, tool}
 	return loaded[dir]
 }
 
@@ -76,7 +85,7 @@ func (h helms) helm3(t *testing.T, files ...string) verdict {
 		v.schema = err.Error()
 		return v
 	}
-	top, err := chartutil.ToRenderValues(h.three, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(h.three, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities, true)
 	require.NoError(t, err)
 	if _, err := (engine.Engine{}).Render(h.three, top); err != nil {
 		v.templates = err.Error()
@@ -96,7 +105,7 @@ func (h helms) helm4(t *testing.T, files ...string) verdict {
 		v.schema = err.Error()
 		return v
 	}
-	top, err := util4.ToRenderValues(h.four, given, common4.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, common4.DefaultCapabilities)
+	top, err := util4.ToRenderValuesWithSchemaValidation(h.four, given, common4.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, common4.DefaultCapabilities, true)
 	require.NoError(t, err)
 	if _, err := (engine4.Engine{}).RenderWithContext(t.Context(), h.four, top); err != nil {
 		v.templates = err.Error()
