@@ -14,11 +14,14 @@ exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }
 made_from() { key "$root/ci/cluster.yaml"; printf '%s\n' "$1"; }
 
 healthy() {
-  local ready
+  local nodes ready
   [ -f "$kubeconfig" ] && [ "$(cat "$build/cluster.key" 2>/dev/null)" = "$(made_from "$1")" ] || return 1
-  ready=$(kubectl --request-timeout=5s get nodes \
+  # By name: the storage node is one more, and not kind's.
+  mapfile -t nodes < <(kind get nodes --name "$cluster" 2>/dev/null)
+  [ ${#nodes[@]} = "$(grep -c 'role:' "$root/ci/cluster.yaml")" ] || return 1
+  ready=$(kubectl --request-timeout=5s get nodes "${nodes[@]}" \
     --output 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' 2>/dev/null) || return 1
-  [ "$(grep -cx True <<<"$ready")" = "$(grep -c 'role:' "$root/ci/cluster.yaml")" ]
+  [ "$(grep -cx True <<<"$ready")" = ${#nodes[@]} ]
 }
 
 # create IMAGE makes the cluster; where that fails it shows what kind and the nodes said, and leaves the rest in .build.
