@@ -75,4 +75,4 @@ step "done"
   echo "left alone|step 40|||${expected:0:16}…"
   echo "killed|step 40|rank 2 after step $reached|step ${resumed##* }|${actual:0:16}… the same"
 } | column --table --separator '|'
-k delete namespace "$namespace" --wait=false >/dev/null
+kubectl delete namespace "$namespace" --wait=false >/dev/null
