@@ -69,7 +69,8 @@ var places = []place{
 // hits are what befalls a run, in an order that the seed decides.
 var hits = []string{"kill", "kill", "kill", "delete", "delete", "reinstall", "stop"}
 
-var oneNode sync.Mutex
+// nodesUp is held by whoever needs the nodes, and locked by whoever stops one: the runs share them.
+var nodesUp sync.RWMutex
 
 // TestResume trains undisturbed once, and then, on each place, while workers are killed in the middle of a save, pods are
 // deleted, the whole release is removed and installed again and a node is stopped. Every run must end with the same bits,
@@ -120,11 +121,13 @@ type resumption struct {
 
 func (r *resumption) run(t *testing.T, ns string) {
 	c := cluster.Open(t)
+	nodesUp.RLock()
 	for rank := range workers {
 		node, dir := r.dir(c, r.base, rank)
 		_, err := c.Exec(t.Context(), node, fmt.Sprintf("mkdir -p %[1]s; chmod 1777 %[1]s; rm -rf %[1]s/*", dir))
 		require.NoError(t, err)
 	}
+	nodesUp.RUnlock()
 	r.training = newTraining(t, ns, steps, r.values(c, r.base))
 	r.training.begin()
 	since := ""
@@ -164,12 +167,22 @@ func (r *resumption) strike(t *testing.T, hit string, rank int) {
 	switch hit {
 	case "kill":
 		// SIGKILL, as soon as there is a checkpoint that is not whole.
-		pod := tr.worker(rank)
+		nodesUp.RLock()
+		defer nodesUp.RUnlock()
+		var node, pid string
+		tr.eventually(fmt.Sprintf("rank %d has no process", rank), func() bool {
+			// The API takes a while to learn that a node has lost its containers.
+			pod := tr.worker(rank)
+			var err error
+			node = pod.Spec.NodeName
+			pid, err = tr.cluster.Exec(t.Context(), node, fmt.Sprintf(`
+container=$(crictl ps --quiet --state running --label io.kubernetes.pod.uid=%s)
+crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, pod.UID))
+			return err == nil && pid != ""
+		})
 		_, dir := r.dir(tr.cluster, r.base, rank)
-		_, err := tr.cluster.Exec(t.Context(), pod.Spec.NodeName, fmt.Sprintf(`
-container=$(crictl ps --quiet --label io.kubernetes.pod.uid=%s)
-pid=$(crictl inspect --output go-template --template '{{.info.pid}}' "$container")
-timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill -9 '"$pid"`, pod.UID, dir))
+		_, err := tr.cluster.Exec(t.Context(), node, fmt.Sprintf(
+			`timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill -9 %s'`, dir, pid))
 		require.NoError(t, err)
 	case "delete":
 		// The worker is told to stop, and saves; a second later it is killed.
@@ -180,16 +193,20 @@ timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill 
 		tr.begin()
 	case "stop":
 		// One at a time, so that a node finds its address free when it comes back.
-		oneNode.Lock()
-		defer oneNode.Unlock()
+		nodesUp.Lock()
+		defer nodesUp.Unlock()
 		node := tr.cluster.Workers()[r.stopped]
 		require.NoError(t, tr.cluster.Docker(t.Context(), "stop", "--time", "1", node))
 		require.NoError(t, tr.cluster.Docker(t.Context(), "start", node))
+		_, err := tr.cluster.Exec(t.Context(), node, "timeout 60 sh -c 'until crictl ps >/dev/null 2>&1; do sleep 0.2; done'")
+		require.NoError(t, err)
 	}
 }
 
 // verify reads every published checkpoint back, shard by shard. One that is pruned meanwhile is none.
 func (r *resumption) verify(t *testing.T) {
+	nodesUp.RLock()
+	defer nodesUp.RUnlock()
 	seen := map[string]bool{}
 	for rank := range workers {
 		node, dir := r.dir(r.training.cluster, r.base, rank)
