@@ -121,13 +121,7 @@ type resumption struct {
 
 func (r *resumption) run(t *testing.T, ns string) {
 	c := cluster.Open(t)
-	nodesUp.RLock()
-	for rank := range workers {
-		node, dir := r.dir(c, r.base, rank)
-		_, err := c.Exec(t.Context(), node, fmt.Sprintf("mkdir -p %[1]s; chmod 1777 %[1]s; rm -rf %[1]s/*", dir))
-		require.NoError(t, err)
-	}
-	nodesUp.RUnlock()
+	r.clear(t, c)
 	r.training = newTraining(t, ns, steps, r.values(c, r.base))
 	r.training.begin()
 	since := ""
@@ -140,6 +134,17 @@ func (r *resumption) run(t *testing.T, ns string) {
 	r.training.eventually("the training does not end", func() bool { return r.finished() == workers })
 	r.verify(t)
 	r.account(t)
+}
+
+// clear leaves every rank an empty directory.
+func (r *resumption) clear(t *testing.T, c cluster.Cluster) {
+	nodesUp.RLock()
+	defer nodesUp.RUnlock()
+	for rank := range workers {
+		node, dir := r.dir(c, r.base, rank)
+		_, err := c.Exec(t.Context(), node, fmt.Sprintf("mkdir -p %[1]s; chmod 1777 %[1]s; rm -rf %[1]s/*", dir))
+		require.NoError(t, err)
+	}
 }
 
 // underWay waits until the training has begun again and saved since it was last hit, and a random bit longer.
