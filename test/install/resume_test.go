@@ -20,7 +20,7 @@ import (
 const seed = 20
 
 // steps is enough for every hit to find the training under way.
-const steps = 88
+const steps = 140
 
 // place is where a store keeps the checkpoints: a directory of a node for each rank, or one for all.
 type place struct {
@@ -162,7 +162,7 @@ func (r *resumption) underWay(hit int, since string) {
 		}
 		return begun > 0 && saved >= workers
 	})
-	time.Sleep(time.Duration(r.random.IntN(1500)) * time.Millisecond)
+	time.Sleep(time.Duration(r.random.IntN(1000)) * time.Millisecond)
 	require.Zero(r.training.t, r.finished(), "the training ended before hit %d", hit)
 }
 

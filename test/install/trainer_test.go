@@ -57,6 +57,8 @@ func newTraining(t *testing.T, ns string, steps int, values string) *training {
 workers: %d
 image: {repository: %s, tag: %s, pullPolicy: Never}
 training: {steps: %d, saveEvery: %d, peerTimeoutSeconds: 60}
+# However fast the machine is, there is time to hit.
+env: [{name: STEP_SECONDS, value: "0.2"}]
 checkpoints:
 %s`, workers, repository, tag, steps, saveEvery, indented(values))), 0o600))
 	tr := &training{store: s, chart: charts.TrainingJob(t), values: file, said: map[types.UID]string{}}

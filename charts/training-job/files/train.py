@@ -216,6 +216,7 @@ def train():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        time.sleep(float(os.environ.get("STEP_SECONDS", 0)))  # A real step takes its time.
         os.environ["RESTARTS"] = "0"
         say(f"step {step} loss {loss.item():.4f}")
         # One rank that is told to stop has all of them save.
