@@ -2,6 +2,7 @@
 # A third worker of the cluster that serves and mounts what a container cannot: NFS and iSCSI, by a kernel of its own in
 # a QEMU guest, emulated in software.
 # Usage: storage-node.sh up      starts it and adds its facts to .build/cluster.env; where it cannot be had, the reason
+#        storage-node.sh pause   has it stand still: emulated, it takes a good part of a core even when it has nothing to do
 #        storage-node.sh down    stops it
 source "$(dirname "$0")/lib.sh"
 
@@ -99,7 +100,8 @@ up() {
   # shellcheck disable=SC1090  # written by cluster.sh
   source "$environment"
   export DOCKER_HOST KUBECONFIG
-  if own_pid >/dev/null && kubectl wait "node/$node" --for=condition=Ready --timeout=1s >/dev/null 2>&1; then
+  local pid
+  if pid=$(own_pid) && kill -CONT "$pid" && kubectl wait "node/$node" --for=condition=Ready --timeout=30s >/dev/null 2>&1; then
     say "storage node $node is up"
     return
   fi
@@ -162,11 +164,18 @@ END
   say "storage node $node is up"
 }
 
+pause() {
+  local pid
+  pid=$(own_pid) || return 0
+  kill -STOP "$pid"
+}
+
 down() {
   local pid i
   if pid=$(own_pid); then
     say "stopping storage node $node"
     kill "$pid"
+    kill -CONT "$pid"
     for ((i = 0; i < 50; i++)); do
       [ -e "/proc/$pid" ] || break
       sleep 0.2
@@ -181,6 +190,6 @@ down() {
 
 action=${1:-}
 case $action in
-up | down) "$action" ;;
-*) die "usage: storage-node.sh up|down" ;;
+up | pause | down) "$action" ;;
+*) die "usage: storage-node.sh up|pause|down" ;;
 esac

@@ -136,11 +136,19 @@ images_of_kubernetes() {
       ;;
     *)
       program "$folder" "$work/kubernetes/$binary"
-      [ "$binary" != kube-proxy ] || with_libraries "$folder" /usr/sbin/nft
+      [ "$binary" != kube-proxy ] || nft "$folder"
       scratch "$name" "$folder"
       ;;
     esac
   done
+}
+
+# nft FOLDER adds what kube-proxy calls. Without the names of the protocols nft lists numbers, which kube-proxy does not
+# know again: at its second look at a table, as when a node gets a zone, it would remove its own rules.
+nft() {
+  with_libraries "$1" /usr/sbin/nft
+  mkdir -p "$1/etc"
+  cp "$rootfs/etc/protocols" "$1/etc/"
 }
 
 # What kind itself brings, the provisioner of the default class and the pods' network, and what the chart's tests run.

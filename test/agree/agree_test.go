@@ -112,7 +112,14 @@ func agreeOn(t *testing.T, dir, name string, files ...string) {
 	h := load(t, dir)
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		for helm, v := range map[check.Helm]verdict{check.Helm3: h.helm3(t, files...), check.Helm4: h.helm4(t, files...)} {
+		verdicts := map[check.Helm]verdict{check.Helm3: h.helm3(t, files...), check.Helm4: h.helm4(t, files...)}
+		if three, four := verdicts[check.Helm3], verdicts[check.Helm4]; three.merged == four.merged {
+			require.Equal(t, len(three.rendered), len(four.rendered))
+			for template := range three.rendered {
+				assert.Equal(t, three.rendered[template], four.rendered[template], "the Helms render %s differently", template)
+			}
+		}
+		for helm, v := range verdicts {
 			result, err := h.tool[helm].Check(check.Inputs{Files: files}, check.Release{Name: release, Namespace: namespace})
 			require.NoError(t, err)
 			var first *check.Finding

@@ -14,7 +14,6 @@ import (
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -38,7 +37,6 @@ func TestGenerated(t *testing.T) {
 	require.NoError(t, err)
 	var document map[string]any
 	require.NoError(t, json.Unmarshal(text, &document))
-	library := compile(t, string(text))
 	backends, err := catalog.Load(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
 
@@ -62,7 +60,7 @@ func TestGenerated(t *testing.T) {
 					result, err := c.Check(check.Inputs{Files: []string{base, "-"}}, check.Release{Name: release, Namespace: namespace, Stdin: strings.NewReader(over)})
 					require.NoError(t, err, over)
 					require.Equal(t, encode(t, merged), encode(t, result.Merged), "Helm %d\n%s---\n%s", helm, below, over)
-					wrong := library.Validate(merged)
+					wrong := h.schema.Validate(merged)
 					require.Equal(t, wrong != nil, refused(result), "Helm %d: %v\nckptctl: %v\n%s---\n%s", helm, wrong, result.Findings, below, over)
 					verdicts[wrong == nil]++
 					if i%aThorough == 0 {
@@ -91,18 +89,6 @@ func encode(t *testing.T, value any) string {
 	out, err := json.Marshal(value)
 	require.NoError(t, err)
 	return string(out)
-}
-
-// compile prepares the schema as both Helms do.
-func compile(t *testing.T, text string) *jsonschema.Schema {
-	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
-	require.NoError(t, err)
-	compiler := jsonschema.NewCompiler()
-	require.NoError(t, compiler.AddResource("file:///values.schema.json", document))
-	compiled, err := compiler.Compile("file:///values.schema.json")
-	require.NoError(t, err)
-	return compiled
 }
 
 // coalesce is how a Helm reads and merges two texts.

@@ -9,6 +9,7 @@ import (
 
 	"checkpoint-storage/tools/ckptctl/check"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -36,6 +37,8 @@ type verdict struct {
 	merged string
 	// schema and templates are the refusals; at most one is set.
 	schema, templates string
+	// rendered is what comes from each template.
+	rendered map[string]string
 }
 
 func (v verdict) refused() bool { return v.schema != "" || v.templates != "" }
@@ -45,6 +48,8 @@ type helms struct {
 	three *chart.Chart
 	four  chart4.Charter
 	tool  map[check.Helm]*check.Chart
+	// schema is compiled once, as both Helms do for each set of values.
+	schema *jsonschema.Schema
 }
 
 func load(t *testing.T, dir string) helms {
@@ -63,7 +68,7 @@ func load(t *testing.T, dir string) helms {
 		tool[helm], err = check.Open(os.DirFS(dir), helm)
 		require.NoError(t, err)
 	}
-	loaded[dir] = helms{three, four, tool}
+	loaded[dir] = helms{three, four, tool, compile(t, string(three.Schema))}
 	return loaded[dir]
 }
 
@@ -81,13 +86,13 @@ func (h helms) helm3(t *testing.T, files ...string) verdict {
 	merged, err := chartutil.CoalesceValues(h.three, given)
 	require.NoError(t, err)
 	v := verdict{merged: text(t, merged)}
-	if err := chartutil.ValidateAgainstSchema(h.three, merged); err != nil {
+	if err := h.schema.Validate(map[string]any(merged)); err != nil {
 		v.schema = err.Error()
 		return v
 	}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(h.three, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities, true)
 	require.NoError(t, err)
-	if _, err := (engine.Engine{}).Render(h.three, top); err != nil {
+	if v.rendered, err = (engine.Engine{}).Render(h.three, top); err != nil {
 		v.templates = err.Error()
 	}
 	return v
@@ -101,13 +106,13 @@ func (h helms) helm4(t *testing.T, files ...string) verdict {
 	merged, err := util4.CoalesceValues(h.four, given)
 	require.NoError(t, err)
 	v := verdict{merged: text(t, merged)}
-	if err := util4.ValidateAgainstSchema(h.four, merged); err != nil {
+	if err := h.schema.Validate(map[string]any(merged)); err != nil {
 		v.schema = err.Error()
 		return v
 	}
 	top, err := util4.ToRenderValuesWithSchemaValidation(h.four, given, common4.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, common4.DefaultCapabilities, true)
 	require.NoError(t, err)
-	if _, err := (engine4.Engine{}).RenderWithContext(t.Context(), h.four, top); err != nil {
+	if v.rendered, err = (engine4.Engine{}).RenderWithContext(t.Context(), h.four, top); err != nil {
 		v.templates = err.Error()
 	}
 	return v
@@ -123,4 +128,16 @@ func text(t *testing.T, value any) string {
 // words undoes what the engine does to the text of an error: quoting.
 func words(text string) string {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(text)
+}
+
+// compile prepares the schema as both Helms do.
+func compile(t *testing.T, text string) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource("file:///values.schema.json", document))
+	compiled, err := compiler.Compile("file:///values.schema.json")
+	require.NoError(t, err)
+	return compiled
 }

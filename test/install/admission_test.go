@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -16,19 +17,28 @@ import (
 // TestAPIServerAcceptsEveryFixture has the API server's own validation judge every object of every accepted fixture,
 // those of backends too that no test machine can serve.
 func TestAPIServerAcceptsEveryFixture(t *testing.T) {
+	t.Parallel()
 	s := newStore(t, "admission", "privileged")
 	files, err := filepath.Glob(filepath.Join(charts.Chart(), backends, "*", "testdata", "_accept-*.values.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	// A fixture may send its objects to a namespace of its choice; nothing is made there.
 	elsewhere := regexp.MustCompile(`(?m)^  namespace: .*$`)
+	byBackend := map[string][]string{}
 	for _, file := range files {
-		t.Run(filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file), func(t *testing.T) {
+		backend := filepath.Base(filepath.Dir(filepath.Dir(file)))
+		byBackend[backend] = append(byBackend[backend], file)
+	}
+	for backend, files := range byBackend {
+		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
-			objects := elsewhere.ReplaceAllString(template(t, file, "--namespace", s.ns), "  namespace: "+s.ns)
-			rendered := filepath.Join(t.TempDir(), "objects.yaml")
-			require.NoError(t, os.WriteFile(rendered, []byte(objects), 0o600))
-			out, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, "create", "--dry-run=server", "--filename", rendered)
+			dir := t.TempDir()
+			for _, file := range files {
+				objects := elsewhere.ReplaceAllString(template(t, file, "--namespace", s.ns), "  namespace: "+s.ns)
+				require.NoError(t, os.WriteFile(filepath.Join(dir, strings.Replace(filepath.Base(file), ".values", "", 1)), []byte(objects), 0o600))
+			}
+			// What is refused is named with its file.
+			out, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, "create", "--dry-run=server", "--filename", dir)
 			assert.NoError(t, err, out)
 		})
 	}

@@ -62,6 +62,8 @@ echo verified
 // read by another, pass the chart's own test, and keep claim and bytes over an uninstall.
 func TestConformance(t *testing.T) {
 	c := cluster.Open(t)
+	require.NoError(t, c.StorageNode(t.Context(), "up"))
+	t.Cleanup(func() { require.NoError(t, c.StorageNode(cleanup(t), "pause")) })
 	for _, f := range fixtures(t) {
 		if f.onStorage() && c.Storage().Node == "" {
 			require.NotEmpty(t, c.Storage().Missing, "there is no storage node, and no reason; `make storage-node` starts it")

@@ -42,6 +42,7 @@ func TestCSIDriverMissing(t *testing.T) {
 // TestCSIMountRefused holds that what a driver says when it refuses to mount is what an operator reads at the pod, and
 // that the pod goes on by itself when the driver does.
 func TestCSIMountRefused(t *testing.T) {
+	t.Parallel()
 	c := cluster.Open(t)
 	const driver, why = "broken.csi.example.com", "export /ckpt: the address of this node is not among its clients"
 	installed := csi.Install(t, c, []csi.Driver{{Name: driver, FSGroup: "None"}})

@@ -2,7 +2,6 @@ package install
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -116,16 +115,12 @@ func (s *store) run(c csiCase, pods []*corev1.Pod) string {
 func (s *store) succeeded(name string) string {
 	s.t.Helper()
 	var phase corev1.PodPhase
-	deadline := time.Now().Add(csiPatience)
-	for time.Now().Before(deadline) {
+	s.until(csiPatience, func() bool {
 		pod, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
 		require.NoError(s.t, err)
 		phase = pod.Status.Phase
-		if phase == corev1.PodSucceeded || phase == corev1.PodFailed {
-			break
-		}
-		time.Sleep(300 * time.Millisecond)
-	}
+		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+	})
 	log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
 	require.Contains(s.t, string(log), allDone, "pod %s has not run its script", name)

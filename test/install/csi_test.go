@@ -34,6 +34,7 @@ const (
 // TestCSIConformance has the kubelet mount what every backend of a CSI driver renders, through a driver that stands in
 // for each under its real name and writes down what it is asked for.
 func TestCSIConformance(t *testing.T) {
+	t.Parallel()
 	c := cluster.Open(t)
 	backends := csiBackends(t)
 	var all []csiCase
@@ -47,7 +48,7 @@ func TestCSIConformance(t *testing.T) {
 	suite.zones = newZones(t, c, suite.driver.Client())
 	// Printed last, and after failures too.
 	t.Cleanup(func() { suite.table.write(t) })
-	// Not t.Parallel: how many run is not a matter of the machine's cores.
+	// The backends are not t.Parallel: how many run is not a matter of the machine's cores.
 	slots := make(chan struct{}, atOnce)
 	var wait sync.WaitGroup
 	for _, b := range backends {

@@ -106,6 +106,7 @@ func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 // TestSaverOnAMountThatRefuses holds that a claim which cannot serve a declared saver is caught, by the line that says
 // so, whatever the backend in the values can do; and that one which serves the saver declared passes all the same.
 func TestSaverOnAMountThatRefuses(t *testing.T) {
+	t.Parallel()
 	c := cluster.Open(t)
 	all := saverCatalog(t)
 	title := map[string]string{}

@@ -142,19 +142,17 @@ func (s *store) start(pod *corev1.Pod, word string) string {
 	var log []byte
 	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(s.t, err)
-	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+	phase := corev1.PodPending
+	started := s.until(patience, func() bool {
 		got, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), pod.Name, metav1.GetOptions{})
-		if !assert.NoError(c, err) {
-			return
+		if err != nil || got.Status.Phase == corev1.PodPending {
+			return false
 		}
+		phase = got.Status.Phase
 		log, _ = s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
-		if got.Status.Phase == corev1.PodFailed {
-			s.t.Errorf("pod %s failed: %s", pod.Name, log)
-			return
-		}
-		assert.Contains(c, string(log), word, "pod %s is %s: %s", pod.Name, got.Status.Phase, s.events(pod.Name))
-	}, patience, 250*time.Millisecond)
-	require.False(s.t, s.t.Failed())
+		return phase == corev1.PodFailed || strings.Contains(string(log), word)
+	})
+	require.True(s.t, started && phase != corev1.PodFailed, "pod %s is %s: %s\n%s", pod.Name, phase, log, s.events(pod.Name))
 	return string(log)
 }
 
@@ -167,6 +165,16 @@ func (s *store) kill(name string) {
 		_, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
 		return err != nil
 	}, patience, 100*time.Millisecond, "pod %s does not go away", name)
+}
+
+// until asks again and again until something is so, or the time is up, and returns whether it was.
+func (s *store) until(patience time.Duration, so func() bool) bool {
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(250 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 // events says what the cluster reports about an object, for a failure message.
@@ -186,13 +194,12 @@ func (s *store) events(name string) string {
 func (s *store) bound(claim string) (*corev1.PersistentVolumeClaim, *corev1.PersistentVolume) {
 	s.t.Helper()
 	var pvc *corev1.PersistentVolumeClaim
-	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+	bound := s.until(patience, func() bool {
 		var err error
 		pvc, err = s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(s.t.Context(), claim, metav1.GetOptions{})
-		if assert.NoError(c, err) {
-			assert.Equal(c, corev1.ClaimBound, pvc.Status.Phase, s.events(claim))
-		}
-	}, patience, 100*time.Millisecond)
+		return err == nil && pvc.Status.Phase == corev1.ClaimBound
+	})
+	require.True(s.t, bound, "claim %s is not bound: %s", claim, s.events(claim))
 	pv, err := s.client.CoreV1().PersistentVolumes().Get(s.t.Context(), pvc.Spec.VolumeName, metav1.GetOptions{})
 	require.NoError(s.t, err)
 	assert.Equal(s.t, pvc.UID, pv.Spec.ClaimRef.UID)

@@ -149,12 +149,8 @@ func (tr *training) end() {
 
 func (tr *training) eventually(otherwise string, done func() bool) {
 	tr.t.Helper()
-	until := time.Now().Add(patience)
-	for !done() {
-		if time.Now().After(until) {
-			tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
-		}
-		time.Sleep(200 * time.Millisecond)
+	if !tr.until(patience, done) {
+		tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
 	}
 }
 

@@ -11,21 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"checkpoint-storage/tools/catalog"
 )
 
 // TestAccepted holds what is true of every store, whatever its backend.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
+	backends, err := catalog.Load(os.DirFS(chartPath))
+	require.NoError(t, err)
+	fsGroup := map[string]string{}
+	for _, b := range backends {
+		fsGroup[b.Name] = b.Capabilities.FSGroup
+	}
 	for _, f := range fixtures(t, "accept") {
 		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
 			t.Parallel()
-			manifest, err := render(t, &helm.Options{ValuesFiles: []string{f.file}})
+			manifest, err := render(t, &helm.Options{ValuesFiles: []string{f.file}, SetJSONValues: withFSGroup})
 			require.NoError(t, err)
-			again, err := render(t, &helm.Options{ValuesFiles: []string{f.file}})
-			require.NoError(t, err)
-			assert.Equal(t, manifest, again, "rendering is not deterministic")
-
 			got := decode(t, manifest)
+			assertFSGroupChangePolicy(t, fsGroup[f.backend], f, got)
 			require.Len(t, got.configMaps, 1)
 			published := got.configMaps[0].Data
 			if published["CHECKPOINT_PROVISIONING"] == "existing" {

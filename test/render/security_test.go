@@ -2,21 +2,14 @@ package render
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/gruntwork-io/terratest/modules/helm"
-	"github.com/gruntwork-io/terratest/modules/k8s"
-	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
-
-	"checkpoint-storage/test/internal/charts"
-	"checkpoint-storage/tools/catalog"
 )
 
 // assertPodSecurity judges a pod as the API server's Pod Security admission does.
@@ -29,62 +22,39 @@ func assertPodSecurity(t *testing.T, level api.Level, template *corev1.PodTempla
 	assert.True(t, verdict.Allowed, "%s: %s", level, verdict.ForbiddenDetail())
 }
 
-// TestFSGroupChangePolicy holds, for every fixture of every backend, that pods with an fsGroup ask kubelet to look at
-// the volume's root first wherever it applies fsGroup, and nowhere else.
-func TestFSGroupChangePolicy(t *testing.T) {
-	t.Parallel()
-	backends, err := catalog.Load(os.DirFS(chartPath))
+// withFSGroup has the pods of a store run with an fsGroup.
+var withFSGroup = map[string]string{"podSecurityContext": `{"fsGroup": 1000, "runAsUser": 1000}`}
+
+// assertFSGroupChangePolicy holds that pods with an fsGroup ask kubelet to look at the volume's root first wherever it
+// applies fsGroup, and nowhere else.
+func assertFSGroupChangePolicy(t *testing.T, policy string, f fixture, got objects) {
+	t.Helper()
+	text, err := os.ReadFile(f.file)
 	require.NoError(t, err)
-	policies := map[string]string{}
-	for _, b := range backends {
-		policies[b.Name] = b.Capabilities.FSGroup
+	store := map[string]any{}
+	require.NoError(t, yaml.Unmarshal(text, &store))
+	require.NotEmpty(t, got.jobs)
+	security := got.jobs[0].Spec.Template.Spec.SecurityContext
+	assert.EqualValues(t, 1000, *security.FSGroup)
+	if applied(policy, got, store) {
+		require.NotNil(t, security.FSGroupChangePolicy)
+		assert.Equal(t, corev1.FSGroupChangeOnRootMismatch, *security.FSGroupChangePolicy)
+	} else {
+		assert.Nil(t, security.FSGroupChangePolicy)
 	}
-	chart := charts.Umbrella(t)
-	render := func(t *testing.T, store map[string]any) (objects, *corev1.Pod) {
-		text, err := yaml.Marshal(map[string]any{"checkpoints": store, "fastTier": map[string]any{"enabled": false}})
-		require.NoError(t, err)
-		values := filepath.Join(t.TempDir(), "values.yaml")
-		require.NoError(t, os.WriteFile(values, text, 0o600))
-		manifest, err := helm.RenderTemplateContextE(t, t.Context(), &helm.Options{
-			KubectlOptions: k8s.NewKubectlOptions("", "", namespace), ValuesFiles: []string{values}, Logger: logger.Discard,
-		}, chart, "run", nil)
-		require.NoError(t, err)
-		got := decode(t, manifest)
-		for _, pod := range got.pods {
-			if pod.Name == "run-trainer" {
-				return got, pod
-			}
-		}
-		require.Fail(t, "the parent's pod is not there")
-		return got, nil
-	}
-	for _, f := range fixtures(t, "accept") {
-		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(f.file)
-			require.NoError(t, err)
-			store := map[string]any{}
-			require.NoError(t, yaml.Unmarshal(text, &store))
-			store["podSecurityContext"] = map[string]any{"fsGroup": 1000, "runAsUser": 1000}
-			got, pod := render(t, store)
-			want := applied(policies[f.backend], got, store)
-			assert.EqualValues(t, 1000, *pod.Spec.SecurityContext.FSGroup)
-			if want {
-				require.NotNil(t, pod.Spec.SecurityContext.FSGroupChangePolicy)
-				assert.Equal(t, corev1.FSGroupChangeOnRootMismatch, *pod.Spec.SecurityContext.FSGroupChangePolicy)
-			} else {
-				assert.Nil(t, pod.Spec.SecurityContext.FSGroupChangePolicy)
-			}
+}
 
-			store["podSecurityContext"] = map[string]any{"fsGroup": 1000, "fsGroupChangePolicy": "Always"}
-			_, pod = render(t, store)
-			assert.Equal(t, corev1.FSGroupChangeAlways, *pod.Spec.SecurityContext.FSGroupChangePolicy, "the user's own stands")
-
-			store["podSecurityContext"] = map[string]any{"runAsUser": 1000}
-			_, pod = render(t, store)
-			assert.Nil(t, pod.Spec.SecurityContext.FSGroupChangePolicy, "without fsGroup there is nothing to change")
-		})
+// TestFSGroupChangePolicyIsTheUsers holds that what the user says stands, and that without fsGroup nothing is said.
+func TestFSGroupChangePolicyIsTheUsers(t *testing.T) {
+	t.Parallel()
+	policy := func(security string) *corev1.PodFSGroupChangePolicy {
+		got := set(t, map[string]string{"backend": `"csi"`, "csi": `{"driver": "a", "volumeHandle": "b", "fsType": "ext4"}`, "podSecurityContext": security})
+		return got.jobs[0].Spec.Template.Spec.SecurityContext.FSGroupChangePolicy
 	}
+	always, onRootMismatch := corev1.FSGroupChangeAlways, corev1.FSGroupChangeOnRootMismatch
+	assert.Equal(t, &onRootMismatch, policy(`{"fsGroup": 1000}`))
+	assert.Equal(t, &always, policy(`{"fsGroup": 1000, "fsGroupChangePolicy": "Always"}`))
+	assert.Nil(t, policy(`{"runAsUser": 1000}`))
 }
 
 // applied says what kubelet does with fsGroup, from the objects that it sees. Of a driver of which nothing is known it

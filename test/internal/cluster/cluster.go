@@ -72,6 +72,15 @@ func (c Cluster) Workers() [2]string {
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
 
+// StorageNode tells the storage node to come "up" or to "pause": while it is up, it takes from the rest of the machine.
+func (c Cluster) StorageNode(ctx context.Context, what string) error {
+	command := exec.CommandContext(ctx, "bash", filepath.Join(charts.Root(), "ci", "storage-node.sh"), what)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("storage node %s: %w: %s", what, err, out)
+	}
+	return nil
+}
+
 // Trainer is an image with PyTorch and fio that the workers have.
 func (c Cluster) Trainer() string { return c.trainer }
 

@@ -47,6 +47,9 @@ type Driver struct {
 	Nodes []string `json:"nodes,omitempty"`
 }
 
+// installed is held by the installation that is there.
+var installed sync.Mutex
+
 // Installation is the driver on a cluster.
 type Installation struct {
 	cluster cluster.Cluster
@@ -58,7 +61,7 @@ type Installation struct {
 }
 
 // Install puts the driver on the cluster under every name of the list, waits until the kubelets know them, and removes
-// all of it when the test ends. There can be one installation at a time.
+// all of it when the test ends. There can be one installation at a time: another waits for it.
 func Install(t *testing.T, c cluster.Cluster, drivers []Driver) *Installation {
 	t.Helper()
 	require.NotEmpty(t, c.CSIDriverImage(), "the workers have no CSI driver; ci/csi-driver.sh builds and loads it")
@@ -67,6 +70,8 @@ func Install(t *testing.T, c cluster.Cluster, drivers []Driver) *Installation {
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
 	i := &Installation{cluster: c, client: client, seen: map[string]bool{}}
+	installed.Lock()
+	t.Cleanup(installed.Unlock)
 	i.remove(t)
 	t.Cleanup(func() { i.remove(t) })
 	i.create(t, drivers)

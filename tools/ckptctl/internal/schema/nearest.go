@@ -9,11 +9,12 @@ func Nearest(word string, list []string) string { return nearest(word, list, nil
 // are there already and were not meant.
 func nearest(word string, list []string, taken map[string]any) string {
 	best, distance := "", max(1, len(word)/3)
+	folded := fold(word)
 	for _, candidate := range list {
 		if _, there := taken[candidate]; there {
 			continue
 		}
-		if strings.EqualFold(word, candidate) || fold(word) == fold(candidate) {
+		if strings.EqualFold(word, candidate) || folded == fold(candidate) {
 			return candidate
 		}
 		if d := edits(strings.ToLower(word), strings.ToLower(candidate)); d < distance || d == distance && best == "" && d < len(candidate) {
@@ -23,10 +24,10 @@ func nearest(word string, list []string, taken map[string]any) string {
 	return best
 }
 
+var separators = strings.NewReplacer("_", "", "-", "", " ", "")
+
 // fold removes what separates words: mount_options and mount-options are mountOptions.
-func fold(word string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(word))
-}
+func fold(word string) string { return strings.ToLower(separators.Replace(word)) }
 
 // edits is the number of letters to insert, remove, replace or swap with their neighbour to turn one word into the
 // other (optimal string alignment distance).
