@@ -13,7 +13,9 @@ import (
 // place is what a store takes up in its cluster.
 type place struct {
 	rules.Place
-	volume string
+	volume, release string
+	// asked is the storage, in bytes, that its claims ask for.
+	asked int64
 }
 
 // place says what a store takes up; nothing when its values are wrong.
@@ -21,7 +23,7 @@ func (r *Result) place() place {
 	if r.Off || r.rules == nil || slices.ContainsFunc(r.Findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "schema/") }) {
 		return place{}
 	}
-	p := place{}
+	p := place{release: r.release.String(), asked: r.asked()}
 	if r.Merged["provisioning"] != "static" {
 		return p
 	}
@@ -87,7 +89,8 @@ func (f *fleet) across() ([]Finding, error) {
 			out = append(out, slices.DeleteFunc(found, func(f Finding) bool { return f.Rule == "" })...)
 		}
 	}
-	return out, nil
+	exceeded, err := f.quota()
+	return append(out, exceeded...), err
 }
 
 // cluster names the cluster that an overlay is for.

@@ -28,6 +28,8 @@ type Release struct {
 	Alias string
 	// Kubernetes is the cluster's minor version of Kubernetes 1, 0 when it is not known.
 	Kubernetes int
+	// Quota is the storage, in bytes, that the claims of a cluster may ask for together; 0 when it is not known.
+	Quota int64
 	// Stdin is what the values file - stands for.
 	Stdin io.Reader
 }
@@ -162,6 +164,11 @@ func (c *Chart) rulesOf(r *Result) error {
 		r.Findings = append(r.Findings, f)
 	}
 	c.kubernetes(r)
+	if asked := r.asked(); r.release.Quota > 0 && asked > r.release.Quota {
+		severity, message, fix := c.rules.Words("W07", "exceeded", exceeded(r.release.String(), asked, r.release.Quota))
+		size := values.Path{"size"}
+		r.Findings = append(r.Findings, r.finding("W07", severity, size, r.values.Where(false, size), message, fix))
+	}
 	return nil
 }
 

@@ -8,6 +8,10 @@ the words.
 {{- define "checkpoint-storage.rules.subject" -}}
 {{- $context := .context | default . }}
 {{- $names := dict "claim" ($context.Values.claim.name | default (include "checkpoint-storage.fullname" $context)) }}
+{{- with $context.Values.retention.checkpointSize }}
+{{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}
+{{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
+{{- end }}
 {{- $affinity := include "checkpoint-storage.nodeAffinity" . | fromJson }}
 {{- dict
   "values" $context.Values

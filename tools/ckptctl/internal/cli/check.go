@@ -14,16 +14,17 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // checkOptions are the options of check.
 type checkOptions struct {
-	in                        check.Inputs
-	each                      []string
-	chart, kubernetes, output string
-	release                   check.Release
-	helm                      int
-	strict                    bool
+	in                               check.Inputs
+	each                             []string
+	chart, kubernetes, quota, output string
+	release                          check.Release
+	helm                             int
+	strict                           bool
 }
 
 func checkCommand() *cobra.Command {
@@ -51,6 +52,7 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 	inputFlags(flags, &o.in, &o.release, &o.helm, &o.chart)
 	flags.StringArrayVar(&o.each, "each", nil, "check the files that fit `GLOB` one by one, each over the -f files")
 	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of what it does not have")
+	flags.StringVar(&o.quota, "quota", "", "`size` that the claims of a cluster may ask for together, such as 10Ti: warn when they ask for more")
 	flags.StringVarP(&o.output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 on warnings too")
 	complete(command, "output", report.Formats()...)
@@ -95,6 +97,13 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	}
 	if o.release.Kubernetes, err = minor(o.kubernetes); err != nil {
 		return err
+	}
+	if o.quota != "" {
+		quota, err := resource.ParseQuantity(o.quota)
+		if err != nil {
+			return fmt.Errorf("--quota %s: write a number and a unit, such as 10Ti", o.quota)
+		}
+		o.release.Quota = quota.Value()
 	}
 	o.release.Stdin = command.InOrStdin()
 	overlays, perFolder, err := expand(o.each, args)

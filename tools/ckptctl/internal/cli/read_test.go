@@ -204,3 +204,39 @@ func TestBecause(t *testing.T) {
 	_, out, _ = ckptctl("check", "-f", file(t, "v.yaml", "volume: {reclaimPolicy: Delete}\nprovisioning: static\n"))
 	assert.Contains(t, out, "because provisioning is static (")
 }
+
+// TestQuota holds that what the stores of one cluster ask for is added up, and that of two clusters is not.
+func TestQuota(t *testing.T) {
+	const pinned = "volume: {nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		glob  string
+		want  string
+	}{
+		"together too much":       {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "[c]/*.yaml", "the claims of a, b ask for 1100Gi together, and the quota is 1Ti."},
+		"one alone":               {map[string]string{"c/a.yaml": "size: 2Ti\n", "c/b.yaml": "size: 1Gi\n"}, "[c]/*.yaml", "the claims of a ask for 2Ti together, and the quota is 1Ti."},
+		"each in its own cluster": {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "c/*.yaml", ""},
+		"exactly that much":       {map[string]string{"c/a.yaml": "size: 512Gi\n", "c/b.yaml": "size: 512Gi\n"}, "[c]/*.yaml", ""},
+		"accepted":                {map[string]string{"c/a.yaml": "size: 2Ti # ckptctl:accept W07 the quota is being raised\n"}, "c/*.yaml", ""},
+		"claims of somebody else": {map[string]string{"c/a.yaml": "size: 2Ti\nprovisioning: existing\nclaim: {existing: theirs}\n"}, "c/*.yaml", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for name, text := range c.files {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+				if !strings.Contains(text, "existing") {
+					text += "backend: local\nlocal: {path: /" + name + "}\n" + pinned
+				}
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+			}
+			_, got := findings(t, "--quota", "1Ti", "--each", filepath.Join(dir, c.glob))
+			if c.want == "" {
+				assert.Empty(t, got)
+				return
+			}
+			require.Len(t, got, 1)
+			assert.Equal(t, "W07", got[0].Rule)
+			assert.Equal(t, c.want, got[0].Message)
+		})
+	}
+}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -78,8 +79,18 @@ func sizeValues(r sizeReport) (string, error) {
 # %d bytes a parameter make a checkpoint of %s.
 # %s, never more than %v full.
 size: %s
+retention: {checkpointSize: %s, keep: %d}
 `, subject(r.Report), r.BytesPerParameter.Total, r.CheckpointBytes.Binary(),
-		checkpoints(r.Claim), sizing.Share(r.Claim.Fill), r.Claim.Size), nil
+		checkpoints(r.Claim), sizing.Share(r.Claim.Fill), r.Claim.Size,
+		checkpointSize(r.CheckpointBytes), max(1, r.Claim.Keep+r.Claim.Milestones)), nil
+}
+
+// checkpointSize is a size in GiB, or in MiB where a GiB more would be a great part of it.
+func checkpointSize(size sizing.Size) string {
+	if size < 10*sizing.GiB {
+		return fmt.Sprintf("%.0fMi", math.Ceil(float64(size)/(1<<20)))
+	}
+	return size.Quantity()
 }
 
 // subject is whose checkpoint it is: llama3-70b, 69.88 billion parameters, trained with adam in bf16.

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -52,10 +53,15 @@ func (j *judge) subject(shard int) *subject {
 	if own, _ := j.section("claim")["name"].(string); own != "" {
 		claim = own
 	}
+	names := map[string]any{"claim": claim}
+	if size, ok := quantity(j.section("retention")["checkpointSize"]); ok {
+		all := size * float64(number(j.section("retention")["keep"])+1)
+		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
+	}
 	affinity := j.affinity(shard)
 	return &subject{
 		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts,
-		affinity: affinity, affinityKeys: affinityKeys(affinity), names: map[string]any{"claim": claim},
+		affinity: affinity, affinityKeys: affinityKeys(affinity), names: names,
 	}
 }
 
