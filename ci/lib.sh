@@ -13,9 +13,11 @@ PATH=$build/bin:$PATH
 # shellcheck source=versions.env
 source "$root/ci/versions.env"
 
-# Two checkouts on one machine get two clusters, and one checkout always the same.
+# Two checkouts on one machine get two clusters, and one checkout always the same; one whose .build is a link to
+# another's shares that one's.
+home=$(cd "$build" && pwd -P)
 # shellcheck disable=SC2034  # for the scripts that source this file
-cluster=ckpt-$(printf %s "$root" | sha256sum | cut -c1-8)
+cluster=ckpt-$(printf %s "${home%/.build}" | sha256sum | cut -c1-8)
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
