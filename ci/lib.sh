@@ -3,10 +3,12 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-build=$root/.build
+mkdir -p "$root/.build/bin"
+# Where it really is: a checkout may share another's.
+build=$(cd "$root/.build" && pwd -P)
 # What is slow to make outlives the checkout, under a key of what it was made from.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/checkpoint-storage
-mkdir -p "$build/bin" "$cache"
+mkdir -p "$cache"
 # The pinned tools come first: a kubectl or kind of the machine must not be used by accident.
 PATH=$build/bin:$PATH
 
@@ -15,9 +17,8 @@ source "$root/ci/versions.env"
 
 # Two checkouts on one machine get two clusters, and one checkout always the same; one whose .build is a link to
 # another's shares that one's.
-home=$(cd "$build" && pwd -P)
 # shellcheck disable=SC2034  # for the scripts that source this file
-cluster=ckpt-$(printf %s "${home%/.build}" | sha256sum | cut -c1-8)
+cluster=ckpt-$(printf %s "${build%/.build}" | sha256sum | cut -c1-8)
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
