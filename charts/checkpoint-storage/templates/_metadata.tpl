@@ -17,7 +17,19 @@
 {{- include "checkpoint-storage.stringMap" $own }}
 {{- end }}
 
-{{/* Inputs: dict "root" "extra" "keep" (bool). Outputs: "", or an annotations block at the indentation of metadata's keys. */}}
+{{/*
+What keeps each way of delivery from pruning storage, and from putting back what Kubernetes has filled in. Helm itself
+heeds its own policy, and so does Flux's controller of Helm releases.
+*/}}
+{{- define "checkpoint-storage.gitops" -}}
+argocd:
+  keep: {argocd.argoproj.io/sync-options: "Prune=false,Delete=false"}
+flux:
+  always: {helm.toolkit.fluxcd.io/driftDetection: disabled}
+  keep: {kustomize.toolkit.fluxcd.io/prune: disabled}
+{{- end }}
+
+{{/* Inputs: dict "root" "extra" "storage" (bool: what must not be lost). Outputs: "", or an annotations block at the indentation of metadata's keys. */}}
 {{- define "checkpoint-storage.annotations" -}}
 {{- $all := dict }}
 {{- range $from := list .root.Values.commonAnnotations .extra }}
@@ -25,8 +37,15 @@
 {{- $_ := set $all $key $value }}
 {{- end }}
 {{- end }}
-{{- if .keep }}
-{{- $_ := set $all "helm.sh/resource-policy" "keep" }}
+{{- if .storage }}
+{{- $delivery := get (include "checkpoint-storage.gitops" . | fromYaml) .root.Values.gitops | default dict }}
+{{- $protection := merge (dict) ($delivery.always | default dict) }}
+{{- if .root.Values.keep }}
+{{- $protection = merge (dict "helm.sh/resource-policy" "keep") $protection ($delivery.keep | default dict) }}
+{{- end }}
+{{- range $key, $value := $protection }}
+{{- $_ := set $all $key (get $all $key | default $value) }}
+{{- end }}
 {{- end }}
 {{- with $all -}}
 annotations: {{- include "checkpoint-storage.stringMap" . | nindent 2 }}

@@ -9,7 +9,7 @@ metadata:
   name: {{ include "checkpoint-storage.claimName" $args | quote }}
   namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
   labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $root.Values.claim.labels) | nindent 4 }}
-  {{- with include "checkpoint-storage.annotations" (dict "root" $root "extra" $root.Values.claim.annotations "keep" $root.Values.keep) }}
+  {{- with include "checkpoint-storage.annotations" (dict "root" $root "extra" $root.Values.claim.annotations "storage" true) }}
   {{- . | nindent 2 }}
   {{- end }}
 spec: {{- include "checkpoint-storage.persistentVolumeClaim.spec" $args | nindent 2 }}

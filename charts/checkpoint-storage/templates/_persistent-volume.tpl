@@ -8,7 +8,7 @@ kind: PersistentVolume
 metadata:
   name: {{ include "checkpoint-storage.volumeName" $args | quote }}
   labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $root.Values.volume.labels) | nindent 4 }}
-  {{- with include "checkpoint-storage.annotations" (dict "root" $root "extra" $root.Values.volume.annotations "keep" $root.Values.keep) }}
+  {{- with include "checkpoint-storage.annotations" (dict "root" $root "extra" $root.Values.volume.annotations "storage" true) }}
   {{- . | nindent 2 }}
   {{- end }}
 spec:
