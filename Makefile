@@ -57,7 +57,7 @@ fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break c
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
-	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint
+	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint kube-score
 
 .PHONY: cluster
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.
