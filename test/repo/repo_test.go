@@ -154,6 +154,12 @@ func TestDefines(t *testing.T) {
 	})
 }
 
+// TestNothingIsLookedUp holds that rendering needs no cluster: what a look-up finds differs from one cluster to the next,
+// and is nothing at all where Argo CD renders.
+func TestNothingIsLookedUp(t *testing.T) {
+	walk(t, "templates", func(path, text string) { assert.NotRegexp(t, `[({|]-?\s*lookup\s`, text, path) })
+}
+
 // TestSharedFilesNameNoBackend keeps a new backend from needing a change outside its folder.
 func TestSharedFilesNameNoBackend(t *testing.T) {
 	for _, b := range backends(t) {
