@@ -11,7 +11,9 @@ import (
 
 // What two pods do with a claim. $at is where it is mounted, $name is the case's own: one volume may serve several.
 const (
+	// Under load a container may be started twice.
 	saveOnce = `
+rm -rf "$at/$name" "$at/$name.part"
 mkdir "$at/$name.part"
 head -c 262144 /dev/urandom > "$at/$name.part/shard"
 (cd "$at/$name.part" && sha256sum shard > SHA256SUMS)
