@@ -169,7 +169,7 @@ func (s *store) kill(name string) {
 
 // until asks again and again until something is so, or the time is up, and returns whether it was.
 func (s *store) until(patience time.Duration, so func() bool) bool {
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(250 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(400 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return false
 		}

@@ -3,7 +3,6 @@ package schema
 import (
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"unicode/utf8"
 )
@@ -25,7 +24,7 @@ type quick struct {
 	unique     bool
 	minLength  int
 	maxLength  int
-	pattern    *regexp.Regexp
+	pattern    func(string) bool
 	minimum    float64
 	maximum    float64
 	// words are the allowed strings, others all other allowed values.
@@ -143,7 +142,7 @@ func (k *quick) text(value string) bool {
 			return false
 		}
 	}
-	return k.pattern == nil || k.pattern.MatchString(value)
+	return k.pattern == nil || k.pattern(value)
 }
 
 func (k *quick) allowed(value any) bool {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // quickly compiles schemas; ones that refer to themselves end where they began.
@@ -118,8 +119,8 @@ func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (er
 	case "maximum":
 		fits, out.maximum = isNumber, number
 	case "pattern":
-		text, _ := value.(string)
-		out.pattern, err = regexp.Compile(text)
+		text, isText := value.(string)
+		fits, out.pattern = isText, matcher(text)
 	case "allOf":
 		out.all, err = q.list(list)
 	case "anyOf":
@@ -141,6 +142,22 @@ func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (er
 		return errBeyond
 	}
 	return err
+}
+
+// matcher says whether a text fits a regular expression, which is compiled when the first text asks: most values meet few of
+// a schema's many. What fits no expression at all is for the library to complain of.
+func matcher(expression string) func(string) bool {
+	compiled := sync.OnceValue(func() *regexp.Regexp {
+		r, err := regexp.Compile(expression)
+		if err != nil {
+			return nil
+		}
+		return r
+	})
+	return func(text string) bool {
+		r := compiled()
+		return r != nil && r.MatchString(text)
+	}
 }
 
 func (q *quickly) list(schemas []any) ([]*quick, error) {
