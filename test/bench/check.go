@@ -78,6 +78,9 @@ func (b *bench) checking() error {
 		}
 		one = append(one, seconds*1000)
 	}
+	if b.profile, err = b.profiled(small, dir); err != nil {
+		return err
+	}
 	b.row("check 1,000 overlays, beside `helm lint` of each", "s", "≤ 0.005", ours, times(lint, 1000))
 	b.row("check 1,000 overlays, beside warm Node (ajv, yaml)", "s", "≤ 0.2", ours, node)
 	b.row("CPU of checking 1,000 valid overlays, beside parsing them", "s", "≤ 2", cpu, parse)

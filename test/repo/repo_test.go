@@ -257,3 +257,16 @@ func TestToolModules(t *testing.T) {
 		assert.FileExists(t, filepath.Join(filepath.Dir(file), "go.sum"))
 	}
 }
+
+// TestPatternsAreForEveryReader holds that the schema's regular expressions mean the same to Go, which Helm and ckptctl
+// are written in, and to editors, which go by ECMA-262: neither flags inside an expression, nor what only one of them has.
+func TestPatternsAreForEveryReader(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(charts.Chart(), "values.schema.json"))
+	require.NoError(t, err)
+	patterns := regexp.MustCompile(`"pattern": "((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, patterns)
+	foreign := regexp.MustCompile(`\(\?[^:]|\\\\[AzZQECGpPxabe]|\[\[:|[*+?}]\+`)
+	for _, pattern := range patterns {
+		assert.NotRegexp(t, foreign, pattern[1])
+	}
+}
