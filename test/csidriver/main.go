@@ -1,7 +1,7 @@
 // Command csidriver is the tests' CSI driver, under as many names as its configuration lists.
 //
 //	csidriver node         serves the kubelet of the node NODE_NAME
-//	csidriver controller   attaches volumes and makes them, for the whole cluster
+//	csidriver controller   attaches volumes and makes them, and their snapshots, for the whole cluster
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"checkpoint-storage/test/csidriver/driver"
 	"checkpoint-storage/test/csidriver/sidecar"
 
+	snapshots "github.com/kubernetes-csi/external-snapshotter/client/v8/clientset/versioned"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -36,7 +37,7 @@ func main() {
 		case "node":
 			err = node(ctx, drivers, driver.Places{Kubelet: *kubelet, Local: *local, Shared: *shared})
 		case "controller":
-			err = controller(ctx, drivers, filepath.Join(*shared, "failures"))
+			err = controller(ctx, drivers, driver.Places{Shared: *shared})
 		default:
 			err = fmt.Errorf("usage: csidriver [flags] node|controller")
 		}
@@ -54,7 +55,7 @@ func node(ctx context.Context, drivers []driver.Driver, places driver.Places) er
 	return driver.ServeNode(ctx, drivers, os.Getenv("NODE_NAME"), places)
 }
 
-func controller(ctx context.Context, drivers []driver.Driver, failures string) error {
+func controller(ctx context.Context, drivers []driver.Driver, places driver.Places) error {
 	config, err := rest.InClusterConfig()
 	if err != nil {
 		return err
@@ -64,16 +65,25 @@ func controller(ctx context.Context, drivers []driver.Driver, failures string) e
 	if err != nil {
 		return err
 	}
+	snapshotClient, err := snapshots.NewForConfig(config)
+	if err != nil {
+		return err
+	}
 	factory := informers.NewSharedInformerFactory(client, 0)
 	attached := map[string]bool{}
 	for i, d := range drivers {
 		attached[d.Name] = d.Attach
 		socket := filepath.Join(os.TempDir(), strconv.Itoa(i)+".sock")
-		if err := driver.ServeController(ctx, d, socket, failures); err != nil {
+		if err := driver.ServeController(ctx, d, socket, places); err != nil {
 			return err
 		}
-		if err := sidecar.Provision(ctx, client, factory, d.Name, socket); err != nil {
+		if err := sidecar.Provision(ctx, client, snapshotClient, factory, d.Name, socket); err != nil {
 			return err
+		}
+		if d.Copies {
+			if err := sidecar.Snapshot(ctx, client, snapshotClient, factory, d.Name, socket); err != nil {
+				return err
+			}
 		}
 	}
 	if err := sidecar.Attach(client, factory, attached); err != nil {

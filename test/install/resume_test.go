@@ -200,11 +200,7 @@ crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, po
 		// One at a time, so that a node finds its address free when it comes back.
 		nodesUp.Lock()
 		defer nodesUp.Unlock()
-		node := tr.cluster.Workers()[r.stopped]
-		require.NoError(t, tr.cluster.Docker(t.Context(), "stop", "--time", "1", node))
-		require.NoError(t, tr.cluster.Docker(t.Context(), "start", node))
-		_, err := tr.cluster.Exec(t.Context(), node, "timeout 60 sh -c 'until crictl ps >/dev/null 2>&1; do sleep 0.2; done'")
-		require.NoError(t, err)
+		restartNode(t, tr.cluster, tr.cluster.Workers()[r.stopped])
 	}
 }
 

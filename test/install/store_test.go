@@ -13,6 +13,7 @@ import (
 	"github.com/gruntwork-io/terratest/modules/helm"
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/gruntwork-io/terratest/modules/shell"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	batchv1 "k8s.io/api/batch/v1"
@@ -37,6 +38,8 @@ type store struct {
 	client  *kubernetes.Clientset
 	options *helm.Options
 	ns      string
+	// program is the Helm that the release is Helm's of: "" for Helm 3.
+	program string
 }
 
 // newStore makes the namespace, under the restricted Pod Security profile unless privileged is needed to write at all,
@@ -96,8 +99,11 @@ func (s *store) helm(command string, args ...string) string {
 }
 
 func (s *store) tryHelm(command string, args ...string) (string, error) {
-	args = append(args, "--namespace", s.ns)
-	return helm.RunHelmCommandAndGetOutputContextE(s.t, s.t.Context(), s.options, command, args...)
+	prepared := helm.PrepareHelmCommand(s.options, command, append(args, "--namespace", s.ns)...)
+	if s.program != "" {
+		prepared.Command = s.program
+	}
+	return shell.RunCommandContextAndGetOutputE(s.t, s.t.Context(), prepared)
 }
 
 // install installs the chart. It waits for the claim unless the claim itself waits for its first pod.

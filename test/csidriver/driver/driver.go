@@ -27,6 +27,8 @@ type Driver struct {
 	FSGroup string `json:"fsGroup"`
 	// Nodes are the nodes that have the driver; all when empty.
 	Nodes []string `json:"nodes,omitempty"`
+	// Copies says that a volume can be made from another, and from a snapshot of one.
+	Copies bool `json:"copies,omitempty"`
 }
 
 // Load reads a list of drivers from a JSON file.
@@ -86,11 +88,11 @@ func ServeNode(ctx context.Context, drivers []Driver, nodeName string, places Pl
 }
 
 // ServeController serves the controller service of one driver on a socket.
-func ServeController(ctx context.Context, d Driver, socket, failures string) error {
+func ServeController(ctx context.Context, d Driver, socket string, places Places) error {
 	failed := make(chan error, 1)
-	server := grpc.NewServer(grpc.UnaryInterceptor(recorder(d.Name, "", failures)))
+	server := grpc.NewServer(grpc.UnaryInterceptor(recorder(d.Name, "", filepath.Join(places.Shared, "failures"))))
 	csi.RegisterIdentityServer(server, identity{name: d.Name})
-	csi.RegisterControllerServer(server, controller{})
+	csi.RegisterControllerServer(server, controller{driver: d, places: places})
 	return serve(ctx, server, socket, failed)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubernetes-csi/csi-lib-utils/connection"
 	"github.com/kubernetes-csi/csi-lib-utils/metrics"
+	snapshots "github.com/kubernetes-csi/external-snapshotter/client/v8/clientset/versioned"
 )
 
 // timeout is how long a driver may take to answer.
@@ -21,7 +22,7 @@ const timeout = 10 * time.Second
 
 // Provision makes the volumes of claims whose class names the driver that serves the socket: with the code, and so with
 // the rules for parameters and secrets, of the external-provisioner that real drivers come with.
-func Provision(ctx context.Context, client kubernetes.Interface, factory informers.SharedInformerFactory, driver, socket string) error {
+func Provision(ctx context.Context, client kubernetes.Interface, snapshotClient snapshots.Interface, factory informers.SharedInformerFactory, driver, socket string) error {
 	conn, err := connection.Connect(ctx, "unix://"+socket, metrics.NewCSIMetricsManagerForSidecar(driver))
 	if err != nil {
 		return fmt.Errorf("driver %s: %w", driver, err)
@@ -31,7 +32,7 @@ func Provision(ctx context.Context, client kubernetes.Interface, factory informe
 		return fmt.Errorf("driver %s: %w", driver, err)
 	}
 	classes, claims := factory.Storage().V1().StorageClasses(), factory.Core().V1().PersistentVolumeClaims()
-	provisioner := csiprovisioner.NewCSIProvisioner(client, timeout, "test-"+driver, "pvc", -1, conn, nil, driver, plugin,
+	provisioner := csiprovisioner.NewCSIProvisioner(client, timeout, "test-"+driver, "pvc", -1, conn, snapshotClient, driver, plugin,
 		controllerCapabilities, "", false, true, csitrans.New(), classes.Lister(), nil, nil, claims.Lister(), nil, nil,
 		false, "", nil, false, true)
 	// Claims are not among what all drivers share: the library adds an index of its own to their informer.
@@ -44,5 +45,10 @@ func Provision(ctx context.Context, client kubernetes.Interface, factory informe
 		controller.VolumesInformer(factory.Core().V1().PersistentVolumes().Informer()),
 	)
 	go provisions.Run(ctx)
+	// What is being copied is kept from being deleted until the copy is there; nil where nothing can be copied.
+	queue := workqueue.NewNamedRateLimitingQueue(workqueue.DefaultControllerRateLimiter(), driver) //nolint:staticcheck // What the external-provisioner takes.
+	if protection := csiprovisioner.NewCloningProtectionController(client, claims.Lister(), claims.Informer(), queue, controllerCapabilities); protection != nil {
+		go protection.Run(ctx, 1)
+	}
 	return nil
 }

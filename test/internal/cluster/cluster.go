@@ -69,6 +69,9 @@ func (c Cluster) Workers() [2]string {
 	return [2]string{c.name + "-worker", c.name + "-worker2"}
 }
 
+// ControlPlane is the name of the node that the API server runs on.
+func (c Cluster) ControlPlane() string { return c.name + "-control-plane" }
+
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
 

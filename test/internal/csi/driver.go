@@ -45,6 +45,8 @@ type Driver struct {
 	PodInfo bool   `json:"-"`
 	// Nodes are the nodes that have the driver; every worker when empty.
 	Nodes []string `json:"nodes,omitempty"`
+	// Copies says that a volume can be made from another, and from a snapshot, of which the cluster has to know the kinds.
+	Copies bool `json:"copies,omitempty"`
 }
 
 // installed is held by the installation that is there.

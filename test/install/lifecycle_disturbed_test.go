@@ -1,0 +1,185 @@
+package install
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// lifecycleDisturbed are the cases that take something away from the whole cluster, one after the other.
+var lifecycleDisturbed = []lifeCase{
+	{title: "the node stops and starts while a pod saves", prove: nodeStopped, one: noHelm},
+	{title: "kubelet is killed while a pod saves", prove: kubeletKilled, one: noHelm},
+	{title: "the API server is killed during an install", prove: apiServerKilled},
+}
+
+// TestLifecycleDisturbed holds that what was saved outlives the cluster's own parts. It is not t.Parallel: nothing else
+// can count on the cluster meanwhile.
+func TestLifecycleDisturbed(t *testing.T) {
+	runLifecycle(t, lifecycleDisturbed, false)
+}
+
+// saveOn saves one checkpoint after the other, each published by a rename once it is on the disk, and says so. It goes
+// on from what it finds.
+const saveOn = `
+set -eu
+cd /checkpoints
+n=$(ls | grep -c '^save-[0-9]*$' || true)
+while :; do
+  n=$((n + 1))
+  rm -rf save-$n.part
+  mkdir save-$n.part
+  head -c 262144 /dev/urandom > save-$n.part/shard
+  (cd save-$n.part && sha256sum shard > SHA256SUMS)
+  sync
+  mv save-$n.part save-$n
+  sync
+  echo "saved $n"
+  sleep 0.2
+done
+`
+
+// wholeSaves reads every published checkpoint back, and prints how many there are.
+const wholeSaves = `
+set -eu
+cd /checkpoints
+n=0
+while [ -d save-$((n + 1)) ]; do
+  n=$((n + 1))
+  (cd save-$n && sha256sum -c -s SHA256SUMS) || echo "torn: save-$n"
+done
+echo "whole $n"
+`
+
+// saver is a pod that saves for as long as it is there, and again when its node has come back.
+func (l *life) saver() *corev1.Pod {
+	l.t.Helper()
+	pod := l.podOn(release, saveOn)
+	pod.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	l.start(pod, "saved 3\n")
+	pod, err := l.client.CoreV1().Pods(l.ns).Get(l.t.Context(), pod.Name, metav1.GetOptions{})
+	require.NoError(l.t, err)
+	return pod
+}
+
+// published is how many checkpoints there are on the disk, by their names: what counts when nobody can be asked.
+func (l *life) published() int {
+	out, err := l.cluster.Exec(l.t.Context(), l.cluster.Workers()[0], "ls "+l.dir+"/data | grep -c '^save-[0-9]*$' || true")
+	if err != nil {
+		return 0
+	}
+	var n int
+	_, _ = fmt.Sscan(out, &n)
+	return n
+}
+
+// savesOn waits until the pod has saved more than there was, stops it, and reads back all that was published.
+func (l *life) savesOn(pod *corev1.Pod, least int) {
+	l.t.Helper()
+	more := l.until(lifePatience, func() bool { return l.published() > least+2 })
+	require.True(l.t, more, "nothing is saved since: %s", l.events(pod.Name))
+	l.bound(release)
+	l.kill(pod.Name)
+	log := l.ran(l.podOn(release, wholeSaves))
+	require.NotContains(l.t, log, "torn")
+	var whole int
+	_, err := fmt.Sscanf(log[strings.Index(log, "whole"):], "whole %d", &whole)
+	require.NoError(l.t, err)
+	require.Greater(l.t, whole, least, "checkpoints that were published are gone")
+	l.bytes = "yes, every checkpoint that was published"
+}
+
+// restartNode stops a node and starts it again; it is ready for containers then.
+func restartNode(t *testing.T, c cluster.Cluster, node string) {
+	t.Helper()
+	require.NoError(t, c.Docker(t.Context(), "stop", "--time", "1", node))
+	require.NoError(t, c.Docker(t.Context(), "start", node))
+	_, err := c.Exec(t.Context(), node, "timeout 60 sh -c 'until crictl ps >/dev/null 2>&1; do sleep 0.2; done'")
+	require.NoError(t, err)
+}
+
+func nodeStopped(l *life) string {
+	l.install("--wait", "--timeout", "60s")
+	before := l.pair(release)
+	pod := l.saver()
+	least := l.published()
+	restartNode(l.t, l.cluster, pod.Spec.NodeName)
+	l.savesOn(pod, least)
+	assert.Equal(l.t, before, l.pair(release))
+	l.saw("the claim stays Bound, the pod starts again and saves on; what was not yet published is begun anew")
+	return "kept"
+}
+
+func kubeletKilled(l *life) string {
+	l.install("--wait", "--timeout", "60s")
+	before := l.pair(release)
+	pod := l.saver()
+	least := l.published()
+	pid := func() string {
+		out, err := l.cluster.Exec(l.t.Context(), pod.Spec.NodeName, "pidof kubelet || true")
+		require.NoError(l.t, err)
+		return out
+	}
+	first := pid()
+	require.NotEmpty(l.t, first)
+	_, err := l.cluster.Exec(l.t.Context(), pod.Spec.NodeName, "kill -9 "+first)
+	require.NoError(l.t, err)
+	back := l.until(lifePatience, func() bool { now := pid(); return now != "" && now != first })
+	require.True(l.t, back, "kubelet does not come back")
+	l.savesOn(pod, least)
+	assert.Equal(l.t, before, l.pair(release))
+	l.saw("the claim stays Bound and the pod saves on")
+	return "kept"
+}
+
+// apiServerKilled kills it as soon as the first volumes of many are there.
+func apiServerKilled(l *life) string {
+	l.rankDirectories(4 * ranks)
+	l.use(l.shards(4*ranks) + "keep: false\n")
+	l.install("--wait", "--timeout", "60s")
+	l.save(release + "-0")
+	l.helm("uninstall", release, "--wait", "--timeout", "120s")
+
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.tryInstall("--timeout", "60s")
+		done <- err
+	}()
+	begun := l.until(lifePatience, func() bool {
+		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), l.ns+"-"+release+"-0", metav1.GetOptions{})
+		return err == nil
+	})
+	require.True(l.t, begun)
+	_, err := l.cluster.Exec(l.t.Context(), l.cluster.ControlPlane(), "kill -9 $(pidof kube-apiserver)")
+	require.NoError(l.t, err)
+	failed := <-done
+	l.t.Log("the install:", failed)
+	back := l.until(lifePatience, func() bool {
+		_, err := l.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(l.t.Context())
+		return err == nil
+	})
+	require.True(l.t, back, "the API server does not come back")
+
+	// Helm may have got as far as to say that it failed, or not.
+	out, err := l.tryHelm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0])
+	l.t.Log("the upgrade:", out, err)
+	if err != nil {
+		require.Contains(l.t, out+err.Error(), "another operation")
+		l.helm("uninstall", release, "--wait", "--timeout", "120s")
+		l.install()
+	}
+	for rank := range 4 * ranks {
+		l.bound(fmt.Sprintf("%s-%d", release, rank))
+	}
+	l.kept(release + "-0")
+	l.saw("way out: `helm upgrade --install`; where that says that another operation is in progress, `helm uninstall` and install again; every claim is Bound")
+	return "repaired"
+}

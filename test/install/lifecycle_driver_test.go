@@ -1,0 +1,186 @@
+package install
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
+	"checkpoint-storage/test/internal/csi"
+
+	"github.com/gruntwork-io/terratest/modules/k8s"
+	"github.com/gruntwork-io/terratest/modules/logger"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// lifecycleDriver are the cases that need a CSI driver: one that attaches, copies and takes snapshots.
+var lifecycleDriver = []lifeCase{
+	{title: "ReadWriteOnce on a second node: storage that is attached", prove: attachedOnce, one: noHelm},
+	{title: "ReadWriteOncePod and a second pod", prove: onePod, one: noHelm},
+	{title: "a store is filled from another claim: `claim.dataSourceRef`", prove: cloned},
+	{title: "a store is filled from a VolumeSnapshot: `claim.dataSourceRef`", prove: restored},
+}
+
+const lifeDriver = "lifecycle.csi.example.com"
+
+// TestLifecycleDriver is not t.Parallel: it brings kinds of its own to the cluster, and there is one driver at a time.
+func TestLifecycleDriver(t *testing.T) {
+	c := cluster.Open(t)
+	snapshotKinds(t, c)
+	csi.Install(t, c, []csi.Driver{{Name: lifeDriver, Attach: true, FSGroup: "None", Copies: true}})
+	t.Run("cases", func(t *testing.T) { runLifecycle(t, lifecycleDriver, true) })
+}
+
+// snapshotKinds has the cluster know what snapshots are, from the module that the driver is built with.
+func snapshotKinds(t *testing.T, c cluster.Cluster) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(charts.Root(), "test", "csidriver"), "-m", "-f", "{{.Dir}}",
+		"github.com/kubernetes-csi/external-snapshotter/client/v8").Output()
+	require.NoError(t, err)
+	options := k8s.NewKubectlOptions("", c.Kubeconfig(), "")
+	options.Logger = logger.Discard
+	for _, kind := range []string{"volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots"} {
+		file := filepath.Join(strings.TrimSpace(string(out)), "config", "crd", "snapshot.storage.k8s.io_"+kind+".yaml")
+		said, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), options, "apply", "--server-side", "--filename", file)
+		require.NoError(t, err, said)
+		t.Cleanup(func() {
+			said, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), options, "delete", "--ignore-not-found", "--filename", file)
+			assert.NoError(t, err, said)
+		})
+		// A definition that is new has no conditions yet, and kubectl takes that for an error.
+		require.Eventually(t, func() bool {
+			_, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), options, "wait", "--for=condition=Established", "--timeout=60s", "--filename", file)
+			return err == nil
+		}, lifePatience, time.Second, file)
+	}
+}
+
+// driven are the values of a static store of the driver.
+func (l *life) driven(mode string) string {
+	return "backend: csi\nsize: 1Gi\ntest: {enabled: false}\naccessModes: [" + mode + "]\ncsi: {driver: " + lifeDriver + ", volumeHandle: " + l.ns + "}\n"
+}
+
+// twoPods start a pod that holds the claim, and one that the cluster says the words of; the claim is let go then.
+func (l *life) twoPods(first, second, words string) {
+	l.t.Helper()
+	holder := l.podOn(release, "echo holds; sleep 600")
+	holder.Spec.NodeSelector = onNode(first)
+	l.start(holder, "holds")
+	pod := l.podOn(release, "true")
+	pod.Spec.NodeSelector = onNode(second)
+	_, err := l.client.CoreV1().Pods(l.ns).Create(l.t.Context(), pod, metav1.CreateOptions{})
+	require.NoError(l.t, err)
+	l.hears(pod.Name, words)
+	got, err := l.client.CoreV1().Pods(l.ns).Get(l.t.Context(), pod.Name, metav1.GetOptions{})
+	require.NoError(l.t, err)
+	l.saw("the second pod stays %s: %q", got.Status.Phase, words)
+	require.Equal(l.t, corev1.PodPending, got.Status.Phase)
+	l.kill(holder.Name)
+	done := l.until(lifePatience, func() bool {
+		got, err := l.client.CoreV1().Pods(l.ns).Get(l.t.Context(), pod.Name, metav1.GetOptions{})
+		return err == nil && got.Status.Phase == corev1.PodSucceeded
+	})
+	require.True(l.t, done, l.events(pod.Name))
+	l.kill(pod.Name)
+	l.saw("it runs when the first has gone")
+}
+
+func attachedOnce(l *life) string {
+	l.use(l.driven("ReadWriteOnce"))
+	l.install("--wait", "--timeout", "60s")
+	at := l.cluster.Workers()
+	l.home = at[0]
+	l.save(release)
+	l.twoPods(at[0], at[1], "Multi-Attach error")
+	l.kept(release)
+	return "not mounted"
+}
+
+func onePod(l *life) string {
+	l.use(l.driven("ReadWriteOncePod"))
+	l.install("--wait", "--timeout", "60s")
+	at := l.cluster.Workers()
+	l.home = at[0]
+	l.save(release)
+	l.twoPods(at[0], at[0], "ReadWriteOncePod access mode already in-use by another pod")
+	l.kept(release)
+	return "not scheduled"
+}
+
+// copied are the values of a store whose class makes volumes that can be copied.
+func (l *life) copied() string {
+	return "backend: csi\nprovisioning: dynamic\nsize: 64Mi\ntest: {enabled: false}\naccessModes: [ReadWriteMany]\ncsi: {driver: " + lifeDriver +
+		"}\nstorageClass: {create: true, volumeBindingMode: Immediate}\n"
+}
+
+// filled makes a second store from what the first one has, and holds that they are two.
+func (l *life) filled(source string) {
+	l.t.Helper()
+	class := *l.claim(release).Spec.StorageClassName
+	before := l.pair(release)
+	out, err := l.tryUpgrade("--set-json", "claim.dataSourceRef="+source)
+	l.refused(out, err, "immutable")
+	assert.Equal(l.t, before, l.pair(release))
+	l.saw("on the claim that is there already the API refuses it, and nothing changes")
+	second := []string{"second", charts.Chart(), "--values", l.options.ValuesFiles[0], "--set-json", "storageClass={\"create\": false}",
+		"--set", "storageClassName=" + class, "--set-json", "claim.dataSourceRef=" + source}
+	l.helm("install", append(second, "--wait", "--timeout", "120s")...)
+	l.bound("second")
+	l.saved["second"] = l.saved[release]
+	l.kept("second")
+	l.ran(l.podOn("second", "echo other > /checkpoints/step-1/shard; sync"))
+	l.kept(release)
+	l.saw("a release of another name has a claim that begins with the bytes; what is written there does not reach the first")
+	l.helm("upgrade", append(second, "--set", "claim.labels.team=a", "--wait", "--timeout", "60s")...)
+	l.saw("its later upgrades go through with the data source in the values")
+}
+
+func cloned(l *life) string {
+	l.use(l.copied())
+	l.install("--wait", "--timeout", "120s")
+	l.save(release)
+	l.filled(fmt.Sprintf(`{"kind": "PersistentVolumeClaim", "name": %q}`, release))
+	return "filled"
+}
+
+func restored(l *life) string {
+	l.use(l.copied())
+	l.install("--wait", "--timeout", "120s")
+	l.save(release)
+	kubectl := func(args ...string) string {
+		out, err := k8s.RunKubectlAndGetOutputContextE(l.t, l.t.Context(), l.options.KubectlOptions, args...)
+		require.NoError(l.t, err, out)
+		return out
+	}
+	manifest := fmt.Sprintf(`
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshotClass
+metadata: {name: %[1]s}
+driver: %[2]s
+deletionPolicy: Delete
+---
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata: {name: before, namespace: %[1]s}
+spec: {volumeSnapshotClassName: %[1]s, source: {persistentVolumeClaimName: %[3]s}}
+`, l.ns, lifeDriver, release)
+	require.NoError(l.t, k8s.KubectlApplyFromStringContextE(l.t, l.t.Context(), l.options.KubectlOptions, manifest))
+	l.t.Cleanup(func() {
+		_ = k8s.KubectlDeleteFromStringContextE(l.t, cleanup(l.t), l.options.KubectlOptions, manifest)
+	})
+	kubectl("wait", "volumesnapshot/before", "--for=jsonpath={.status.readyToUse}=true", "--timeout=120s")
+	// What is saved later is not in it.
+	l.ran(l.podOn(release, "echo later > /checkpoints/later; sync"))
+	l.filled(`{"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "before"}`)
+	log := l.ran(l.podOn("second", "ls /checkpoints"))
+	assert.NotContains(l.t, log, "later")
+	l.saw("what was saved after the snapshot is not in it")
+	return "filled"
+}

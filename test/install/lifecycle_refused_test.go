@@ -1,0 +1,103 @@
+package install
+
+import (
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// change is an upgrade that cannot be.
+type change struct {
+	what string
+	set  []string
+	// words are what whoever refuses it says.
+	words string
+	// half says that Helm has changed the volume before the API server refused the claim.
+	half bool
+}
+
+func refusedStatic(l *life) string {
+	l.install("--wait", "--timeout", "60s")
+	l.save(release)
+	l.directories("other")
+	l.refuse([]change{
+		{what: "another directory", set: []string{"--set", "local.path=" + l.dir + "/other"}, words: "spec.persistentvolumesource is immutable"},
+		{what: "another node", set: []string{"--set-json", `volume.nodeAffinity={"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":["elsewhere"]}]}]}}`}, words: "field is immutable"},
+		{what: "volume mode", set: []string{"--set", "volumeMode=Block"}, words: "field is immutable"},
+		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteMany"]`}, words: "Rule: E06"},
+		{what: "another backend", set: []string{"--set", "backend=hostPath,hostPath.path=" + l.dir + "/data"}, words: "spec.persistentvolumesource is immutable"},
+		{what: "reclaim policy Delete", set: []string{"--set", "volume.reclaimPolicy=Delete"}, words: "Rule: E01"},
+		{what: "class", set: []string{"--set", "storageClassName=fast"}, words: "spec is immutable", half: true},
+		{what: "size, more", set: []string{"--set", "size=2Gi"}, words: "only dynamically provisioned pvc can be resized", half: true},
+		{what: "size, less", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity", half: true},
+		{what: "a data source", set: []string{"--set-json", `claim.dataSourceRef={"kind": "PersistentVolumeClaim", "name": "other"}`}, words: "Rule: E12"},
+	})
+	return "refused"
+}
+
+func refusedDynamic(l *life) string {
+	class := l.makeClass("stays", false)
+	l.makeClass("other", true)
+	l.makeVolume(l.ns+"-made", class, "data", "")
+	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
+	l.install("--wait", "--timeout", "60s")
+	l.save(release)
+	l.refuse([]change{
+		{what: "size, more, where the class does not allow it", set: []string{"--set", "size=2Gi"}, words: "must support resize"},
+		{what: "size, less", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity"},
+		{what: "class", set: []string{"--set", "storageClassName=" + l.ns + "-other"}, words: "spec is immutable"},
+		{what: "volume mode", set: []string{"--set", "volumeMode=Block"}, words: "immutable"},
+		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteMany"]`}, words: "immutable"},
+		{what: "a data source", set: []string{"--set-json", `claim.dataSourceRef={"kind": "PersistentVolumeClaim", "name": "other"}`}, words: "immutable"},
+	})
+	return "refused"
+}
+
+// refuse holds that none of the changes goes through, and that afterwards all is as it was, on the claim and on the
+// volume: at once, or where the volume's part went through before the claim's was refused, after a rollback.
+func (l *life) refuse(changes []change) {
+	l.t.Helper()
+	before := l.pair(release)
+	by := map[string][]string{}
+	half := []string{}
+	for _, c := range changes {
+		out, err := l.tryUpgrade(c.set...)
+		l.refused(out, err, c.words)
+		who := "the API"
+		if strings.HasPrefix(c.words, "Rule: ") {
+			who = "the chart"
+		}
+		by[who] = append(by[who], c.what)
+		now := l.pair(release)
+		assert.Equal(l.t, before.Claim, now.Claim, c.what)
+		assert.Equal(l.t, before.Asked, now.Asked, c.what)
+		assert.Equal(l.t, before.Volume, now.Volume, c.what)
+		if c.half {
+			half = append(half, c.what)
+			assert.NotEqual(l.t, before.Given, now.Given, "%s: the volume was not changed by half", c.what)
+			l.asNotesSay("An upgrade that is refused")
+			now = l.pair(release)
+		}
+		require.Equal(l.t, before, now, c.what)
+	}
+	l.kept(release)
+	for _, who := range []string{"the chart", "the API"} {
+		if len(by[who]) > 0 {
+			l.saw("%s refuses: %s", who, strings.Join(by[who], ", "))
+		}
+	}
+	if len(half) > 0 {
+		l.saw("the volume has changed before the claim is refused in: %s; way out, as the notes say: `helm rollback` to the revision that is deployed, because the one before may be another that was refused; or upgrade with `%s`, which rolls back by itself", strings.Join(half, ", "), l.flag("--atomic"))
+		for _, c := range changes {
+			if !c.half {
+				continue
+			}
+			out, err := l.tryUpgrade(append([]string{l.flag("--atomic"), "--timeout", "60s"}, c.set...)...)
+			l.refused(out, err, c.words)
+			require.Equal(l.t, before, l.pair(release), c.what)
+		}
+		l.kept(release)
+	}
+	l.saw("nothing else has changed, neither claim nor volume")
+}

@@ -1,0 +1,93 @@
+package install
+
+import (
+	"strings"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func waitImmediate(l *life) string {
+	class := l.makeClass("immediate", false)
+	l.makeVolume(l.ns+"-made", class, "data", "")
+	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
+	l.install("--wait", "--timeout", "60s")
+	require.Equal(l.t, corev1.ClaimBound, l.claim(release).Status.Phase)
+	l.saw("Helm returns when the claim is %s", corev1.ClaimBound)
+	l.save(release)
+	l.upgrade("--wait", "--timeout", "60s", "--set", "claim.labels.team=a")
+	l.kept(release)
+	return "waits"
+}
+
+func waitStatic(l *life) string {
+	l.install("--wait", "--timeout", "60s")
+	require.Equal(l.t, corev1.ClaimBound, l.claim(release).Status.Phase)
+	l.saw("Helm returns when the claim is %s", corev1.ClaimBound)
+	l.save(release)
+	l.upgrade("--wait", "--timeout", "60s", "--set", "claim.labels.team=a")
+	l.kept(release)
+	return "waits"
+}
+
+func waitFirstConsumer(l *life) string {
+	l.use("backend: localPath\nprovisioning: dynamic\nsize: 64Mi\ntest: {enabled: false}\n")
+	out, err := l.tryInstall("--wait", "--timeout", "5s")
+	require.Error(l.t, err, out)
+	l.saw("Helm waits in vain, and the release has failed: the claim is %s, %q", l.claimBecomes(release, corev1.ClaimPending),
+		l.hears(release, "waiting for first consumer to be created before binding"))
+	before := l.claimUID(release)
+	l.upgrade()
+	l.save(release)
+	l.saw("way out: upgrade without `--wait`; the first pod binds the same claim")
+	l.upgrade("--wait", "--timeout", "60s")
+	assert.Equal(l.t, before, l.claimUID(release))
+	l.kept(release)
+	l.saw("from then on `--wait` returns; so it does from the first with `prepare.enabled`, whose Job is that pod")
+	return "times out"
+}
+
+// quota has the namespace allow less than the claim asks for.
+func quota(l *life) string {
+	l.use(l.local("data") + "keep: false\n")
+	l.install("--wait", "--timeout", "60s")
+	l.save(release)
+	l.helm("uninstall", release, "--wait")
+	l.volumeGone(l.volumeName(release))
+	quotas := l.client.CoreV1().ResourceQuotas(l.ns)
+	limit := func(size string) corev1.ResourceQuotaSpec {
+		return corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsStorage: resource.MustParse(size)}}
+	}
+	_, err := quotas.Create(l.t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "storage"}, Spec: limit("500Mi")}, metav1.CreateOptions{})
+	require.NoError(l.t, err)
+	var out string
+	refused := l.until(lifePatience, func() bool {
+		// Until its controller has counted, the quota refuses for another reason.
+		out, err = l.tryHelm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0])
+		require.Error(l.t, err, out)
+		return strings.Contains(out, "exceeded quota")
+	})
+	require.True(l.t, refused, out)
+	l.saw("the API refuses the claim (%q); a static volume counts with its nominal size; the volume is there already and waits, %s",
+		"exceeded quota", l.volumeBecomes(l.volumeName(release), corev1.VolumeAvailable))
+	raise := l.until(lifePatience, func() bool {
+		storage, err := quotas.Get(l.t.Context(), "storage", metav1.GetOptions{})
+		require.NoError(l.t, err)
+		storage.Spec = limit("2Gi")
+		_, err = quotas.Update(l.t.Context(), storage, metav1.UpdateOptions{})
+		require.True(l.t, err == nil || apierrors.IsConflict(err), err)
+		return err == nil
+	})
+	require.True(l.t, raise)
+	l.helm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0], "--wait", "--timeout", "60s")
+	l.bound(release)
+	l.kept(release)
+	l.saw("way out: a smaller `size`, or more quota; then `helm upgrade --install`: Bound to the same directory")
+	return "refused"
+}
