@@ -68,6 +68,7 @@ cluster: ## A kind cluster of one control plane and two workers, made where it i
 .PHONY: storage-node
 storage-node: cluster
 	@bash ci/storage-node.sh up
+	@bash ci/storage-node.sh pause
 
 .PHONY: trainer-image
 trainer-image: cluster

@@ -101,7 +101,9 @@ up() {
   source "$environment"
   export DOCKER_HOST KUBECONFIG
   local pid
-  if pid=$(own_pid) && kill -CONT "$pid" && kubectl wait "node/$node" --for=condition=Ready --timeout=30s >/dev/null 2>&1; then
+  if pid=$(own_pid) && kill -CONT "$pid" && kubectl wait "node/$node" --for=condition=Ready --timeout=60s >/dev/null 2>&1; then
+    # Its clock stood still with it.
+    kubectl --namespace kube-system exec storage-shell -- chroot /guest date --utc --set "@$(date +%s)" >/dev/null
     say "storage node $node is up"
     return
   fi

@@ -61,6 +61,7 @@ echo verified
 // TestConformance is what every backend has to do, whatever it is: bind, be written by a pod that is then killed, be
 // read by another, pass the chart's own test, and keep claim and bytes over an uninstall.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	c := cluster.Open(t)
 	require.NoError(t, c.StorageNode(t.Context(), "up"))
 	t.Cleanup(func() { require.NoError(t, c.StorageNode(cleanup(t), "pause")) })
