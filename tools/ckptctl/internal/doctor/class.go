@@ -23,8 +23,13 @@ func noDefaultClass(p *patient) *Diagnosis {
 	if len(p.Classes) == 0 {
 		return d.repair("# there is no class at all: install a storage driver, or use static provisioning", "kubectl get storageclass")
 	}
+	// A class that a release made for itself is for its own claims.
+	pick := p.Classes[0].Name
+	if i := slices.IndexFunc(p.Classes, func(c storagev1.StorageClass) bool { return c.Labels[instance] == "" }); i >= 0 {
+		pick = p.Classes[i].Name
+	}
 	return d.repair("# let one of "+few(p.classNames())+" be the default; the claim then gets it by itself:",
-		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", p.Classes[0].Name))
+		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", pick))
 }
 
 func (s *Snapshot) classNames() []string {

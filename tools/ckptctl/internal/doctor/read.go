@@ -214,8 +214,10 @@ func (s *Snapshot) claimNames() []string {
 			add(c.Name)
 		}
 	}
+	// Where nothing else says which claims there were to be, the volumes that are reserved for them do.
+	unknown := s.Stored == nil && len(out) == 0
 	for _, v := range s.Volumes {
-		if ref := v.Spec.ClaimRef; s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Namespace {
+		if ref := v.Spec.ClaimRef; unknown && s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Namespace {
 			add(ref.Name)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 type Report struct {
 	Release   string `json:"release"`
 	Namespace string `json:"namespace"`
-	// Healthy says that nothing is broken; there may be warnings.
+	// Healthy says that nothing is broken; there may be warnings. Claims that may not be read are not said to be well.
 	Healthy   bool        `json:"healthy"`
 	Claims    []string    `json:"claims"`
 	Diagnoses []Diagnosis `json:"diagnoses"`
@@ -24,7 +24,7 @@ type Report struct {
 // Of examines a snapshot.
 func Of(s *Snapshot) Report {
 	diagnoses := append([]Diagnosis{}, Examine(s)...)
-	return Report{Release: s.Release, Namespace: s.Namespace, Healthy: Healthy(diagnoses),
+	return Report{Release: s.Release, Namespace: s.Namespace, Healthy: Healthy(diagnoses) && s.knows("persistentvolumeclaims"),
 		Claims: append([]string{}, s.claimNames()...), Diagnoses: diagnoses, Unread: s.Unread}
 }
 
@@ -67,10 +67,13 @@ func (r Report) WriteText(out io.Writer) error {
 		}
 		text.WriteString("\n")
 	}
-	if r.Healthy {
-		fmt.Fprintf(&text, "ok: %s in %s: %s in order, and so are the pods on it\n", r.Release, r.Namespace, strings.Join(r.Claims, ", "))
-	} else {
+	switch {
+	case !r.Healthy:
 		fmt.Fprintf(&text, "%s in %s: not healthy\n", r.Release, r.Namespace)
+	case len(r.Diagnoses) > 0:
+		fmt.Fprintf(&text, "ok: %s in %s: nothing is broken\n", r.Release, r.Namespace)
+	default:
+		fmt.Fprintf(&text, "ok: %s in %s: bound, and its pods have started: %s\n", r.Release, r.Namespace, few(r.Claims))
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
