@@ -1,8 +1,6 @@
 package install
 
 import (
-	"fmt"
-
 	"checkpoint-storage/test/internal/charts"
 
 	"github.com/stretchr/testify/require"
@@ -81,11 +79,9 @@ var ailmentsOfClaims = []ailment{
 		repair: byHand, mended: readsBack,
 	},
 	{
-		title: "the claim of an existing store is not there",
-		breaks: func(w *ward) {
-			w.install(`provisioning="existing"`, fmt.Sprintf("claim.existing=%q", release))
-		},
-		id: "claim-missing", says: []string{"publishes a claim that is not there"},
+		title:  "the claim of an existing store is not there",
+		breaks: (*ward).publish,
+		id:     "claim-missing", says: []string{"publishes a claim that is not there"},
 	},
 	{
 		title: "the claim names a volume that is not there",
@@ -156,7 +152,7 @@ var ailmentsOfClaims = []ailment{
 	{
 		title: "no class and no volume that fits",
 		breaks: func(w *ward) {
-			w.install(`provisioning="existing"`, fmt.Sprintf("claim.existing=%q", release))
+			w.publish()
 			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, ""), create)
 			require.NoError(w.t, err)
 		},

@@ -204,7 +204,7 @@ func readsBack(w *ward) {
 }
 
 // shell runs a script as the administrator would.
-func (w *ward) shell(script string) string {
+func (w *ward) shell(script string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
@@ -212,5 +212,4 @@ func (w *ward) shell(script string) string {
 	command.Env = append(os.Environ(), "KUBECONFIG="+w.cluster.Kubeconfig(), "PATH="+filepath.Dir(w.tool())+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := command.CombinedOutput()
 	require.NoError(w.t, err, "%s", out)
-	return string(out)
 }

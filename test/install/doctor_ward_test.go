@@ -48,7 +48,7 @@ func newWard(t *testing.T, a ailment) *ward {
 	return w
 }
 
-// doctorNamespace makes a name of a title.
+// doctorNamespace makes a name of a title, so short that the names of what is made in it need no cutting.
 func doctorNamespace(title string) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(title) {
@@ -59,7 +59,7 @@ func doctorNamespace(title string) string {
 			out.WriteByte('-')
 		}
 	}
-	return "doctor-" + strings.Trim(out.String()[:min(out.Len(), 45)], "-")
+	return "doctor-" + strings.Trim(out.String()[:min(out.Len(), 44)], "-")
 }
 
 func (w *ward) takeDown() {
@@ -115,13 +115,20 @@ func (w *ward) static() {
 func (w *ward) byOthers(change func(*corev1.PersistentVolume, *corev1.PersistentVolumeClaim)) {
 	w.t.Helper()
 	w.makeDir()
-	w.install(`provisioning="existing"`, fmt.Sprintf("claim.existing=%q", release))
+	w.publish()
 	volume, claim := w.volume("by-hand"), w.claim(release, w.ns+"-by-hand")
 	change(volume, claim)
 	_, err := w.client.CoreV1().PersistentVolumes().Create(w.t.Context(), volume, create)
 	require.NoError(w.t, err)
 	_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), claim, create)
 	require.NoError(w.t, err)
+}
+
+// publish installs a release that only publishes the claim, which is somebody else's.
+func (w *ward) publish() {
+	w.t.Helper()
+	w.release = "store"
+	w.install(`provisioning="existing"`, fmt.Sprintf("claim.existing=%q", release))
 }
 
 // volume is a directory of the first worker that no claim is named in.

@@ -20,22 +20,21 @@ func noDefaultClass(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("the claim names no storage class, and the cluster has no default one.").saw(p.events(p.claim.UID, "FailedBinding"))
-	if len(p.Classes) == 0 {
-		return d.repair("# there is no class at all: install a storage driver, or use static provisioning", "kubectl get storageclass")
+	classes := p.classNames()
+	if len(classes) == 0 {
+		return d.repair("# there is no class for everybody: install a storage driver, or use static provisioning", "kubectl get storageclass")
 	}
-	// A class that a release made for itself is for its own claims.
-	pick := p.Classes[0].Name
-	if i := slices.IndexFunc(p.Classes, func(c storagev1.StorageClass) bool { return c.Labels[instance] == "" }); i >= 0 {
-		pick = p.Classes[i].Name
-	}
-	return d.repair("# let one of "+few(p.classNames())+" be the default; the claim then gets it by itself:",
-		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", pick))
+	return d.repair("# let one of "+few(classes)+" be the default; the claim then gets it by itself:",
+		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", classes[0]))
 }
 
+// classNames are the classes that are for everybody: one that a release made for itself is for its own claims.
 func (s *Snapshot) classNames() []string {
 	var out []string
 	for _, c := range s.Classes {
-		out = append(out, c.Name)
+		if c.Labels[instance] == "" {
+			out = append(out, c.Name)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -66,8 +65,11 @@ func classMissing(p *patient) *Diagnosis {
 	if instead == "" && len(p.defaultClasses()) > 0 {
 		instead = p.defaultClasses()[0].Name
 	}
-	if instead == "" && len(p.Classes) > 0 {
-		instead = p.Classes[0].Name
+	if classes := p.classNames(); instead == "" && len(classes) > 0 {
+		instead = classes[0]
+	}
+	if instead == "" {
+		instead = "NAME"
 	}
 	return d.repair("# make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound",
 		fmt.Sprintf("kubectl -n %s delete pvc %s", p.Namespace, p.name), p.again()+" --set storageClassName="+instead)
