@@ -58,9 +58,12 @@ func refuses(code, message string, values ...string) func(*ward) {
 		w.mend = w.driver.Fail(w.t, csi.Failure{Driver: serving, Volume: w.ns, Call: "NodeStageVolume", Code: code, Message: message})
 		w.t.Cleanup(w.mend)
 		w.csiStore(serving, values...)
-		w.train("trainer", nil)
+		w.train("trainer", w.onFirstWorker)
 	}
 }
+
+// onFirstWorker has the scheduler put a pod on the first worker.
+func (w *ward) onFirstWorker(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) }
 
 // goesOn has the storage's administrator do what the doctor says.
 func goesOn(w *ward, _ diagnosis) { w.mend() }
@@ -77,7 +80,7 @@ func everyCSIAilment() []ailment {
 			id: "driver-not-on-node", says: []string{"the CSI driver " + lonely, "is not: it runs on"},
 			repair: func(w *ward, _ diagnosis) {
 				w.kubectl("delete pod trainer")
-				w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) })
+				w.train("trainer", w.onFirstWorker)
 			},
 			mended: runs("trainer"),
 		},
@@ -85,7 +88,7 @@ func everyCSIAilment() []ailment {
 			title: "a ReadWriteOnce volume is attached to another node",
 			breaks: func(w *ward) {
 				w.csiStore(attaching)
-				w.start(w.pod("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) }, "echo ready; sleep 3600"), "ready")
+				w.start(w.pod("trainer", w.onFirstWorker, "echo ready; sleep 3600"), "ready")
 				w.train("evaluator", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[1]) })
 			},
 			id: "multi-attach", says: []string{"ReadWriteOnce, attached to one node at a time", "for pod trainer"},
@@ -98,6 +101,7 @@ func everyCSIAilment() []ailment {
 			repair: func(w *ward, d diagnosis) {
 				byHand(w, d)
 				w.mend()
+				w.train("trainer", w.onFirstWorker)
 			},
 			mended: runs("trainer"),
 		},
@@ -125,7 +129,7 @@ func everyCSIAilment() []ailment {
 			title: "the volume's secret is not there",
 			breaks: func(w *ward) {
 				w.install(`backend="csi"`, `size="1Gi"`, fmt.Sprintf(`csi={"driver":%q,"volumeHandle":%q,"nodeStageSecretRef":{"name":"share-login"}}`, serving, w.ns))
-				w.train("trainer", nil)
+				w.train("trainer", w.onFirstWorker)
 			},
 			id: "secret-missing", says: []string{"needs secret share-login of namespace $NS"}, repair: byHand, mended: runs("trainer"),
 		},

@@ -107,7 +107,11 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "mount-option-refused", says: []string{"has mount options (noatime)", "no pod starts"},
-		repair: byHand, mended: runs("trainer"),
+		repair: func(w *ward, d diagnosis) {
+			byHand(w, d)
+			w.train("trainer", nil)
+		},
+		mended: runs("trainer"),
 	},
 	{
 		title: "the program may not write to the directory",

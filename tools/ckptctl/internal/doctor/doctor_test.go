@@ -282,6 +282,7 @@ func TestRules(t *testing.T) {
 			s.Volumes[0].Spec.MountOptions = []string{"flock2"}
 			s.waits("FailedMount", "mount: bad option flock2")
 		}, "mount-option-refused", "it has flock2", `"mountOptions":[]`, false},
+		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none any more", "delete pod trainer", false},
 		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
 		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
 		"denied": {func(s *Snapshot) {

@@ -48,11 +48,15 @@ func (g guest) csiDriver() string {
 	return ""
 }
 
+// heldElsewhere is how the attach controller says so; which of the words it takes depends on its version, and on whether
+// it knows the pods.
+var heldElsewhere = regexp.MustCompile(`Multi-Attach|already used by pod|already exclusively attached`)
+
 // multiAttach is the volume that is still attached elsewhere.
 func multiAttach(g guest) *Diagnosis {
 	var seen []corev1.Event
 	for _, e := range g.events(g.pod.UID, "FailedAttachVolume") {
-		if strings.Contains(e.Message, "Multi-Attach") {
+		if heldElsewhere.MatchString(e.Message) {
 			seen = append(seen, e)
 		}
 	}
@@ -166,22 +170,27 @@ func directoryMissing(g guest) *Diagnosis {
 
 var refusedOption = regexp.MustCompile(`(?i)mount options are not supported|bad option|(?:unknown|unrecognized|invalid|wrong|unsupported) (?:mount )?(?:option|parameter|argument)s?`)
 
-// mountOption is the option that the file system, or Kubernetes, does not take.
+// mountOption is the option that the file system, or Kubernetes, does not take. The kubelet goes on with what it read of
+// the volume when the pod came to the node: a repaired volume is for the next pod.
 func mountOption(g guest) *Diagnosis {
 	groups, events := g.says(refusedOption)
-	if groups == nil || g.volume == nil || len(g.volume.Spec.MountOptions) == 0 {
+	if groups == nil || g.volume == nil {
 		return nil
+	}
+	again := []string{"# the kubelet keeps what it read of the volume, so that the pod has to be made anew:",
+		fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name)}
+	if len(g.volume.Spec.MountOptions) == 0 {
+		d := g.found("volume %s had mount options when the pod came to its node, and they were refused; it has none any more.", g.volume.Name).saw(events)
+		return d.repair(again...)
 	}
 	options := strings.Join(g.volume.Spec.MountOptions, ",")
 	d := g.found("a mount option of volume %s is refused; it has %s.", g.volume.Name, options).saw(events)
-	if strings.Contains(groups[0], "not supported") && g.volume.Spec.HostPath != nil {
-		d.Cause = fmt.Sprintf("volume %s has mount options (%s), and is a directory of a node: nothing is mounted that could have them, so that no pod starts.", g.volume.Name, options)
-		if g.owns(g.volume.Labels, g.volume.Annotations) {
-			return d.change(g.patchVolume(nil, operation{Op: "remove", Path: "/spec/mountOptions"}))
-		}
+	if strings.Contains(groups[0], "not supported") {
+		d.Cause = fmt.Sprintf("volume %s has mount options (%s), and is of a kind of which nothing is mounted that could have them, such as a directory of a node: no pod starts.", g.volume.Name, options)
 	}
-	return d.repair("# leave out what is refused, here and in the values (mountOptions); the pod then goes on by itself:",
+	d.repair("# leave out what is refused, here and in the values (mountOptions):",
 		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"mountOptions":[]}}'`, g.volume.Name))
+	return d.repair(again...)
 }
 
 var stale = regexp.MustCompile(`(?i)stale (?:NFS )?file handle|transport endpoint is not connected`)
