@@ -63,7 +63,9 @@ func refuses(code, message string, values ...string) func(*ward) {
 }
 
 // onFirstWorker has the scheduler put a pod on the first worker.
-func (w *ward) onFirstWorker(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) }
+func (w *ward) onFirstWorker(spec *corev1.PodSpec) {
+	spec.NodeSelector = onNode(w.cluster.Workers()[0])
+}
 
 // goesOn has the storage's administrator do what the doctor says.
 func goesOn(w *ward, _ diagnosis) { w.mend() }
