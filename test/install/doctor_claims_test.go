@@ -95,21 +95,21 @@ var ailmentsOfClaims = []ailment{
 		breaks: pair(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
 			volume.Spec.StorageClassName = "fast"
 		}),
-		id: "class-mismatch", says: []string{`the claim is of storage class ""`, `of "fast"`}, repair: byHand,
+		id: "class-mismatch", says: []string{`the claim is of storage class ""`, `of "fast"`}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the claim is larger than the volume",
 		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("2Gi")
 		}),
-		id: "volume-too-small", says: []string{"the claim asks for 2Gi", "it has 1Gi"}, repair: byHand,
+		id: "volume-too-small", says: []string{"the claim asks for 2Gi", "it has 1Gi"}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the volume does not offer the claim's access mode",
 		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 		}),
-		id: "access-mode-mismatch", says: []string{"asks for ReadWriteMany", "offers ReadWriteOnce"}, repair: byHand,
+		id: "access-mode-mismatch", says: []string{"asks for ReadWriteMany", "offers ReadWriteOnce"}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the claim wants a device and the volume is a file system",
@@ -122,6 +122,7 @@ var ailmentsOfClaims = []ailment{
 			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+"-by-hand"), create)
 			require.NoError(w.t, err)
 		},
+		mended: readsBack,
 	},
 	{
 		title: "another claim has taken the volume",

@@ -35,8 +35,8 @@ var ailmentsOfRefusals = []ailment{
 			w.job(nil)
 		},
 		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "pods=0 allowed"},
-		repair: byHand,
-		// Making the pods again is the Job's own matter, and it takes its time.
+		// The Job tries again by itself.
+		repair: byHand, mended: (*ward).healthy,
 	},
 	{
 		title: "Pod Security refuses the pods", profile: "restricted",

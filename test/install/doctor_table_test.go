@@ -18,10 +18,12 @@ var doctorLock sync.Mutex
 
 const doctorHead = `# What ails a store, and what ckptctl doctor says
 
-Each row was seen on a cluster: the store was broken, ` + "`ckptctl doctor`" + ` gave this cause, and no other, and where the last
-column has a word, the repair was applied and the claim was bound again, or the pod ran, with its bytes. "yes": by
-` + "`--fix`" + ` alone; "no": by the commands of the row, or by the administrator whom they tell what to do. Written by
-` + "`go test ./test/install -run TestDoctor -update`" + `, and compared with what is seen by every run without the flag.
+Each row was seen on a cluster: the store was broken, and ` + "`ckptctl doctor`" + ` gave this cause, and no other. Where the last
+column has a word, the repair was applied as well: the claim was bound again, with a pod that read its bytes back where
+there were any, or the pod that had waited ran. "yes": by ` + "`--fix`" + ` alone; "no": by the commands of the row, or by what they
+tell the administrator to do. What no test machine has, a driver of the tests' own says in its place: the storage that
+refuses, does not answer, or was exported anew. Written by ` + "`go test ./test/install -run TestDoctor -update`" + `, and compared with
+what is seen by every run without the flag.
 
 `
 

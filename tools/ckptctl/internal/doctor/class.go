@@ -24,7 +24,7 @@ func noDefaultClass(p *patient) *Diagnosis {
 	if len(classes) == 0 {
 		return d.repair("# there is no class for everybody: install a storage driver, or use static provisioning", "kubectl get storageclass")
 	}
-	return d.repair("# let one of "+few(classes)+" be the default; the claim then gets it by itself:",
+	return d.repair("# let a class be the default (there are "+few(classes)+"); the claim then gets it by itself:",
 		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", classes[0]))
 }
 
@@ -48,7 +48,7 @@ func noVolume(p *patient) *Diagnosis {
 	d := p.found("the claim's class is \"\", which means that nothing makes a volume for it, and no volume is reserved for it or fits it.").saw(p.events(p.claim.UID, "FailedBinding"))
 	return d.repair("# the volumes that nobody has:", "kubectl get pv | grep Available",
 		"# for a provisioner to make one, the claim needs a class; nothing is on the claim, it was never bound:",
-		fmt.Sprintf("# kubectl -n %s delete pvc %s, and set storageClassName", p.Namespace, p.name))
+		fmt.Sprintf("# kubectl -n %s delete pvc %s && %s --set storageClassName=NAME", p.Namespace, p.name, p.again()))
 }
 
 // classMissing is the claim of a class that the cluster does not have.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 	core "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
 )
 
 const manifest = `---
@@ -206,4 +208,18 @@ func TestManyWait(t *testing.T) {
 	require.Len(t, got, 1)
 	assert.Equal(t, "volume-taken", got[0].ID)
 	assert.Equal(t, []string{"trainer", "second"}, got[0].Waits)
+}
+
+// TestMadeSince holds that an event which outlives its cause is no cause.
+func TestMadeSince(t *testing.T) {
+	s := well()
+	s.StatefulSets = []appsv1.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Name: "train", UID: "set"}, Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: s.Pods[0].Spec}}}}
+	s.event("set", "FailedCreate", `pods "train-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0`)
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "quota-exceeded", got[0].ID)
+	s.Pods[0].OwnerReferences = []metav1.OwnerReference{{UID: "set", Controller: ptr.To(true)}}
+	assert.Len(t, Examine(s), 1, "a pod from before the refusal")
+	s.Pods[0].CreationTimestamp = at(0)
+	assert.Empty(t, Examine(s))
 }

@@ -3,9 +3,13 @@ package doctor
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // refusal is one way in which the API server says no, to the objects of a release as to the pods of a workload.
@@ -127,6 +131,9 @@ func podsRefused(by string) func(job) *Diagnosis {
 	return func(j job) *Diagnosis {
 		r := refusals[by]
 		for _, e := range j.events(j.uid, "FailedCreate") {
+			if j.madeSince(when(e)) {
+				return nil
+			}
 			if g := r.pattern.FindStringSubmatch(e.Message); g != nil {
 				d := &Diagnosis{Object: fmt.Sprintf("%s %s/%s", j.kind, j.Namespace, j.workload.name), Cause: r.cause(j.Snapshot, "the pods of "+j.kind+" "+j.workload.name, g), Seen: e.Reason + ": " + e.Message}
 				return d.repair(r.repair(j.Snapshot, g)...)
@@ -134,6 +141,14 @@ func podsRefused(by string) func(job) *Diagnosis {
 		}
 		return nil
 	}
+}
+
+// madeSince says that a pod of the workload came to be after it was refused one: an event outlives its cause by an hour.
+func (j job) madeSince(refused time.Time) bool {
+	return slices.ContainsFunc(j.Pods, func(p corev1.Pod) bool {
+		owner := metav1.GetControllerOf(&p)
+		return owner != nil && owner.UID == j.uid && !p.CreationTimestamp.Time.Before(refused)
+	})
 }
 
 var forbidden = regexp.MustCompile(`([a-z]+) "([^"]+)" is forbidden`)
