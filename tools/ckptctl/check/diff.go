@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/live"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/upgrade"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
 // Connection says which cluster to ask for a live release.
-type Connection = upgrade.Cluster
+type Connection = live.Cluster
 
 // Diff says whether Kubernetes and Helm take an upgrade, and whether the data stays reachable. Without old files the old
 // side is the live release of the name. Values that are wrong by themselves are reported instead.
@@ -34,7 +35,11 @@ func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, releas
 	}
 	var before upgrade.Objects
 	if len(old.Files) == 0 {
-		before, err = cluster.Live(ctx, release.Name, release.Namespace)
+		var deployed *live.Release
+		if deployed, err = cluster.Deployed(ctx, release.Name, release.Namespace); err != nil {
+			return nil, err
+		}
+		before, err = upgrade.Parse(deployed.Manifest)
 	} else {
 		var from *Result
 		if from, err = c.Check(old, release); err != nil {

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/doctor"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
 
 	"github.com/spf13/cobra"
@@ -80,8 +81,8 @@ func modes(b catalog.Backend, volumeMode string) string {
 func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
-		Use:     "explain BACKEND|SAVER|RULE",
-		Short:   "Explain a backend's keys and abilities, what a saver needs, or a rule",
+		Use:     "explain BACKEND|SAVER|RULE|DIAGNOSIS",
+		Short:   "Explain a backend's keys and abilities, what a saver needs, a rule, or what the doctor says",
 		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -111,7 +112,14 @@ func explainCommand() *cobra.Command {
 				}
 				topics[id] = true
 			}
-			return fmt.Errorf("there is no backend, no saver and no rule %s%s", args[0], suggestion(args[0], topics))
+			for _, e := range doctor.Explanations() {
+				if e.ID == args[0] {
+					fmt.Fprintf(command.OutOrStdout(), "%s: ckptctl doctor looks for %s.\n", e.ID, e.LooksAt)
+					return nil
+				}
+				topics[e.ID] = true
+			}
+			return fmt.Errorf("there is no backend, no saver, no rule and no diagnosis %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
 	command.Flags().StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/doctor"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 )
 
@@ -23,6 +24,9 @@ func topics(chart string) []string {
 	}
 	for id, rule := range l.Book.Rules {
 		out = append(out, id+"\t"+rule.Title)
+	}
+	for _, e := range doctor.Explanations() {
+		out = append(out, e.ID+"\t"+e.LooksAt)
 	}
 	slices.Sort(out)
 	return out

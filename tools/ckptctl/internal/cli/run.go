@@ -40,7 +40,7 @@ func Run(args []string, streams Streams) int {
 		Short: "Check and size checkpoint stores before they reach a cluster",
 		Long: `ckptctl checks the values of the checkpoint-storage chart: against its JSON schema, and against what each storage
 backend can do. It reads values as Helm does and points at the line to change. It also says how large a store must be,
-how fast, and how often to save to it.`,
+how fast, and how often to save to it, and on a cluster, why a claim is not bound or a pod on it has not started.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -50,7 +50,7 @@ how fast, and how often to save to it.`,
 	root.SetErr(streams.Err)
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), diffCommand(), backendsCommand(), explainCommand(), sizeCommand())
+	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), backendsCommand(), explainCommand(), sizeCommand())
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:

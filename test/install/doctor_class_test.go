@@ -1,0 +1,74 @@
+package install
+
+import (
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/require"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+)
+
+// defaultClass is the class that the cluster gives to claims without one.
+const defaultClass = "standard"
+
+// TestDoctorDefaults is TestDoctor for what changes the cluster's default class, which no other test may need meanwhile:
+// it runs before those that run in parallel.
+func TestDoctorDefaults(t *testing.T) {
+	table := newDoctorTable(ailmentsOfDefaults)
+	t.Cleanup(func() { table.compare(t) })
+	for _, a := range ailmentsOfDefaults {
+		t.Run(a.title, func(t *testing.T) {
+			w := newWard(t, a)
+			t.Cleanup(func() { w.isDefault(`"true"`) })
+			a.prove(w, table)
+		})
+	}
+}
+
+var ailmentsOfDefaults = []ailment{
+	{
+		title: "the claim leaves its class to a cluster without a default one",
+		breaks: func(w *ward) {
+			w.isDefault("null")
+			w.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `size="1Gi"`)
+		},
+		id: "no-default-class", says: []string{"names no storage class", "no default one"},
+		repair: func(w *ward, d diagnosis) {
+			byHand(w, d)
+			w.train("trainer", nil)
+		},
+	},
+	{
+		title: "the cluster has two default classes",
+		breaks: func(w *ward) {
+			class := &storagev1.StorageClass{
+				ObjectMeta:  metav1.ObjectMeta{Name: w.ns + "-second", Annotations: map[string]string{storagev1IsDefault: "true"}},
+				Provisioner: "rancher.io/local-path", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
+			}
+			_, err := w.client.StorageV1().StorageClasses().Create(w.t.Context(), class, create)
+			require.NoError(w.t, err)
+			w.helm("install", release, charts.Chart(), "--set", "backend=csi,provisioning=dynamic,csi.driver=absent.csi.example.com,size=1Gi")
+			w.train("trainer", nil)
+			w.bound(release)
+		},
+		id: "two-default-classes", says: []string{"has 2 default ones", "it got $NS-second"}, note: true,
+		repair: byHand, mended: func(w *ward) {
+			w.bound(release)
+			w.healthy()
+		},
+	},
+}
+
+const storagev1IsDefault = "storageclass.kubernetes.io/is-default-class"
+
+// isDefault sets whether the cluster's class is a default one, as a JSON value.
+func (w *ward) isDefault(value string) {
+	w.t.Helper()
+	_, err := w.client.StorageV1().StorageClasses().Patch(cleanup(w.t), defaultClass, types.MergePatchType,
+		[]byte(`{"metadata":{"annotations":{"`+storagev1IsDefault+`":`+value+`}}}`), metav1.PatchOptions{})
+	require.NoError(w.t, err)
+}

@@ -1,0 +1,173 @@
+package install
+
+import (
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+)
+
+// ailmentsOfPods are pods that do not start, or cannot save, on a claim that is in order.
+var ailmentsOfPods = []ailment{
+	{
+		title: "the volume is on a node that is gone",
+		breaks: func(w *ward) {
+			w.install(`hostPath={"path":"/mnt/checkpoints"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo("gpu-07"))
+			w.train("trainer", nil)
+		},
+		id: "node-lost", says: []string{"kubernetes.io/hostname In gpu-07", "has no such node"},
+	},
+	{
+		title: "the volume is on a node that takes no pods",
+		breaks: func(w *ward) {
+			nodes, err := w.client.CoreV1().Nodes().List(w.t.Context(), listControlPlane)
+			require.NoError(w.t, err)
+			w.install(`hostPath={"path":"/mnt/checkpoints"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo(nodes.Items[0].Name))
+			w.train("trainer", nil)
+		},
+		id: "node-not-ready", says: []string{"has the taint node-role.kubernetes.io/control-plane", "does not tolerate"},
+	},
+	{
+		title: "the pod may not go where the volume is",
+		breaks: func(w *ward) {
+			w.static()
+			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[1]) })
+		},
+		id: "node-conflict", says: []string{"the pod's own nodeSelector or affinity keeps it away"},
+	},
+	{
+		title: "no node has what the pod asks for",
+		breaks: func(w *ward) {
+			w.static()
+			w.train("trainer", func(spec *corev1.PodSpec) {
+				spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
+			})
+		},
+		id: "unschedulable", says: []string{"the claim is in order", "Insufficient cpu"},
+	},
+	{
+		title: "the pod names its node, past the scheduler",
+		breaks: func(w *ward) {
+			w.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
+			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeName = w.cluster.Workers()[0] })
+		},
+		id: "node-name-set", says: []string{"spec.nodeName", "the scheduler never sees it"},
+		repair: func(w *ward, _ diagnosis) {
+			w.kubectl("delete pod trainer")
+			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) })
+		},
+	},
+	{
+		title: "a second pod on a ReadWriteOncePod claim",
+		breaks: func(w *ward) {
+			w.byOthers(func(volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+				volume.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}
+				claim.Spec.AccessModes = volume.Spec.AccessModes
+			})
+			w.start(w.pod("trainer", nil, "echo ready; sleep 3600"), "ready")
+			w.train("evaluator", nil)
+		},
+		id: "access-once-in-use", says: []string{"for one pod of the whole cluster at a time", "pod trainer has it"},
+		repair: byHand, mended: runs("evaluator"),
+	},
+	{
+		title: "no node has the volume's driver",
+		breaks: func(w *ward) {
+			w.install(`backend="csi"`, `csi={"driver":"absent.csi.example.com","volumeHandle":"vol-7"}`)
+			w.train("trainer", nil)
+		},
+		id: "no-driver", says: []string{"CSI driver absent.csi.example.com", "no node of the cluster has"},
+	},
+	{
+		title: "the directory is not on the node",
+		breaks: func(w *ward) {
+			run(w.t, w.cluster, "rm -rf "+w.dir())
+			w.install(w.onFirst("hostPath")...)
+			w.train("trainer", nil)
+		},
+		id: "directory-missing", says: []string{"the directory /mnt/checkpoints/$NS of node", "there is none"},
+		repair: func(w *ward, _ diagnosis) { w.makeDir() }, mended: runs("trainer"),
+	},
+	{
+		title: "the local disk is not on the node",
+		breaks: func(w *ward) {
+			run(w.t, w.cluster, "rm -rf "+w.dir())
+			w.install(w.onFirst("local")...)
+			w.train("trainer", nil)
+		},
+		id: "directory-missing", says: []string{"/mnt/checkpoints/$NS of node", "there is none"},
+		repair: func(w *ward, _ diagnosis) { w.makeDir() }, mended: runs("trainer"),
+	},
+	{
+		title: "mount options on a directory of a node",
+		breaks: func(w *ward) {
+			w.byOthers(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
+				volume.Spec.MountOptions = []string{"noatime"}
+			})
+			w.train("trainer", nil)
+		},
+		id: "mount-option-refused", says: []string{"has mount options (noatime)", "no pod starts"},
+		repair: func(w *ward, d diagnosis) {
+			byHand(w, d)
+			w.train("trainer", nil)
+		},
+		mended: runs("trainer"),
+	},
+	{
+		title: "the program may not write to the directory",
+		breaks: func(w *ward) {
+			w.makeDir()
+			run(w.t, w.cluster, "chmod 755 "+w.dir())
+			w.install(w.onFirst("hostPath")...)
+			pod := w.pod("trainer", func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000)), FSGroup: ptr.To(int64(1000))}
+			}, "echo x >/checkpoints/step-1")
+			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
+			require.NoError(w.t, err)
+		},
+		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000", "fsGroup 1000 has no effect"},
+		repair: byHand,
+		mended: func(w *ward) {
+			pod := w.pod("second", func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
+			}, "until echo x >/checkpoints/checkpoints/step-1; do sleep 1; done; cat /checkpoints/bytes; sleep 3600")
+			w.start(pod, w.bytes())
+		},
+	},
+	{
+		title: "the program finds the volume read-only",
+		breaks: func(w *ward) {
+			w.static()
+			pod := w.pod("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].VolumeMounts[0].ReadOnly = true }, "echo x >/checkpoints/step-1")
+			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
+			require.NoError(w.t, err)
+		},
+		id: "read-only", says: []string{"mounted read-only in the pod"},
+	},
+	{
+		title: "every start looks at every file",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.install(w.onFirst("local")...)
+			w.start(w.pod("trainer", func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1000))}
+			}, "echo ready; sleep 3600"), "ready")
+		},
+		id: "ownership-walk", says: []string{"pod trainer has an fsGroup", "looks at every file"}, note: true,
+		repair: func(w *ward, _ diagnosis) {
+			w.kubectl("delete pod trainer")
+			w.train("trainer", func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch)}
+			})
+		},
+		mended: runs("trainer"),
+	},
+	{
+		title: "the pod's image is not there",
+		breaks: func(w *ward) {
+			w.static()
+			w.train("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].Image = "absent.example.com/trainer:1" })
+		},
+		id: "not-storage", says: []string{"it is not the storage", "ErrImageNeverPull"},
+	},
+}

@@ -1,0 +1,221 @@
+package install
+
+import (
+	"checkpoint-storage/test/internal/charts"
+
+	"github.com/stretchr/testify/require"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+var listControlPlane = metav1.ListOptions{LabelSelector: "node-role.kubernetes.io/control-plane"}
+
+// ailmentsOfRefusals are objects that the API server, or Helm, did not let come to be.
+var ailmentsOfRefusals = []ailment{
+	{
+		title: "a quota refuses the claim",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.quota("requests.storage", "100Mi")
+			w.refused(w.onFirst("hostPath")...)
+		},
+		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses", "requests.storage=1Gi asked for", "requests.storage=100Mi allowed"},
+		repair: byHand, mended: readsBack,
+	},
+	{
+		title: "a quota refuses the pods",
+		breaks: func(w *ward) {
+			w.static()
+			w.quota("pods", "0")
+			w.job(nil)
+		},
+		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "pods=0 allowed"},
+		// The Job tries again by itself.
+		repair: byHand, mended: (*ward).healthy,
+	},
+	{
+		title: "Pod Security refuses the pods", profile: "restricted",
+		breaks: func(w *ward) {
+			w.static()
+			w.job(nil)
+		},
+		id: "pod-security", says: []string{"profile restricted:latest of namespace $NS refuses the pods of job train", "runAsNonRoot"},
+		repair: func(w *ward, _ diagnosis) {
+			w.kubectl("delete job train")
+			w.job(func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{
+					RunAsUser: ptr.To(int64(1000)), RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				}
+				spec.Containers[0].SecurityContext = &corev1.SecurityContext{
+					AllowPrivilegeEscalation: ptr.To(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				}
+			})
+		},
+		mended: (*ward).healthy,
+	},
+	{
+		title: "an admission policy refuses the claim",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.policy()
+			w.refused(w.onFirst("hostPath")...)
+		},
+		id: "policy-denied", says: []string{"the ValidatingAdmissionPolicy $NS", "refuses the release's persistentvolumeclaim checkpoints", "claims need a cost centre"},
+		repair: func(w *ward, _ diagnosis) {
+			w.removePolicy()
+			done := w.until(patience, func() bool {
+				_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
+				return err == nil
+			})
+			require.True(w.t, done)
+		},
+		mended: readsBack,
+	},
+	{
+		title: "an admission webhook does not answer",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.webhook()
+			w.refused(w.onFirst("hostPath")...)
+		},
+		id: "webhook-unreachable", says: []string{"the admission webhook claims.example.com", "does not answer"},
+		repair: func(w *ward, _ diagnosis) {
+			w.removePolicy()
+			done := w.until(patience, func() bool {
+				_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
+				return err == nil
+			})
+			require.True(w.t, done)
+		},
+		mended: readsBack,
+	},
+	{
+		title: "the volume's name belongs to another release",
+		breaks: func(w *ward) {
+			// Two releases whose namespace and name make the same name when they are put together.
+			other := newWard(w.t, ailment{title: "the volume"})
+			other.release = "s-name-belongs-to-another-release-checkpoints"
+			require.Equal(w.t, other.ns+"-"+other.release, w.ns+"-"+release)
+			other.install()
+			out, err := w.tryHelm("install", release, charts.Chart())
+			require.Error(w.t, err, out)
+		},
+		id: "volume-name-taken", says: []string{"belongs to release s-name-belongs-to-another-release-checkpoints of namespace doctor-the-volume", "Volumes have no namespace"},
+		repair: byHand,
+	},
+}
+
+// refused installs what the API server does not take.
+func (w *ward) refused(values ...string) {
+	w.t.Helper()
+	args := []string{release, charts.Chart()}
+	for _, v := range values {
+		args = append(args, "--set-json", v)
+	}
+	out, err := w.tryHelm("install", args...)
+	require.Error(w.t, err, out)
+}
+
+func (w *ward) quota(what, much string) {
+	w.t.Helper()
+	hard := corev1.ResourceList{corev1.ResourceName(what): resource.MustParse(much)}
+	_, err := w.client.CoreV1().ResourceQuotas(w.ns).Create(w.t.Context(), &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: hard},
+	}, create)
+	require.NoError(w.t, err)
+	// It counts only once somebody has counted what is there.
+	counted := w.until(patience, func() bool {
+		quota, err := w.client.CoreV1().ResourceQuotas(w.ns).Get(w.t.Context(), "small", getOptions)
+		return err == nil && len(quota.Status.Hard) > 0
+	})
+	require.True(w.t, counted)
+}
+
+// job makes a Job that would train on the claim.
+func (w *ward) job(change func(*corev1.PodSpec)) {
+	w.t.Helper()
+	_, err := w.client.BatchV1().Jobs(w.ns).Create(w.t.Context(), &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Name: "train"},
+		Spec:       batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: w.pod("train", change, "sleep 3600").Spec}},
+	}, create)
+	require.NoError(w.t, err)
+}
+
+func (w *ward) here() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": w.ns}}
+}
+
+func claimsMade() []admissionv1.RuleWithOperations {
+	return []admissionv1.RuleWithOperations{{
+		Operations: []admissionv1.OperationType{admissionv1.Create},
+		Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"persistentvolumeclaims"}},
+	}}
+}
+
+// policy lets no claim come to be in the namespace, and waits until that is so.
+func (w *ward) policy() {
+	w.t.Helper()
+	w.t.Cleanup(w.removePolicy)
+	w.removePolicy()
+	api := w.client.AdmissionregistrationV1()
+	rules := claimsMade()
+	_, err := api.ValidatingAdmissionPolicies().Create(w.t.Context(), &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: rules[0]}}},
+			Validations:      []admissionv1.Validation{{Expression: "false", Message: "claims need a cost centre"}},
+		},
+	}, create)
+	require.NoError(w.t, err)
+	_, err = api.ValidatingAdmissionPolicyBindings().Create(w.t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: w.ns, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}, MatchResources: &admissionv1.MatchResources{NamespaceSelector: w.here()},
+		},
+	}, create)
+	require.NoError(w.t, err)
+	w.untilRefused()
+}
+
+// webhook has nobody answer for the claims of the namespace.
+func (w *ward) webhook() {
+	w.t.Helper()
+	w.t.Cleanup(w.removePolicy)
+	w.removePolicy()
+	_, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(w.t.Context(), &admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+		Webhooks: []admissionv1.ValidatingWebhook{{
+			Name: "claims.example.com", Rules: claimsMade(), NamespaceSelector: w.here(), AdmissionReviewVersions: []string{"v1"},
+			SideEffects: ptr.To(admissionv1.SideEffectClassNone), FailurePolicy: ptr.To(admissionv1.Fail), TimeoutSeconds: ptr.To(int32(1)),
+			ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: w.ns, Name: "claims"}},
+		}},
+	}, create)
+	require.NoError(w.t, err)
+	w.untilRefused()
+}
+
+// untilRefused waits until a claim would be refused: what the API server admits by, it learns with a delay.
+func (w *ward) untilRefused() {
+	w.t.Helper()
+	refused := w.until(patience, func() bool {
+		_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err != nil
+	})
+	require.True(w.t, refused)
+}
+
+func (w *ward) removePolicy() {
+	ctx, api := cleanup(w.t), w.client.AdmissionregistrationV1()
+	for _, err := range []error{
+		api.ValidatingAdmissionPolicyBindings().Delete(ctx, w.ns, metav1.DeleteOptions{}),
+		api.ValidatingAdmissionPolicies().Delete(ctx, w.ns, metav1.DeleteOptions{}),
+		api.ValidatingWebhookConfigurations().Delete(ctx, w.ns, metav1.DeleteOptions{}),
+	} {
+		require.True(w.t, err == nil || apierrors.IsNotFound(err), "%v", err)
+	}
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDoctor holds the exit codes and both formats, against an API server that knows one release by its label.
+func TestDoctor(t *testing.T) {
+	phase := "Bound"
+	lists := map[string]string{
+		"persistentvolumeclaims": `{"metadata":{"name":"checkpoints","namespace":"training","uid":"new","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"volumeName":"training-checkpoints","storageClassName":""},"status":{"phase":"%s"}}`,
+		"persistentvolumes":      `{"metadata":{"name":"training-checkpoints","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"claimRef":{"namespace":"training","name":"checkpoints","uid":"old"},"persistentVolumeReclaimPolicy":"Retain"},"status":{"phase":"Released"}}`,
+	}
+	changed := ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		parts := strings.Split(r.URL.Path, "/")
+		resource := parts[len(parts)-1]
+		switch {
+		case r.Method == http.MethodPatch:
+			changed, phase = r.URL.Path, "Bound"
+			fmt.Fprint(w, `{"kind":"PersistentVolume","apiVersion":"v1"}`)
+		case resource == "secrets":
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"kind":"Status","status":"Failure","reason":"Forbidden","code":403,"message":"secrets is forbidden"}`)
+		case lists[resource] != "":
+			item := strings.Replace(lists[resource], "%s", phase, 1)
+			fmt.Fprintf(w, `{"items":[%s]}`, item)
+		default:
+			fmt.Fprint(w, `{"items":[]}`)
+		}
+	}))
+	t.Cleanup(server.Close)
+	kubeconfig := file(t, "kubeconfig", `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "`+server.URL+`"}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`)
+	doctor := func(args ...string) (int, string, string) {
+		return ckptctl(append([]string{"doctor", "checkpoints", "-n", "training", "--kubeconfig", kubeconfig}, args...)...)
+	}
+
+	code, out, errs := doctor()
+	assert.Equal(t, OK, code, errs)
+	assert.Contains(t, out, "secrets: secrets is forbidden")
+	assert.Contains(t, out, "ok: checkpoints in training: bound")
+
+	phase = "Pending"
+	code, out, _ = doctor()
+	assert.Equal(t, Found, code)
+	assert.Contains(t, out, "claim training/checkpoints: error volume-released\n  cause: volume training-checkpoints is Released")
+	assert.Contains(t, out, "kubectl patch pv training-checkpoints")
+	assert.Empty(t, changed, "it changes nothing unless it is told to")
+
+	code, out, _ = doctor("-o", "json")
+	assert.Equal(t, Found, code)
+	var report struct {
+		Healthy   bool
+		Diagnoses []struct {
+			ID   string
+			Safe bool
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &report))
+	assert.False(t, report.Healthy)
+	require.Len(t, report.Diagnoses, 1)
+	assert.True(t, report.Diagnoses[0].Safe)
+
+	code, out, _ = doctor("--fix")
+	assert.Equal(t, OK, code)
+	assert.Equal(t, "/api/v1/persistentvolumes/training-checkpoints", changed)
+	before, after, found := strings.Cut(out, "fix: claim training/checkpoints: kubectl patch pv training-checkpoints")
+	require.True(t, found, out)
+	assert.Contains(t, before, "error volume-released", "it is shown before it is done")
+	assert.Contains(t, after, "ok: checkpoints in training: bound")
+
+	code, _, errs = ckptctl("doctor", "other", "-n", "training", "--kubeconfig", kubeconfig)
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, "there is no release other in namespace training")
+	code, _, errs = doctor("-o", "yaml")
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, "-o yaml: it is text or json")
+	code, _, _ = ckptctl("doctor")
+	assert.Equal(t, Unusable, code)
+	server.Close()
+	code, _, errs = doctor()
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, "cannot be read")
+
+	code, out, _ = ckptctl("explain", "volume-released")
+	assert.Equal(t, OK, code)
+	assert.Contains(t, out, "an earlier claim of the same name")
+}

@@ -1,0 +1,330 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"checkpoint-storage/tools/ckptctl/internal/live"
+)
+
+const (
+	uidOld, uidNew = types.UID("old"), types.UID("new")
+	theRelease     = "checkpoints"
+	ns             = "training"
+	pv             = ns + "-" + theRelease
+)
+
+// well is a store in order: a static volume on node-a, bound, with a pod that runs on it.
+func well() *Snapshot {
+	labels := map[string]string{instance: theRelease}
+	claim := corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: theRelease, Namespace: ns, UID: uidNew, Labels: labels, CreationTimestamp: at(-time.Hour)},
+		Spec: corev1.PersistentVolumeClaimSpec{
+			VolumeName: pv, StorageClassName: ptr.To(""), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+		},
+		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
+	}
+	volume := corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: pv, Labels: labels, Annotations: map[string]string{
+			"meta.helm.sh/release-name": theRelease, "meta.helm.sh/release-namespace": ns,
+		}},
+		Spec: corev1.PersistentVolumeSpec{
+			ClaimRef: &corev1.ObjectReference{Namespace: ns, Name: theRelease, UID: uidNew, ResourceVersion: "7"}, PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
+			Capacity: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}, AccessModes: claim.Spec.AccessModes,
+			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: "disk.example.com", VolumeHandle: "vol-7", FSType: "ext4"}},
+			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+				MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "rack", Operator: corev1.NodeSelectorOpIn, Values: []string{"a"}}},
+			}}}},
+		},
+		Status: corev1.PersistentVolumeStatus{Phase: corev1.VolumeBound},
+	}
+	want, wantVolume := claim.DeepCopy(), volume.DeepCopy()
+	want.UID, want.Status, wantVolume.Spec.ClaimRef.UID, wantVolume.Status = "", corev1.PersistentVolumeClaimStatus{}, "", corev1.PersistentVolumeStatus{}
+	node := func(name, rack string) corev1.Node {
+		return corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"rack": rack}},
+			Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
+		}
+	}
+	return &Snapshot{
+		Release: theRelease, Namespace: ns, Now: at(0).Time, Logs: map[string]string{},
+		Stored: &live.Release{Revision: 1, Status: "deployed"}, WantClaims: []corev1.PersistentVolumeClaim{*want}, WantVolumes: []corev1.PersistentVolume{*wantVolume},
+		Claims: []corev1.PersistentVolumeClaim{claim}, Volumes: []corev1.PersistentVolume{volume},
+		Pods: []corev1.Pod{{
+			ObjectMeta: metav1.ObjectMeta{Name: "trainer", UID: "pod", CreationTimestamp: at(-time.Hour)},
+			Spec: corev1.PodSpec{NodeName: "node-a", Volumes: []corev1.Volume{{Name: "c", VolumeSource: corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: theRelease},
+			}}}},
+			Status: corev1.PodStatus{Phase: corev1.PodRunning},
+		}},
+		Nodes:    []corev1.Node{node("node-a", "a"), node("node-b", "b")},
+		CSINodes: []storagev1.CSINode{{ObjectMeta: metav1.ObjectMeta{Name: "node-a"}, Spec: storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: "disk.example.com"}}}}},
+	}
+}
+
+func at(after time.Duration) metav1.Time {
+	return metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(after))
+}
+
+// waits has the trainer not started, with an event.
+func (s *Snapshot) waits(reason, message string) {
+	s.Pods[0].Status.Phase = corev1.PodPending
+	s.event("pod", reason, message)
+}
+
+func (s *Snapshot) event(of types.UID, reason, message string) {
+	s.Events = append(s.Events, corev1.Event{InvolvedObject: corev1.ObjectReference{UID: of}, Reason: reason, Message: message, FirstTimestamp: at(-time.Minute), LastTimestamp: at(-time.Minute)})
+}
+
+// homelessBy has the scheduler say why the trainer has no node.
+func (s *Snapshot) homelessBy(message string) {
+	s.Pods[0].Spec.NodeName, s.Pods[0].Status = "", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message},
+	}}
+}
+
+// dynamic makes the claim one that a provisioner is to serve.
+func (s *Snapshot) dynamic(class string, mode storagev1.VolumeBindingMode) {
+	c := &s.Claims[0]
+	c.Spec.VolumeName, c.Spec.StorageClassName, c.Status.Phase = "", &class, corev1.ClaimPending
+	s.Volumes, s.WantVolumes, s.Pods = nil, nil, nil
+	s.WantClaims[0].Spec.StorageClassName = &class
+	s.Classes = []storagev1.StorageClass{{ObjectMeta: metav1.ObjectMeta{Name: "fast"}, Provisioner: "disk.example.com", VolumeBindingMode: &mode}}
+}
+
+func (s *Snapshot) ended(code int32, log string) {
+	s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{{Name: "trainer", State: corev1.ContainerState{
+		Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error"},
+	}}}}
+	s.Logs["trainer"] = log
+}
+
+func TestWell(t *testing.T) { assert.Empty(t, Examine(well())) }
+
+// TestRules breaks the store that is in order in one way, and holds the one cause. What the cluster itself does in most of
+// these situations, test/install proves.
+func TestRules(t *testing.T) {
+	pending := func(s *Snapshot) *corev1.PersistentVolume {
+		s.Claims[0].Status.Phase = corev1.ClaimPending
+		s.Volumes[0].Spec.ClaimRef, s.Volumes[0].Status.Phase = nil, corev1.VolumeAvailable
+		return &s.Volumes[0]
+	}
+	failed := func(s *Snapshot, description string) {
+		s.Claims, s.Volumes, s.Pods = nil, nil, nil
+		s.Stored.Status, s.Stored.Description = "failed", description
+	}
+	tests := map[string]struct {
+		breaks func(*Snapshot)
+		id     string
+		says   string
+		repair string
+		safe   bool
+	}{
+		"quota": {func(s *Snapshot) {
+			failed(s, `persistentvolumeclaims "checkpoints" is forbidden: exceeded quota: small, requested: persistentvolumeclaims=1,requests.storage=10Gi, used: persistentvolumeclaims=2,requests.storage=5Gi, limited: persistentvolumeclaims=2,requests.storage=6Gi`)
+		}, "quota-exceeded", "the ResourceQuota small of namespace training refuses the release's persistentvolumeclaim checkpoints", `{"persistentvolumeclaims":"3","requests.storage":"15Gi"}`, false},
+		"policy": {func(s *Snapshot) {
+			failed(s, `persistentvolumeclaims "checkpoints" is forbidden: ValidatingAdmissionPolicy 'cost' with binding 'cost-all' denied request: no cost centre`)
+		}, "policy-denied", "ValidatingAdmissionPolicy cost (binding cost-all)", "validatingadmissionpolicy cost", false},
+		"webhook": {func(s *Snapshot) {
+			failed(s, `admission webhook "claims.example.com" denied the request: no cost centre`)
+		}, "webhook-denied", "claims.example.com refuses", "claims.example.com", false},
+		"webhook down": {func(s *Snapshot) {
+			failed(s, `failed calling webhook "claims.example.com": failed to call webhook: connection refused`)
+		}, "webhook-unreachable", "does not answer", "claims.example.com", false},
+		"another failure": {func(s *Snapshot) { failed(s, "the moon is full") }, "release-failed", "ended as failed", "helm -n training history checkpoints", false},
+		"name taken": {func(s *Snapshot) {
+			s.Stored, s.WantClaims, s.WantVolumes, s.Claims, s.Pods = nil, nil, nil, nil, nil
+			s.Volumes[0].Annotations["meta.helm.sh/release-name"] = "other"
+		}, "volume-name-taken", "belongs to release other", "volume.name=training-checkpoints-2", false},
+
+		"claim deleted": {func(s *Snapshot) {
+			s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased
+		}, "claim-deleted", "Released", `[{"op":"remove","path":"/spec/claimRef/uid"},{"op":"remove","path":"/spec/claimRef/resourceVersion"}]`, true},
+		"claim and volume deleted": {func(s *Snapshot) { s.Claims, s.Pods, s.Volumes = nil, nil, nil }, "claim-missing", "it is gone", "helm -n training get manifest checkpoints", true},
+		"claim terminating": {func(s *Snapshot) {
+			s.Claims[0].DeletionTimestamp, s.Claims[0].Finalizers = ptr.To(at(0)), []string{"kubernetes.io/pvc-protection"}
+			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
+		}, "claim-terminating", "the reclaim policy Delete: its data goes", `"value":"Retain"`, true},
+		"claim terminating, Retain": {func(s *Snapshot) { s.Claims[0].DeletionTimestamp = ptr.To(at(0)) }, "claim-terminating", "Pods still use it (trainer)", "delete pod trainer", false},
+		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", `"uid":"new"`, true},
+		"lost, not the release's": {func(s *Snapshot) {
+			s.Volumes, s.WantVolumes, s.Claims[0].Status.Phase = nil, nil, corev1.ClaimLost
+		}, "volume-deleted", "did not make that volume", "uid: new", false},
+		"misbound": {func(s *Snapshot) {
+			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.UID = corev1.ClaimLost, ""
+		}, "volume-misbound", "made anew, or replaced by force", `"value":"new"`, true},
+		"lost to another claim": {func(s *Snapshot) {
+			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimLost, "other"
+		}, "volume-misbound", "is for claim training/other now", "get pvc other", false},
+		"volume terminating": {func(s *Snapshot) {
+			s.Volumes[0].DeletionTimestamp, s.Volumes[0].Finalizers = ptr.To(at(0)), []string{"external-attacher/disk"}
+			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-a", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
+		}, "volume-terminating", "attached to node node-a", "kubectl wait --for=delete pv/" + pv, false},
+		"bound elsewhere": {func(s *Snapshot) { s.Claims[0].Spec.VolumeName = "stranger" }, "bound-elsewhere", "stranger", "delete pvc checkpoints", false},
+		"volume missing":  {func(s *Snapshot) { pending(s); s.Volumes = nil }, "volume-missing", "there is none", "get manifest", true},
+		"released": {func(s *Snapshot) {
+			s.Claims[0].Status.Phase = corev1.ClaimPending
+			s.Volumes[0].Spec.ClaimRef.UID, s.Volumes[0].Status.Phase = uidOld, corev1.VolumeReleased
+		}, "volume-released", "an earlier claim", `"path":"/spec/claimRef/uid"`, true},
+		"released, but not ours": {func(s *Snapshot) {
+			s.Claims[0].Status.Phase = corev1.ClaimPending
+			s.Volumes[0].Spec.ClaimRef.UID, s.Volumes[0].Status.Phase, s.Volumes[0].Labels = uidOld, corev1.VolumeReleased, nil
+		}, "volume-released", "not this release's own", `"path":"/spec/claimRef/uid"`, false},
+		"taken": {func(s *Snapshot) {
+			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimPending, "decoy"
+		}, "volume-taken", "is for claim training/decoy", "delete pvc decoy", false},
+		"class":       {func(s *Snapshot) { pending(s).Spec.StorageClassName = "fast" }, "class-mismatch", `of "fast"`, `"storageClassName":""`, false},
+		"size":        {func(s *Snapshot) { pending(s).Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("1Mi") }, "volume-too-small", "asks for 1Gi", `"storage":"1Gi"`, false},
+		"volume mode": {func(s *Snapshot) { pending(s).Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock) }, "volume-mode-mismatch", "is Block", "delete pvc", false},
+		"access mode": {func(s *Snapshot) {
+			pending(s).Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}
+		}, "access-mode-mismatch", "offers ReadOnlyMany", `["ReadWriteOnce","ReadOnlyMany"]`, false},
+		"no default class": {func(s *Snapshot) {
+			s.dynamic("", storagev1.VolumeBindingImmediate)
+			s.Claims[0].Spec.StorageClassName = nil
+		}, "no-default-class", "no default one", "annotate storageclass fast", false},
+		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "nothing makes a volume", "Available", false},
+		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "it has fast", "storageClassName=fast", false},
+		"no driver": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate); s.CSINodes = nil }, "no-driver", "disk.example.com", "get csidriver", false},
+		"no provisioner": {func(s *Snapshot) {
+			s.dynamic("fast", storagev1.VolumeBindingImmediate)
+			s.Classes[0].Provisioner = "kubernetes.io/no-provisioner"
+		}, "no-driver", "somebody has to make a PersistentVolume", "grep fast", false},
+		"silent provisioner": {func(s *Snapshot) {
+			s.dynamic("fast", storagev1.VolumeBindingImmediate)
+			s.Classes[0].Provisioner = "example.com/nfs"
+			s.event(uidNew, "ExternalProvisioning", "Waiting for a volume to be created")
+		}, "no-driver", "no answer from it", "get csidriver", false},
+		"provisioning fails": {func(s *Snapshot) {
+			s.dynamic("fast", storagev1.VolumeBindingImmediate)
+			s.event(uidNew, "ProvisioningFailed", "rpc error: code = ResourceExhausted desc = pool is full")
+		}, "provisioning-failed", "cannot make one: pool is full", "get storageclass fast", false},
+		"pending":   {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate) }, "claim-pending", "no rule knows why", "describe pvc", false},
+		"first pod": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingWaitForFirstConsumer) }, "waits-for-first-pod", "Nothing is wrong", "helm -n training test", false},
+		"nodeName": {func(s *Snapshot) {
+			pods := s.Pods
+			s.dynamic("fast", storagev1.VolumeBindingWaitForFirstConsumer)
+			pods[0].Status.Phase, s.Pods = corev1.PodPending, pods
+		}, "node-name-set", "the scheduler never sees it", "nodeSelector", false},
+
+		"pod security": {func(s *Snapshot) {
+			s.Pods = nil
+			s.ReplicaSets = []appsv1.ReplicaSet{{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "rs"}, Spec: appsv1.ReplicaSetSpec{Template: corev1.PodTemplateSpec{Spec: well().Pods[0].Spec}}}}
+			s.event("rs", "FailedCreate", `pods "web-1" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`)
+		}, "pod-security", "refuses the pods of replicaset web", "get hooks", false},
+		"once": {func(s *Snapshot) {
+			first := s.Pods[0]
+			first.Name = "first"
+			s.Pods = append(s.Pods, first)
+			s.homelessBy("0/2 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.")
+		}, "access-once-in-use", "pod first has it", "delete pod first", false},
+		"node lost": {func(s *Snapshot) {
+			s.Nodes = s.Nodes[1:]
+			s.homelessBy("0/1 nodes are available: 1 node(s) had volume node affinity conflict")
+		}, "node-lost", "rack In a", "get nodes", false},
+		"node cordoned": {func(s *Snapshot) {
+			s.Nodes[0].Spec.Unschedulable = true
+			s.homelessBy("0/2 nodes are available: 1 node(s) were unschedulable")
+		}, "node-not-ready", "node-a is cordoned", "kubectl uncordon node-a", false},
+		"node down": {func(s *Snapshot) {
+			s.Nodes[0].Status.Conditions = nil
+			s.homelessBy("0/2 nodes are available: 1 node(s) had untolerated taint")
+		}, "node-not-ready", "node-a is not ready", "describe node node-a", false},
+		"node tainted": {func(s *Snapshot) {
+			s.Nodes[0].Spec.Taints = []corev1.Taint{{Key: "gpu", Value: "yes", Effect: corev1.TaintEffectNoSchedule}}
+			s.homelessBy("0/2 nodes are available: 1 node(s) had untolerated taint")
+		}, "node-not-ready", "taint gpu=yes:NoSchedule", "{key: gpu,", false},
+		"conflict": {func(s *Snapshot) {
+			s.Pods[0].Spec.NodeSelector = map[string]string{"rack": "b"}
+			s.homelessBy("0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) had volume node affinity conflict")
+		}, "node-conflict", "on node-a only", "nodeSelector", false},
+		"too large": {func(s *Snapshot) { s.homelessBy("0/2 nodes are available: 2 Insufficient cpu") }, "unschedulable", "Insufficient cpu", "describe pod trainer", false},
+		"multi-attach": {func(s *Snapshot) {
+			second := s.Pods[0]
+			second.Name, second.Spec.NodeName = "second", "node-b"
+			s.Pods = append(s.Pods, second)
+			s.waits("FailedAttachVolume", "Multi-Attach error for volume")
+		}, "multi-attach", "node node-b has it for pod second", "delete pod second", false},
+		"multi-attach, node down": {func(s *Snapshot) {
+			s.Nodes[1].Status.Conditions = nil
+			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-b", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
+			s.waits("FailedAttachVolume", "Multi-Attach error for volume")
+		}, "multi-attach", "node node-b has it", "taint node node-b node.kubernetes.io/out-of-service", false},
+		"driver nowhere": {func(s *Snapshot) { s.CSINodes = nil; s.waits("FailedMount", "driver name disk.example.com not found") }, "no-driver", "no node of the cluster", "get csidriver", false},
+		"driver not on node": {func(s *Snapshot) {
+			s.CSINodes[0].Name = "node-b"
+			s.waits("FailedMount", "driver name disk.example.com not found")
+		}, "driver-not-on-node", "it runs on node-b", "spec.nodeName=node-a", false},
+		"secret": {func(s *Snapshot) {
+			s.Volumes[0].Spec.CSI.NodeStageSecretRef = &corev1.SecretReference{Name: "login", Namespace: "storage"}
+			s.waits("FailedMount", `fetching NodeStageSecretRef storage/login failed: kubernetes.io/csi: failed to find the secret login in the namespace storage with error: secrets "login" not found`)
+		}, "secret-missing", "secret login of namespace storage", "-n storage create secret generic login", false},
+		"directory": {func(s *Snapshot) {
+			s.waits("FailedMount", `MountVolume.SetUp failed for volume "x" : hostPath type check failed: /mnt/a is not a directory`)
+		}, "directory-missing", "directory /mnt/a of node node-a", "mkdir -p /mnt/a", false},
+		"local": {func(s *Snapshot) {
+			s.waits("FailedMount", `MountVolume.NewMounter initialization failed for volume "x" : path "/mnt/b" does not exist`)
+		}, "directory-missing", "/mnt/b of node node-a", "mkdir -p /mnt/b", false},
+		"option": {func(s *Snapshot) {
+			s.Volumes[0].Spec.MountOptions = []string{"flock2"}
+			s.waits("FailedMount", "mount: bad option flock2")
+		}, "mount-option-refused", "it has flock2", `"mountOptions":[]`, false},
+		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none any more", "delete pod trainer", false},
+		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
+		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
+		"denied": {func(s *Snapshot) {
+			s.waits("FailedMount", "rpc error: code = Internal desc = mount.nfs: access denied by server")
+		}, "mount-denied", "access denied by server", "addresses", false},
+		"unreachable": {func(s *Snapshot) { s.waits("FailedMount", "mount.nfs: No route to host") }, "server-unreachable", "does not answer", "firewall", false},
+		"walking": {func(s *Snapshot) {
+			s.waits("VolumePermissionChangeInProgress", "Setting volume ownership, processed 4 files")
+		}, "ownership-walk", "one by one", "OnRootMismatch", false},
+		"mount": {func(s *Snapshot) { s.waits("FailedMount", "the disk is on fire") }, "mount-failed", "the disk is on fire", "describe pod", false},
+		"image": {func(s *Snapshot) {
+			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "trainer", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}}
+		}, "not-storage", "ImagePullBackOff", "describe pod", false},
+		"silence":    {func(s *Snapshot) { s.Pods[0].Status.Phase = corev1.PodPending }, "not-storage", "nothing says why", "describe pod", false},
+		"permission": {func(s *Snapshot) { s.ended(1, "sh: can't create /checkpoints/x: Permission denied") }, "permission-denied", "may not write", "podSecurityContext.fsGroup", false},
+		"read-only":  {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "readonly", false},
+		"full":       {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "resize", false},
+		"crash":      {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exit code 137", "logs trainer", false},
+
+		"Delete": {func(s *Snapshot) {
+			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
+		}, "delete-policy", "newer provisioners delete", `"value":"Retain"`, true},
+		"twin": {func(s *Snapshot) { twin := s.Volumes[0]; twin.Name = "twin"; s.Volumes = append(s.Volumes, twin) }, "duplicate-handle", `"vol-7" as twin`, "volumeHandle", false},
+		"will walk": {func(s *Snapshot) {
+			s.Pods[0].Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1))}
+		}, "ownership-walk", "each time it starts", "OnRootMismatch", false},
+	}
+	seen := map[string]bool{"two-default-classes": true}
+	for name, c := range tests {
+		seen[c.id] = true
+		t.Run(name, func(t *testing.T) {
+			s := well()
+			c.breaks(s)
+			got := Examine(s)
+			require.Len(t, got, 1, "%v", got)
+			assert.Equal(t, c.id, got[0].ID, got[0].Cause)
+			assert.Contains(t, got[0].Cause, c.says)
+			assert.Contains(t, strings.Join(got[0].Repair, "\n"), c.repair)
+			assert.Equal(t, c.safe, got[0].Safe)
+		})
+	}
+	for _, e := range Explanations() {
+		assert.True(t, seen[e.ID], "no test breaks %s", e.ID)
+	}
+}

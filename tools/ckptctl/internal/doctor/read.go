@@ -1,0 +1,236 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+
+	"checkpoint-storage/tools/ckptctl/internal/live"
+	"checkpoint-storage/tools/ckptctl/internal/upgrade"
+)
+
+const (
+	// logLines and logPods bound what is read of the logs of pods that failed.
+	logLines, logPods = 40, 5
+	// instance is the label that says which release an object belongs to.
+	instance = "app.kubernetes.io/instance"
+)
+
+// Read reads what there is to know of a release, and changes nothing. What the user may not read is named in the
+// snapshot, and the rest is read all the same; any other failure to read is an error.
+func Read(ctx context.Context, client kubernetes.Interface, release, namespace string) (*Snapshot, error) {
+	s := &Snapshot{Release: release, Namespace: namespace, Now: time.Now(), Logs: map[string]string{}}
+	all := metav1.ListOptions{}
+	core, storage := client.CoreV1(), client.StorageV1()
+	readers := []struct {
+		resource string
+		read     func() error
+	}{
+		{"secrets", func() error { return s.readRelease(ctx, client) }},
+		{"persistentvolumeclaims", func() error {
+			list, err := core.PersistentVolumeClaims(namespace).List(ctx, all)
+			return keep(err, func() { s.Claims = list.Items })
+		}},
+		{"persistentvolumes", func() error {
+			list, err := core.PersistentVolumes().List(ctx, all)
+			return keep(err, func() { s.Volumes = list.Items })
+		}},
+		{"pods", func() error {
+			list, err := core.Pods(namespace).List(ctx, all)
+			return keep(err, func() { s.Pods = list.Items })
+		}},
+		{"events", func() error {
+			list, err := core.Events(namespace).List(ctx, all)
+			return keep(err, func() { s.Events = list.Items })
+		}},
+		{"resourcequotas", func() error {
+			list, err := core.ResourceQuotas(namespace).List(ctx, all)
+			return keep(err, func() { s.Quotas = list.Items })
+		}},
+		{"configmaps", func() error {
+			list, err := core.ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: instance + "=" + release})
+			return keep(err, func() { s.ConfigMaps = list.Items })
+		}},
+		{"jobs", func() error {
+			list, err := client.BatchV1().Jobs(namespace).List(ctx, all)
+			return keep(err, func() { s.Jobs = list.Items })
+		}},
+		{"statefulsets", func() error {
+			list, err := client.AppsV1().StatefulSets(namespace).List(ctx, all)
+			return keep(err, func() { s.StatefulSets = list.Items })
+		}},
+		{"replicasets", func() error {
+			list, err := client.AppsV1().ReplicaSets(namespace).List(ctx, all)
+			return keep(err, func() { s.ReplicaSets = list.Items })
+		}},
+		{"storageclasses", func() error {
+			list, err := storage.StorageClasses().List(ctx, all)
+			return keep(err, func() { s.Classes = list.Items })
+		}},
+		{"csidrivers", func() error {
+			list, err := storage.CSIDrivers().List(ctx, all)
+			return keep(err, func() { s.Drivers = list.Items })
+		}},
+		{"csinodes", func() error {
+			list, err := storage.CSINodes().List(ctx, all)
+			return keep(err, func() { s.CSINodes = list.Items })
+		}},
+		{"volumeattachments", func() error {
+			list, err := storage.VolumeAttachments().List(ctx, all)
+			return keep(err, func() { s.Attachments = list.Items })
+		}},
+		{"nodes", func() error {
+			list, err := core.Nodes().List(ctx, all)
+			return keep(err, func() { s.Nodes = list.Items })
+		}},
+		{"pods/log", func() error { return s.readLogs(ctx, client) }},
+	}
+	for _, r := range readers {
+		switch err := r.read(); {
+		case apierrors.IsForbidden(err):
+			s.Unread = append(s.Unread, Unread{r.resource, err.Error()})
+		case err != nil:
+			return nil, fmt.Errorf("%s cannot be read: %w", r.resource, err)
+		}
+	}
+	return s, nil
+}
+
+func keep(err error, take func()) error {
+	if err == nil {
+		take()
+	}
+	return err
+}
+
+// readRelease reads the newest revision, failed ones too: what an install came to grief with is in there.
+func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface) error {
+	stored, err := live.Newest(ctx, client, s.Release, s.Namespace, "status!=uninstalled")
+	if err != nil || stored == nil {
+		return err
+	}
+	s.Stored = stored
+	objects, err := upgrade.Parse(stored.Manifest)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects["PersistentVolumeClaim"] {
+		var claim corev1.PersistentVolumeClaim
+		if err := convert(o, &claim); err != nil {
+			return err
+		}
+		if claim.Namespace == "" {
+			claim.Namespace = s.Namespace
+		}
+		s.WantClaims = append(s.WantClaims, claim)
+	}
+	for _, o := range objects["PersistentVolume"] {
+		var volume corev1.PersistentVolume
+		if err := convert(o, &volume); err != nil {
+			return err
+		}
+		s.WantVolumes = append(s.WantVolumes, volume)
+	}
+	return nil
+}
+
+func convert(o unstructured.Unstructured, into any) error {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, into); err != nil {
+		return fmt.Errorf("%s %s of the release: %w", o.GetKind(), o.GetName(), err)
+	}
+	return nil
+}
+
+// readLogs reads the end of what failing containers of the release's pods printed: there is no event for a program that
+// may not write.
+func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) error {
+	lines := int64(logLines)
+	read := 0
+	for _, name := range s.claimNames() {
+		for _, pod := range s.podsOf(name) {
+			container, previous := failed(pod)
+			if _, done := s.Logs[pod.Name]; done || container == "" || read == logPods {
+				continue
+			}
+			read++
+			text, err := client.CoreV1().Pods(s.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+				Container: container, Previous: previous, TailLines: &lines,
+			}).DoRaw(ctx)
+			if apierrors.IsForbidden(err) {
+				return err
+			}
+			// A node that is away has no logs to give, and that is not what was asked.
+			if err == nil {
+				s.Logs[pod.Name] = string(text)
+			}
+		}
+	}
+	return nil
+}
+
+// failed is the container of a pod that ended badly, "" when there is none, and whether it has been started again since.
+func failed(pod corev1.Pod) (container string, previous bool) {
+	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+			return c.Name, false
+		}
+		if t := c.LastTerminationState.Terminated; t != nil && t.ExitCode != 0 && !c.Ready {
+			return c.Name, true
+		}
+	}
+	return "", false
+}
+
+// claimNames are the claims that the release is about: those of its manifest, of its ConfigMap, which knows those too that
+// somebody else made, and of its label.
+func (s *Snapshot) claimNames() []string {
+	var out []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, c := range s.WantClaims {
+		if c.Namespace == s.Namespace {
+			add(c.Name)
+		}
+	}
+	for _, m := range s.ConfigMaps {
+		for _, name := range strings.Fields(m.Data["CHECKPOINT_CLAIMS"]) {
+			add(name)
+		}
+	}
+	for _, c := range s.Claims {
+		if c.Labels[instance] == s.Release {
+			add(c.Name)
+		}
+	}
+	// Where nothing else says which claims there were to be, the volumes that are reserved for them do.
+	unknown := s.Stored == nil && len(out) == 0
+	for _, v := range s.Volumes {
+		if ref := v.Spec.ClaimRef; unknown && s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Namespace {
+			add(ref.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// owns says whether an object of the cluster is this release's own. Helm says so in annotations; what was applied without
+// Helm has the label alone, and belongs to whom it is reserved for.
+func (s *Snapshot) owns(labels, annotations map[string]string) bool {
+	if labels[instance] != s.Release {
+		return false
+	}
+	namespace, stated := annotations["meta.helm.sh/release-namespace"]
+	return !stated || namespace == s.Namespace && annotations["meta.helm.sh/release-name"] == s.Release
+}

@@ -1,0 +1,225 @@
+package doctor
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	core "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
+)
+
+const manifest = `---
+apiVersion: v1
+kind: PersistentVolume
+metadata:
+  name: training-checkpoints
+  labels: {app.kubernetes.io/instance: checkpoints}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  claimRef: {namespace: training, name: checkpoints}
+  hostPath: {path: /mnt/a}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: checkpoints
+  namespace: training
+  labels: {app.kubernetes.io/instance: checkpoints}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: ""
+  volumeName: training-checkpoints
+  resources: {requests: {storage: 1Gi}}
+`
+
+// stored is the release as Helm keeps it.
+func stored(t *testing.T, manifest string) *corev1.Secret {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write([]byte(`{"info":{"status":"deployed"},"manifest":` + quote(manifest) + `}`))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "sh.helm.release.v1.checkpoints.v1", Namespace: ns, Labels: map[string]string{
+			"owner": "helm", "name": theRelease, "status": "deployed", "version": "1",
+		}},
+		Data: map[string][]byte{"release": []byte(base64.StdEncoding.EncodeToString(packed.Bytes()))},
+	}
+}
+
+func quote(s string) string {
+	return `"` + strings.NewReplacer("\n", `\n`, `"`, `\"`).Replace(s) + `"`
+}
+
+// cluster is a fake one with the objects of the snapshot that is in order.
+func fakeCluster(t *testing.T, secrets bool) *fake.Clientset {
+	t.Helper()
+	s := well()
+	objects := []runtime.Object{&s.Claims[0], &s.Volumes[0]}
+	if secrets {
+		objects = append(objects, stored(t, manifest))
+	}
+	return fake.NewClientset(objects...)
+}
+
+// forbid has the API server refuse to list a resource.
+func forbid(client *fake.Clientset, resource string) {
+	client.PrependReactor("list", resource, func(core.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	})
+}
+
+// TestReadStored holds that the newest revision says what is to be there.
+func TestReadStored(t *testing.T) {
+	client := fakeCluster(t, true)
+	ctx := context.Background()
+	require.NoError(t, client.CoreV1().PersistentVolumeClaims(ns).Delete(ctx, theRelease, metav1.DeleteOptions{}))
+	s, err := Read(ctx, client, theRelease, ns)
+	require.NoError(t, err)
+	require.Len(t, s.WantClaims, 1)
+	require.Len(t, s.WantVolumes, 1)
+	s.Volumes[0].Status.Phase = corev1.VolumeReleased
+	report := Of(s)
+	require.Len(t, report.Diagnoses, 1)
+	assert.Equal(t, "claim-deleted", report.Diagnoses[0].ID)
+
+	// The repair makes both ends anew, and shows each change before it is made.
+	var told []string
+	require.NoError(t, Fix(ctx, client, report.Diagnoses, func(_ Diagnosis, c Change) { told = append(told, c.Command) }))
+	assert.Len(t, told, 2)
+	claim, err := client.CoreV1().PersistentVolumeClaims(ns).Get(ctx, theRelease, metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, pv, claim.Spec.VolumeName)
+	assert.Equal(t, theRelease, claim.Annotations["meta.helm.sh/release-name"], "Helm would not take it back")
+	volume, err := client.CoreV1().PersistentVolumes().Get(ctx, pv, metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, corev1.ObjectReference{Namespace: ns, Name: theRelease}, *volume.Spec.ClaimRef)
+}
+
+// TestFixIsLate holds that a volume which is no longer what was looked at stays as it is.
+func TestFixIsLate(t *testing.T) {
+	client := fakeCluster(t, true)
+	ctx := context.Background()
+	s, err := Read(ctx, client, theRelease, ns)
+	require.NoError(t, err)
+	s.Claims[0].Status.Phase, s.Volumes[0].Status.Phase = corev1.ClaimPending, corev1.VolumeReleased
+	s.Volumes[0].Spec.ClaimRef.UID = uidOld
+	report := Of(s)
+	require.Equal(t, "volume-released", report.Diagnoses[0].ID)
+	require.Error(t, Fix(ctx, client, report.Diagnoses, func(Diagnosis, Change) {}))
+	volume, err := client.CoreV1().PersistentVolumes().Get(ctx, pv, metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, uidNew, volume.Spec.ClaimRef.UID)
+}
+
+// TestForbidden holds that each thing that may not be read is named, that the rest is read, and that nothing follows from
+// what is not known.
+func TestForbidden(t *testing.T) {
+	resources := []string{
+		"secrets", "persistentvolumeclaims", "persistentvolumes", "pods", "events", "resourcequotas", "configmaps", "jobs",
+		"statefulsets", "replicasets", "storageclasses", "csidrivers", "csinodes", "volumeattachments", "nodes",
+	}
+	for _, resource := range resources {
+		t.Run(resource, func(t *testing.T) {
+			client := fakeCluster(t, true)
+			forbid(client, resource)
+			s, err := Read(context.Background(), client, theRelease, ns)
+			require.NoError(t, err)
+			require.Len(t, s.Unread, 1)
+			assert.Equal(t, resource, s.Unread[0].Resource)
+			report := Of(s)
+			assert.Empty(t, report.Diagnoses)
+			assert.Equal(t, []string{theRelease}, report.Claims)
+			var text strings.Builder
+			require.NoError(t, report.WriteText(&text))
+			assert.Contains(t, text.String(), resource+": ")
+			if resource == "secrets" {
+				assert.Contains(t, text.String(), "the objects labelled app.kubernetes.io/instance=checkpoints stand for it")
+			}
+		})
+	}
+	// All of it at once: only the namespace's own can be seen, and a Released volume all the same.
+	client := fakeCluster(t, false)
+	for _, resource := range []string{"secrets", "storageclasses", "csidrivers", "csinodes", "volumeattachments", "nodes"} {
+		forbid(client, resource)
+	}
+	s, err := Read(context.Background(), client, theRelease, ns)
+	require.NoError(t, err)
+	assert.Len(t, s.Unread, 6)
+	s.Claims[0].Status.Phase, s.Volumes[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.UID = corev1.ClaimPending, corev1.VolumeReleased, uidOld
+	assert.Equal(t, "volume-released", Of(s).Diagnoses[0].ID)
+}
+
+// TestUnreachable holds that a cluster which does not answer is no healthy one.
+func TestUnreachable(t *testing.T) {
+	client := fakeCluster(t, true)
+	client.PrependReactor("list", "nodes", func(core.Action) (bool, runtime.Object, error) { return true, nil, errors.New("no route to host") })
+	_, err := Read(context.Background(), client, theRelease, ns)
+	require.EqualError(t, err, "nodes cannot be read: no route to host")
+}
+
+// TestOfOthers holds that a claim which the release only publishes is looked at too.
+func TestOfOthers(t *testing.T) {
+	s := well()
+	s.WantClaims, s.WantVolumes, s.Claims[0].Labels, s.Volumes[0].Labels = nil, nil, nil, nil
+	assert.Empty(t, s.claimNames())
+	s.ConfigMaps = []corev1.ConfigMap{{Data: map[string]string{"CHECKPOINT_CLAIMS": "checkpoints fast"}}}
+	assert.Equal(t, []string{"checkpoints", "fast"}, s.claimNames())
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "claim-missing", got[0].ID)
+	assert.Equal(t, "claim training/fast", got[0].Object)
+}
+
+// TestManyWait holds that pods which wait for the same thing are one diagnosis, and that what waits for a claim stands with
+// the claim's cause.
+func TestManyWait(t *testing.T) {
+	s := well()
+	second := s.Pods[0]
+	second.Name, second.UID = "second", "pod2"
+	s.Pods = append(s.Pods, second)
+	s.waits("FailedMount", "access denied by server")
+	s.Pods[1].Status.Phase = corev1.PodPending
+	s.event("pod2", "FailedMount", "access denied by server")
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, []string{"pod training/second"}, got[0].Waits)
+
+	s.Volumes[0].Spec.ClaimRef.Name = "decoy"
+	s.Claims[0].Status.Phase = corev1.ClaimPending
+	got = Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "volume-taken", got[0].ID)
+	assert.Equal(t, []string{"trainer", "second"}, got[0].Waits)
+}
+
+// TestMadeSince holds that an event which outlives its cause is no cause.
+func TestMadeSince(t *testing.T) {
+	s := well()
+	s.StatefulSets = []appsv1.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Name: "train", UID: "set"}, Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: s.Pods[0].Spec}}}}
+	s.event("set", "FailedCreate", `pods "train-0" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0`)
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "quota-exceeded", got[0].ID)
+	s.Pods[0].OwnerReferences = []metav1.OwnerReference{{UID: "set", Controller: ptr.To(true)}}
+	assert.Len(t, Examine(s), 1, "a pod from before the refusal")
+	s.Pods[0].CreationTimestamp = at(0)
+	assert.Empty(t, Examine(s))
+}

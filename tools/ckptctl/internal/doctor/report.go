@@ -1,0 +1,88 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Report is what the doctor has to say of a release.
+type Report struct {
+	Release   string `json:"release"`
+	Namespace string `json:"namespace"`
+	// Healthy says that nothing is broken; there may be warnings. Claims that may not be read are not said to be well.
+	Healthy   bool        `json:"healthy"`
+	Claims    []string    `json:"claims"`
+	Diagnoses []Diagnosis `json:"diagnoses"`
+	// Fixed are the commands that stand for what --fix has done.
+	Fixed []string `json:"fixed,omitempty"`
+	// Unread is what may not be read: nothing is concluded from it.
+	Unread []Unread `json:"unread,omitempty"`
+}
+
+// Of examines a snapshot.
+func Of(s *Snapshot) Report {
+	diagnoses := append([]Diagnosis{}, Examine(s)...)
+	return Report{Release: s.Release, Namespace: s.Namespace, Healthy: Healthy(diagnoses) && s.knows("persistentvolumeclaims"),
+		Claims: append([]string{}, s.claimNames()...), Diagnoses: diagnoses, Unread: s.Unread}
+}
+
+// Nothing says that there is no trace of the release, so that nothing can be said of it.
+func (r Report) Nothing() bool { return len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
+
+// WriteJSON prints the report for programs.
+func (r Report) WriteJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// WriteText prints the report for people: the cause, what waits for it, and what to paste.
+func (r Report) WriteText(out io.Writer) error {
+	var text strings.Builder
+	for _, d := range r.Diagnoses {
+		fmt.Fprintf(&text, "%s: %s %s\n", d.Object, d.Severity, d.ID)
+		fmt.Fprintf(&text, "  cause: %s\n", d.Cause)
+		if d.Seen != "" {
+			fmt.Fprintf(&text, "  seen: %s\n", strings.Join(strings.Fields(d.Seen), " "))
+		}
+		if len(d.Waits) > 0 {
+			fmt.Fprintf(&text, "  because of it waits: %s\n", few(d.Waits))
+		}
+		text.WriteString("  repair:\n")
+		for _, line := range d.Repair {
+			fmt.Fprintf(&text, "    %s\n", line)
+		}
+		if d.Safe {
+			fmt.Fprintf(&text, "  --fix does this: it cannot lose data\n")
+		}
+		text.WriteString("\n")
+	}
+	if len(r.Unread) > 0 {
+		text.WriteString("What may not be read, so that causes may be missed:\n")
+		for _, u := range r.Unread {
+			fmt.Fprintf(&text, "  %s: %s%s\n", u.Resource, u.Why, instead(u.Resource, r.Release))
+		}
+		text.WriteString("\n")
+	}
+	switch {
+	case !r.Healthy:
+		fmt.Fprintf(&text, "%s in %s: not healthy\n", r.Release, r.Namespace)
+	case len(r.Diagnoses) > 0:
+		fmt.Fprintf(&text, "ok: %s in %s: nothing is broken\n", r.Release, r.Namespace)
+	default:
+		fmt.Fprintf(&text, "ok: %s in %s: bound, and its pods have started: %s\n", r.Release, r.Namespace, few(r.Claims))
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// instead says what is taken in place of something that may not be read.
+func instead(resource, release string) string {
+	if resource == "secrets" {
+		return "; what the release is to be like is not known, and the objects labelled " + instance + "=" + release + " stand for it"
+	}
+	return ""
+}

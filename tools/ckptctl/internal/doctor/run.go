@@ -1,0 +1,179 @@
+package doctor
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+)
+
+// log returns the line of the pod's log in which a pattern is.
+func (g guest) log(pattern *regexp.Regexp) string {
+	for _, line := range strings.Split(g.Logs[g.pod.Name], "\n") {
+		if pattern.MatchString(line) {
+			return strings.TrimSpace(line)
+		}
+	}
+	for _, c := range slices.Concat(g.pod.Status.InitContainerStatuses, g.pod.Status.ContainerStatuses) {
+		for _, t := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if t != nil && pattern.MatchString(t.Message) {
+				return strings.TrimSpace(t.Message)
+			}
+		}
+	}
+	return ""
+}
+
+var noPermission = regexp.MustCompile(`(?i)permission denied|EACCES|\[Errno 13\]`)
+
+// permissionDenied is the program that runs as somebody who may not write to the volume.
+func permissionDenied(g guest) *Diagnosis {
+	line := g.log(noPermission)
+	if line == "" {
+		return nil
+	}
+	who, group := runsAs(g.pod)
+	d := g.found("the volume is mounted, and the program in the pod may not write to it: it runs as %s, and the directory belongs to somebody else.", who)
+	d.Seen = line
+	switch {
+	case group == nil && g.ownable():
+		return d.repair("# have the kubelet give the volume to a group of the pod's: in the values, and in the pod's securityContext,",
+			"# podSecurityContext: {fsGroup: 1000, fsGroupChangePolicy: OnRootMismatch}",
+			g.again()+" --set podSecurityContext.fsGroup=1000")
+	case group != nil && !g.ownable():
+		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet does not change the owner of files on such a volume.", *group)
+	}
+	uid := "1000"
+	if number, ok := strings.CutPrefix(who, "user "); ok {
+		uid = number
+	}
+	return d.repair("# have the chart make one directory for it, with that owner; CHECKPOINT_DIR then is that directory:",
+		fmt.Sprintf("%s --set prepare.enabled=true,prepare.directory=checkpoints,prepare.owner=%s,prepare.group=%s", g.again(), uid, uid))
+}
+
+// runsAs is the user that the pod's first container runs as, and the pod's fsGroup.
+func runsAs(p *corev1.Pod) (who string, group *int64) {
+	who = "the user of its image"
+	if c := p.Spec.SecurityContext; c != nil {
+		group = c.FSGroup
+		if c.RunAsUser != nil {
+			who = fmt.Sprintf("user %d", *c.RunAsUser)
+		}
+	}
+	for _, c := range p.Spec.Containers[:min(1, len(p.Spec.Containers))] {
+		if c.SecurityContext != nil && c.SecurityContext.RunAsUser != nil {
+			who = fmt.Sprintf("user %d", *c.SecurityContext.RunAsUser)
+		}
+	}
+	return who, group
+}
+
+// ownable says whether the kubelet gives the volume's files to a pod's fsGroup.
+func (p *patient) ownable() bool {
+	if p.volume == nil || p.claim == nil || p.volume.Spec.VolumeMode != nil && *p.volume.Spec.VolumeMode == corev1.PersistentVolumeBlock {
+		return false
+	}
+	spec := p.volume.Spec
+	if spec.CSI == nil {
+		return spec.HostPath == nil && spec.NFS == nil
+	}
+	policy := storagev1.ReadWriteOnceWithFSTypeFSGroupPolicy
+	for _, d := range p.Drivers {
+		if d.Name == spec.CSI.Driver && d.Spec.FSGroupPolicy != nil {
+			policy = *d.Spec.FSGroupPolicy
+		}
+	}
+	switch policy {
+	case storagev1.FileFSGroupPolicy:
+		return true
+	case storagev1.NoneFSGroupPolicy:
+		return false
+	}
+	return spec.CSI.FSType != "" && len(spec.AccessModes) > 0 && (spec.AccessModes[0] == corev1.ReadWriteOnce || spec.AccessModes[0] == corev1.ReadWriteOncePod)
+}
+
+// walks says that every start of the pod goes through every file.
+func (p *patient) walks(pod corev1.Pod) bool {
+	c := pod.Spec.SecurityContext
+	return c != nil && c.FSGroup != nil && (c.FSGroupChangePolicy == nil || *c.FSGroupChangePolicy == corev1.FSGroupChangeAlways) && p.ownable()
+}
+
+// rootMismatch is the repair: a pod's own security context cannot be changed, its template's can.
+const rootMismatch = "# in the pod's template: securityContext.fsGroupChangePolicy: OnRootMismatch; checkpoint-storage.podSecurityContext gives it"
+
+// walking is the pod that waits while the kubelet goes through a large tree.
+func walking(g guest) *Diagnosis {
+	if g.started() {
+		return nil
+	}
+	events := g.events(g.pod.UID, "VolumePermissionChangeInProgress")
+	if len(events) == 0 {
+		return nil
+	}
+	d := g.found("the kubelet is giving every file of volume %s to the pod's fsGroup, one by one, as on every start. It ends by itself; with many files that takes hours.", g.volumeName()).saw(events)
+	return d.repair(rootMismatch, fmt.Sprintf("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", g.Namespace, g.pod.Name))
+}
+
+// willWalk warns while the tree is small.
+func willWalk(p *patient) *Diagnosis {
+	for _, pod := range p.pods {
+		if p.walks(pod) {
+			d := p.found("pod %s has an fsGroup and does not say fsGroupChangePolicy: OnRootMismatch: each time it starts, the kubelet looks at every file of volume %s first. The more checkpoints there are, the slower that is.", pod.Name, p.volumeName())
+			return d.repair(rootMismatch, fmt.Sprintf("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", p.Namespace, pod.Name))
+		}
+	}
+	return nil
+}
+
+var (
+	noWriting = regexp.MustCompile(`(?i)read-only file system|EROFS`)
+	full      = regexp.MustCompile(`(?i)no space left on device|ENOSPC|disk quota exceeded`)
+)
+
+func readOnly(g guest) *Diagnosis {
+	line := g.log(noWriting)
+	if line == "" {
+		return nil
+	}
+	d := g.found("the volume is mounted read-only in the pod: its access mode, a mount option (ro), readOnly in the pod, or a file system that stopped after errors.")
+	d.Seen = line
+	return d.repair(g.look(), fmt.Sprintf("kubectl -n %s get pod %s -o yaml | grep -n -i readonly", g.Namespace, g.pod.Name))
+}
+
+func noSpace(g guest) *Diagnosis {
+	line := g.log(full)
+	if line == "" {
+		return nil
+	}
+	d := g.found("there is no space left on the volume.")
+	d.Seen = line
+	d.repair("# remove what is no longer wanted, or let the storage grow (ckptctl size says how large it has to be)")
+	if g.class != nil && g.class.AllowVolumeExpansion != nil && *g.class.AllowVolumeExpansion {
+		return d.repair(g.again() + " --set size=NEW")
+	}
+	return d.repair("# Kubernetes does not resize this volume: its storage is resized where it is administered")
+}
+
+// notStorage is a pod that has its volumes, or is about to, and waits for something else.
+func notStorage(g guest) *Diagnosis {
+	show := fmt.Sprintf("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name)
+	for _, c := range slices.Concat(g.pod.Status.InitContainerStatuses, g.pod.Status.ContainerStatuses) {
+		if w := c.State.Waiting; w != nil && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
+			d := g.found("it is not the storage: the claim is mounted, and container %s waits: %s.", c.Name, w.Reason)
+			d.Seen = w.Message
+			return d.repair(show, fmt.Sprintf("kubectl -n %s logs %s -c %s --previous", g.Namespace, g.pod.Name, c.Name))
+		}
+		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+			d := g.found("it is not the storage: the claim was mounted, and container %s ended with exit code %d (%s).", c.Name, t.ExitCode, t.Reason)
+			return d.repair(show, fmt.Sprintf("kubectl -n %s logs %s -c %s", g.Namespace, g.pod.Name, c.Name))
+		}
+	}
+	if g.Now.Sub(g.pod.CreationTimestamp.Time) < patience || g.pending() {
+		return nil
+	}
+	d := g.found("the pod has not started, and nothing says why.").saw(g.events(g.pod.UID))
+	return d.repair(show)
+}
