@@ -9,8 +9,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// pair changes what others made by hand.
-func pair(change func(*corev1.PersistentVolume, *corev1.PersistentVolumeClaim)) func(*ward) {
+// pairByHand changes what others made by hand.
+func pairByHand(change func(*corev1.PersistentVolume, *corev1.PersistentVolumeClaim)) func(*ward) {
 	return func(w *ward) { w.byOthers(change) }
 }
 
@@ -85,35 +85,35 @@ var ailmentsOfClaims = []ailment{
 	},
 	{
 		title: "the claim names a volume that is not there",
-		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.VolumeName += "-typo"
 		}),
 		id: "volume-missing", says: []string{"the claim asks for volume $NS-by-hand-typo, and there is none"},
 	},
 	{
 		title: "claim and volume are of different classes",
-		breaks: pair(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
+		breaks: pairByHand(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
 			volume.Spec.StorageClassName = "fast"
 		}),
 		id: "class-mismatch", says: []string{`the claim is of storage class ""`, `of "fast"`}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the claim is larger than the volume",
-		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("2Gi")
 		}),
 		id: "volume-too-small", says: []string{"the claim asks for 2Gi", "it has 1Gi"}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the volume does not offer the claim's access mode",
-		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 		}),
 		id: "access-mode-mismatch", says: []string{"asks for ReadWriteMany", "offers ReadWriteOnce"}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the claim wants a device and the volume is a file system",
-		breaks: pair(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock)
 		}),
 		id: "volume-mode-mismatch", says: []string{"volumeMode is Block", "is Filesystem"},

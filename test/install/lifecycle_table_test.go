@@ -1,7 +1,6 @@
 package install
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -12,8 +11,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-var update = flag.Bool("update", false, "write LIFECYCLE.md from what the run saw")
 
 // lifeFile is the table; lifeLock is held while it is read or written, as several tests have rows in it.
 const lifeFile = "LIFECYCLE.md"
