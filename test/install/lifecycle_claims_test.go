@@ -57,7 +57,7 @@ func sameStorage(l *life) string {
 // byHand makes a pair as people write it, saves on it, and returns the claim.
 func (l *life) byHand() *corev1.PersistentVolumeClaim {
 	l.t.Helper()
-	l.makeVolume(l.volumeName(release), "", "data", release)
+	l.makeVolume(l.volumeName(release), "", release)
 	l.makeClaim(release, "", l.volumeName(release))
 	claim, _ := l.bound(release)
 	l.save(release)

@@ -90,8 +90,9 @@ func (l *life) savesOn(pod *corev1.Pod, least int) {
 	l.kill(pod.Name)
 	log := l.ran(l.podOn(release, wholeSaves))
 	require.NotContains(l.t, log, "torn")
+	_, count, _ := strings.Cut(log, "whole ")
 	var whole int
-	_, err := fmt.Sscanf(log[strings.Index(log, "whole"):], "whole %d", &whole)
+	_, err := fmt.Sscan(count, &whole)
 	require.NoError(l.t, err)
 	require.Greater(l.t, whole, least, "checkpoints that were published are gone")
 	l.bytes = "yes, every checkpoint that was published"

@@ -135,14 +135,6 @@ func (l *life) patchVolume(name string, patch map[string]any) {
 	require.NoError(l.t, err)
 }
 
-func (l *life) patchClaim(name string, patch map[string]any) {
-	l.t.Helper()
-	text, err := json.Marshal(patch)
-	require.NoError(l.t, err)
-	_, err = l.client.CoreV1().PersistentVolumeClaims(l.ns).Patch(l.t.Context(), name, types.MergePatchType, text, metav1.PatchOptions{})
-	require.NoError(l.t, err)
-}
-
 // pair is what an upgrade that is refused has to leave alone.
 type pair struct {
 	Claim  types.UID
@@ -176,9 +168,9 @@ func (l *life) makeClass(name string, grows bool) string {
 	return name
 }
 
-// makeVolume makes a volume by hand on a directory of the case's own. It keeps its data, and takes whatever claim comes
+// makeVolume makes a volume by hand on the directory of the case. It keeps its data, and takes whatever claim comes
 // where claim is "".
-func (l *life) makeVolume(name, class, directory, claim string) {
+func (l *life) makeVolume(name, class, claim string) {
 	l.t.Helper()
 	volume := &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -187,7 +179,7 @@ func (l *life) makeVolume(name, class, directory, claim string) {
 			AccessModes:                   []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
 			PersistentVolumeReclaimPolicy: corev1.PersistentVolumeReclaimRetain,
 			StorageClassName:              class,
-			PersistentVolumeSource:        corev1.PersistentVolumeSource{Local: &corev1.LocalVolumeSource{Path: l.dir + "/" + directory}},
+			PersistentVolumeSource:        corev1.PersistentVolumeSource{Local: &corev1.LocalVolumeSource{Path: l.dir + "/data"}},
 			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
 				MatchExpressions: []corev1.NodeSelectorRequirement{{
 					Key: "kubernetes.io/hostname", Operator: corev1.NodeSelectorOpIn, Values: []string{l.cluster.Workers()[0]},

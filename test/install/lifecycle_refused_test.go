@@ -39,7 +39,7 @@ func refusedStatic(l *life) string {
 func refusedDynamic(l *life) string {
 	class := l.makeClass("stays", false)
 	l.makeClass("other", true)
-	l.makeVolume(l.ns+"-made", class, "data", "")
+	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)

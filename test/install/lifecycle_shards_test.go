@@ -43,12 +43,12 @@ func (l *life) onAll(base string, count int, script string) *corev1.Pod {
 	return pod
 }
 
-// digests are those of the first count ranks, each with its rank; every one is another.
-func (l *life) digests(base string, count int) []string {
+// digests are those of the first ranks, each with its rank; every one is another.
+func (l *life) digests(base string) []string {
 	l.t.Helper()
-	log := l.ran(l.onAll(base, count, fmt.Sprintf(`for rank in $(seq 0 %d); do echo "$rank $(sha256sum < /checkpoints/$rank/step-1/shard)"; done`, count-1)))
+	log := l.ran(l.onAll(base, ranks, fmt.Sprintf(`for rank in $(seq 0 %d); do echo "$rank $(sha256sum < /checkpoints/$rank/step-1/shard)"; done`, ranks-1)))
 	lines := strings.Split(strings.TrimSpace(log), "\n")
-	require.Len(l.t, lines, count)
+	require.Len(l.t, lines, ranks)
 	other := map[string]bool{}
 	for rank, line := range lines {
 		fields := strings.Fields(line)
@@ -56,7 +56,7 @@ func (l *life) digests(base string, count int) []string {
 		require.Equal(l.t, fmt.Sprint(rank), fields[0])
 		other[fields[1]] = true
 	}
-	require.Len(l.t, other, count, "two ranks have the same bytes")
+	require.Len(l.t, other, ranks, "two ranks have the same bytes")
 	return lines
 }
 
@@ -72,7 +72,7 @@ for rank in $(seq 0 %d); do
   head -c 262144 /dev/urandom > /checkpoints/$rank/step-1/shard
 done
 sync`, ranks-1)))
-	saved := l.digests(release, ranks)
+	saved := l.digests(release)
 	before := l.boundClaims()
 	require.Len(l.t, before, ranks)
 
@@ -88,13 +88,13 @@ sync`, ranks-1)))
 	l.use(l.shards(ranks / 2))
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, after, l.boundClaims())
-	assert.Equal(l.t, saved, l.digests(release, ranks))
+	assert.Equal(l.t, saved, l.digests(release))
 	l.saw("down to %d: nothing is deleted, the others leave the release, Bound", ranks/2)
 
 	l.use(l.shards(ranks))
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, after, l.boundClaims())
-	assert.Equal(l.t, saved, l.digests(release, ranks))
+	assert.Equal(l.t, saved, l.digests(release))
 	l.saw("up again to %d: the release takes them back, by their uids", ranks)
 	l.bytes = "yes"
 	return "kept"
@@ -130,13 +130,13 @@ checkpoints:
 	}
 	require.Equal(l.t, want, log)
 	l.helm("uninstall", "run", "--wait", "--timeout", "120s")
-	saved := l.digests(base, ranks)
+	saved := l.digests(base)
 	assert.Equal(l.t, before, l.boundClaims())
 	l.saw("each of the %d ranks has saved on the volume of its number; the training is uninstalled, the claims stay", ranks)
 	if workload == "job" {
 		l.saw("the pods of one Indexed Job all mount the same claims, so the training chart makes a Job for each rank")
 	}
-	assert.Equal(l.t, saved, l.digests(base, ranks))
+	assert.Equal(l.t, saved, l.digests(base))
 	l.bytes = "yes"
 	return "kept"
 }

@@ -35,7 +35,7 @@ func forced(l *life) string {
 // forcedDynamic replaces a claim by one that no longer names the volume that was made for it.
 func forcedDynamic(l *life) string {
 	class := l.makeClass("made", false)
-	l.makeVolume(l.ns+"-made", class, "data", "")
+	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
@@ -74,7 +74,7 @@ func atomicUpgrade(l *life) string {
 func rollbackOverExpansion(l *life) string {
 	class := l.makeClass("grows", true)
 	volume := l.ns + "-made"
-	l.makeVolume(volume, class, "data", "")
+	l.makeVolume(volume, class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	l.install("--wait", "--timeout", "60s")
 	before := l.pair(release)

@@ -15,7 +15,7 @@ import (
 
 func waitImmediate(l *life) string {
 	class := l.makeClass("immediate", false)
-	l.makeVolume(l.ns+"-made", class, "data", "")
+	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	l.install("--wait", "--timeout", "60s")
 	require.Equal(l.t, corev1.ClaimBound, l.claim(release).Status.Phase)
