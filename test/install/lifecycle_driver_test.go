@@ -98,7 +98,7 @@ func attachedOnce(l *life) string {
 	at := l.cluster.Workers()
 	l.home = at[0]
 	l.save(release)
-	l.twoPods(at[0], at[1], "Multi-Attach error")
+	l.twoPods(at[0], at[1], "Volume is already used by pod(s)")
 	l.kept(release)
 	return "not mounted"
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // lifePatience is how long a step of a case may take; the cluster looks at what does not bind every 15 seconds.
-const lifePatience = 45 * time.Second
+const lifePatience = 2 * time.Minute
 
 // life is a store to which a case happens: a static one on a directory of the first worker unless the case says
 // otherwise.

@@ -168,7 +168,7 @@ func (l *life) makeClass(name string, grows bool) string {
 	return name
 }
 
-// makeVolume makes a volume by hand on the directory of the store. It keeps its data, and takes whatever claim comes
+// makeVolume makes a volume by hand on the directory of the case. It keeps its data, and takes whatever claim comes
 // where claim is "".
 func (l *life) makeVolume(name, class, claim string) {
 	l.t.Helper()

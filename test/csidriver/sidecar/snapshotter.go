@@ -9,6 +9,7 @@ import (
 	"github.com/kubernetes-csi/csi-lib-utils/connection"
 	"github.com/kubernetes-csi/csi-lib-utils/metrics"
 	snapshots "github.com/kubernetes-csi/external-snapshotter/client/v8/clientset/versioned"
+	snapshotscheme "github.com/kubernetes-csi/external-snapshotter/client/v8/clientset/versioned/scheme"
 	snapshotinformers "github.com/kubernetes-csi/external-snapshotter/client/v8/informers/externalversions"
 	common "github.com/kubernetes-csi/external-snapshotter/v8/pkg/common-controller"
 	snapshotmetrics "github.com/kubernetes-csi/external-snapshotter/v8/pkg/metrics"
@@ -16,6 +17,7 @@ import (
 	"github.com/kubernetes-csi/external-snapshotter/v8/pkg/snapshotter"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/util/workqueue"
 )
 
@@ -29,6 +31,10 @@ func Snapshot(ctx context.Context, client kubernetes.Interface, snapshotClient s
 	conn, err := connection.Connect(ctx, "unix://"+socket, metrics.NewCSIMetricsManagerForSidecar(driver))
 	if err != nil {
 		return fmt.Errorf("driver %s: %w", driver, err)
+	}
+	// The controllers make references to objects of these kinds by client-go's own scheme.
+	if err := snapshotscheme.AddToScheme(scheme.Scheme); err != nil {
+		return err
 	}
 	factory := snapshotinformers.NewSharedInformerFactory(snapshotClient, 0)
 	v1, groups := factory.Snapshot().V1(), factory.Groupsnapshot().V1beta2()
