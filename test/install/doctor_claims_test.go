@@ -164,7 +164,7 @@ var ailmentsOfClaims = []ailment{
 		breaks: func(w *ward) {
 			w.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standrad"`, `size="1Gi"`)
 		},
-		id: "class-missing", says: []string{"storage class standrad", "standard"},
+		id: "class-missing", says: []string{"storage class standrad", "the nearest is standard"},
 		repair: func(w *ward, d diagnosis) {
 			byHand(w, d)
 			w.train("trainer", nil)

@@ -60,17 +60,19 @@ func classMissing(p *patient) *Diagnosis {
 	if !p.dynamic() || name == "" || p.class != nil || !p.knows("storageclasses") {
 		return nil
 	}
-	d := p.found("the claim is of storage class %s, and the cluster has none of that name; it has %s.", name, orNone(p.classNames())).saw(p.events(p.claim.UID, "ProvisioningFailed"))
-	instead := schema.Nearest(name, p.classNames())
-	if instead == "" && len(p.defaultClasses()) > 0 {
+	classes := p.classNames()
+	instead, known := schema.Nearest(name, classes), "it has "+orNone(classes)
+	switch {
+	case instead != "":
+		known = "the nearest is " + instead
+	case len(p.defaultClasses()) > 0:
 		instead = p.defaultClasses()[0].Name
-	}
-	if classes := p.classNames(); instead == "" && len(classes) > 0 {
+	case len(classes) > 0:
 		instead = classes[0]
-	}
-	if instead == "" {
+	default:
 		instead = "NAME"
 	}
+	d := p.found("the claim is of storage class %s, and the cluster has none of that name; %s.", name, known).saw(p.events(p.claim.UID, "ProvisioningFailed"))
 	return d.repair("# make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound",
 		fmt.Sprintf("kubectl -n %s delete pvc %s", p.Namespace, p.name), p.again()+" --set storageClassName="+instead)
 }

@@ -197,7 +197,7 @@ func TestRules(t *testing.T) {
 			s.Claims[0].Spec.StorageClassName = nil
 		}, "no-default-class", "no default one", "annotate storageclass fast", false},
 		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "nothing makes a volume", "Available", false},
-		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "it has fast", "storageClassName=fast", false},
+		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "the nearest is fast", "storageClassName=fast", false},
 		"no driver": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate); s.CSINodes = nil }, "no-driver", "disk.example.com", "get csidriver", false},
 		"no provisioner": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
