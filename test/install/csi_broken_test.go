@@ -45,7 +45,7 @@ func TestCSIMountRefused(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	const driver, why = "broken.csi.example.com", "export /ckpt: the address of this node is not among its clients"
-	installed := csi.Install(t, c, []csi.Driver{{Name: driver, FSGroup: "None"}})
+	installed := csi.Install(t, c, "refused", []csi.Driver{{Name: driver, FSGroup: "None"}})
 	s := newStore(t, "csi-refused", "baseline")
 	s.helm("install", release, charts.Chart(), "--set", "backend=csi,csi.driver="+driver+",csi.volumeHandle=one")
 	s.bound(release)

@@ -44,7 +44,7 @@ func TestCSIConformance(t *testing.T) {
 		all = append(all, byBackend[b.Name]...)
 	}
 	drivers := csiDrivers(t, all)
-	suite := &csiSuite{driver: csi.Install(t, c, drivers), drivers: drivers, table: newCSITable(all)}
+	suite := &csiSuite{driver: csi.Install(t, c, "conformance", drivers), drivers: drivers, table: newCSITable(all)}
 	suite.zones = newZones(t, c, suite.driver.Client())
 	// Printed last, and after failures too.
 	t.Cleanup(func() { suite.table.write(t) })

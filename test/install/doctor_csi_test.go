@@ -24,7 +24,7 @@ const (
 func TestDoctorCSI(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	driver := csi.Install(t, c, []csi.Driver{
+	driver := csi.Install(t, c, "doctor", []csi.Driver{
 		{Name: attaching, Attach: true}, {Name: serving, FSGroup: "None"}, {Name: exhausted, FSGroup: "None"},
 		{Name: lonely, FSGroup: "None", Nodes: []string{c.Workers()[0]}},
 	})

@@ -30,11 +30,11 @@ var lifecycleDriver = []lifeCase{
 
 const lifeDriver = "lifecycle.csi.example.com"
 
-// TestLifecycleDriver is not t.Parallel: it brings kinds of its own to the cluster, and there is one driver at a time.
 func TestLifecycleDriver(t *testing.T) {
+	t.Parallel()
 	c := cluster.Open(t)
 	snapshotKinds(t, c)
-	csi.Install(t, c, []csi.Driver{{Name: lifeDriver, Attach: true, FSGroup: "None", Copies: true}})
+	csi.Install(t, c, "lifecycle", []csi.Driver{{Name: lifeDriver, Attach: true, FSGroup: "None", Copies: true}})
 	t.Run("cases", func(t *testing.T) { runLifecycle(t, lifecycleDriver, true) })
 }
 

@@ -29,8 +29,7 @@ import (
 )
 
 const (
-	namespace = "csi-driver"
-	// ours marks the CSIDriver objects that are the tests' own.
+	// ours marks what is in no namespace of an installation, with whose it is.
 	ours = "checkpoint-storage-test"
 	// patience is how long the driver may take to come up or to go.
 	patience = 2 * time.Minute
@@ -49,13 +48,12 @@ type Driver struct {
 	Copies bool `json:"copies,omitempty"`
 }
 
-// installed is held by the installation that is there.
-var installed sync.Mutex
-
 // Installation is the driver on a cluster.
 type Installation struct {
 	cluster cluster.Cluster
 	client  *kubernetes.Clientset
+	// namespace is the installation's own; its folders on the nodes, and its cluster role, have that name too.
+	namespace string
 
 	lock    sync.Mutex
 	records []Record
@@ -63,17 +61,16 @@ type Installation struct {
 }
 
 // Install puts the driver on the cluster under every name of the list, waits until the kubelets know them, and removes
-// all of it when the test ends. There can be one installation at a time: another waits for it.
-func Install(t *testing.T, c cluster.Cluster, drivers []Driver) *Installation {
+// all of it when the test ends. Several installations can be there at one time, each with a name and with drivers of its
+// own.
+func Install(t *testing.T, c cluster.Cluster, name string, drivers []Driver) *Installation {
 	t.Helper()
 	require.NotEmpty(t, c.CSIDriverImage(), "the workers have no CSI driver; ci/csi-driver.sh builds and loads it")
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	require.NoError(t, err)
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	i := &Installation{cluster: c, client: client, seen: map[string]bool{}}
-	installed.Lock()
-	t.Cleanup(installed.Unlock)
+	i := &Installation{cluster: c, client: client, namespace: "csi-driver-" + name, seen: map[string]bool{}}
 	i.remove(t)
 	t.Cleanup(func() { i.remove(t) })
 	i.create(t, drivers)
@@ -82,13 +79,16 @@ func Install(t *testing.T, c cluster.Cluster, drivers []Driver) *Installation {
 	return i
 }
 
+func (i *Installation) labels() map[string]string { return map[string]string{ours: i.namespace} }
+func (i *Installation) selector() string          { return ours + "=" + i.namespace }
+
 // Client speaks to the cluster that the driver is on.
 func (i *Installation) Client() *kubernetes.Clientset { return i.client }
 
 func (i *Installation) create(t *testing.T, drivers []Driver) {
 	t.Helper()
 	_, err := i.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "privileged"},
+		Name: i.namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "privileged"},
 	}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	for _, d := range drivers {
@@ -98,13 +98,13 @@ func (i *Installation) create(t *testing.T, drivers []Driver) {
 			spec.FSGroupPolicy = &policy
 		}
 		_, err := i.client.StorageV1().CSIDrivers().Create(t.Context(), &storagev1.CSIDriver{
-			ObjectMeta: metav1.ObjectMeta{Name: d.Name, Labels: map[string]string{ours: ""}}, Spec: spec,
+			ObjectMeta: metav1.ObjectMeta{Name: d.Name, Labels: i.labels()}, Spec: spec,
 		}, metav1.CreateOptions{})
 		require.NoError(t, err)
 	}
 	list, err := json.Marshal(drivers)
 	require.NoError(t, err)
-	_, err = i.client.CoreV1().ConfigMaps(namespace).Create(t.Context(), &corev1.ConfigMap{
+	_, err = i.client.CoreV1().ConfigMaps(i.namespace).Create(t.Context(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: "drivers"}, Data: map[string]string{"drivers.json": string(list)},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
@@ -125,7 +125,7 @@ func (i *Installation) await(t *testing.T, drivers []Driver) {
 				assert.Equal(c, len(d.Nodes) == 0 || slices.Contains(d.Nodes, name), has, "driver %s on node %s", d.Name, name)
 			}
 		}
-		controller, err := i.client.AppsV1().Deployments(namespace).Get(t.Context(), "controller", metav1.GetOptions{})
+		controller, err := i.client.AppsV1().Deployments(i.namespace).Get(t.Context(), "controller", metav1.GetOptions{})
 		assert.NoError(c, err)
 		assert.EqualValues(c, 1, controller.Status.AvailableReplicas, "the controller is not ready")
 	}, patience, 500*time.Millisecond)
@@ -136,17 +136,17 @@ func (i *Installation) remove(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
-	_, err := i.client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	_, err := i.client.CoreV1().Namespaces().Get(ctx, i.namespace, metav1.GetOptions{})
 	if err == nil {
 		i.kubectl(ctx, t, i.manifest(ctx, t), "delete", "--ignore-not-found", "--wait", "--filename", "-")
-		i.kubectl(ctx, t, "", "delete", "namespace", namespace, "--wait")
+		i.kubectl(ctx, t, "", "delete", "namespace", i.namespace, "--wait")
 		for _, node := range i.cluster.Workers() {
-			_, err := i.cluster.Exec(ctx, node, "rm -rf /mnt/csi /mnt/shared/csi")
+			_, err := i.cluster.Exec(ctx, node, "rm -rf /mnt/"+i.namespace+" /mnt/shared/"+i.namespace)
 			require.NoError(t, err)
 		}
 	}
 	i.removeSecrets(ctx, t)
-	require.NoError(t, i.client.StorageV1().CSIDrivers().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: ours}))
+	require.NoError(t, i.client.StorageV1().CSIDrivers().DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: i.selector()}))
 }
 
 // manifest fills in what is this cluster's own.
@@ -158,13 +158,13 @@ func (i *Installation) manifest(ctx context.Context, t *testing.T) string {
 	require.NoError(t, err)
 	require.NotEmpty(t, slices.Items)
 	api := slices.Items[0]
-	return strings.NewReplacer("$IMAGE", i.cluster.CSIDriverImage(),
+	return strings.NewReplacer("$NAMESPACE", i.namespace, "$IMAGE", i.cluster.CSIDriverImage(),
 		"$API_HOST", api.Endpoints[0].Addresses[0], "$API_PORT", fmt.Sprint(*api.Ports[0].Port)).Replace(string(text))
 }
 
 func (i *Installation) kubectl(ctx context.Context, t *testing.T, input string, args ...string) {
 	t.Helper()
-	command := exec.CommandContext(ctx, "kubectl", append([]string{"--kubeconfig", i.cluster.Kubeconfig(), "--namespace", namespace}, args...)...)
+	command := exec.CommandContext(ctx, "kubectl", append([]string{"--kubeconfig", i.cluster.Kubeconfig(), "--namespace", i.namespace}, args...)...)
 	command.Stdin = strings.NewReader(input)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out

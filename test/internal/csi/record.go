@@ -77,13 +77,13 @@ func (i *Installation) Records(fits func(Record) bool) []Record {
 // where it broke.
 func (i *Installation) follow(ctx context.Context, t *testing.T) {
 	t.Helper()
-	pods, err := i.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "csi-driver"})
+	pods, err := i.client.CoreV1().Pods(i.namespace).List(ctx, metav1.ListOptions{LabelSelector: "csi-driver"})
 	require.NoError(t, err)
 	for _, pod := range pods.Items {
 		go func() {
 			options := &corev1.PodLogOptions{Follow: true}
 			for ctx.Err() == nil {
-				if stream, err := i.client.CoreV1().Pods(namespace).GetLogs(pod.Name, options).Stream(ctx); err == nil {
+				if stream, err := i.client.CoreV1().Pods(i.namespace).GetLogs(pod.Name, options).Stream(ctx); err == nil {
 					i.read(stream)
 					_ = stream.Close()
 				}
@@ -130,7 +130,7 @@ func (i *Installation) Fail(t *testing.T, f Failure) (stop func()) {
 	t.Helper()
 	text, err := json.Marshal(f)
 	require.NoError(t, err)
-	file := fmt.Sprintf("/mnt/shared/csi/failures/%d.json", time.Now().UnixNano())
+	file := fmt.Sprintf("/mnt/shared/%s/failures/%d.json", i.namespace, time.Now().UnixNano())
 	// Renamed into place: the driver must not read half of it.
 	_, err = i.cluster.Exec(t.Context(), i.cluster.Workers()[0],
 		fmt.Sprintf("mkdir -p %[1]s && cat >%[2]s.part <<'END'\n%[3]s\nEND\nmv %[2]s.part %[2]s", path.Dir(file), file, text))
