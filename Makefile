@@ -44,7 +44,7 @@ unit: tools ## Unit and render tests, which need no cluster.
 .PHONY: install
 install: storage-node trainer-image csi-driver tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
 	@rm -rf .build/tables
-	set -o pipefail; go test ./test/install -timeout 60m -parallel 4 | tee .build/install.log
+	set -o pipefail; go test ./test/install -timeout 60m -parallel 8 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log
 
 .PHONY: bench
