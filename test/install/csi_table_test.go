@@ -46,7 +46,7 @@ func (t *csiTable) row(c csiCase) *csiRow {
 func (t *csiTable) write(test *testing.T) {
 	var rows [][]string
 	for _, r := range t.rows {
-		cells := []string{r.bound, r.mounted, r.flags, r.written, r.read}
+		cells := []string{r.bound, r.mounted, r.written, r.read, r.flags}
 		for i, cell := range cells {
 			switch {
 			case !r.asked:
@@ -63,5 +63,5 @@ func (t *csiTable) write(test *testing.T) {
 		}
 	}
 	table.Write(test, "csi-conformance", "Every backend of a CSI driver, mounted by a kubelet through the tests' own driver",
-		[]string{"backend", "driver", "provisioning", "volume mode", "access mode", "bound", "mounted", "flags", "written", "read"}, rows)
+		[]string{"backend", "driver", "provisioning", "volume mode", "access mode", "bound", "mounted", "written", "read", "flags"}, rows)
 }
