@@ -24,9 +24,12 @@ type quick struct {
 	unique     bool
 	minLength  int
 	maxLength  int
-	pattern    func(string) bool
-	minimum    float64
-	maximum    float64
+	// cases are those of all that say something only where a key has a certain word, by key and word; rest are the others.
+	cases   map[string]map[string][]*quick
+	rest    []*quick
+	pattern func(string) bool
+	minimum float64
+	maximum float64
 	// words are the allowed strings, others all other allowed values.
 	words  []string
 	others []any
@@ -175,7 +178,19 @@ func equal(a, b any) bool {
 }
 
 func (k *quick) combined(value any) bool {
-	for _, each := range k.all {
+	all := k.all
+	if section, ok := value.(map[string]any); ok && k.cases != nil {
+		all = k.rest
+		for name, words := range k.cases {
+			word, _ := section[name].(string)
+			for _, each := range words[word] {
+				if !each.valid(value) {
+					return false
+				}
+			}
+		}
+	}
+	for _, each := range all {
 		if !each.valid(value) {
 			return false
 		}

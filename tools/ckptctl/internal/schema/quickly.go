@@ -122,7 +122,9 @@ func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (er
 		text, isText := value.(string)
 		fits, out.pattern = isText, matcher(text)
 	case "allOf":
-		out.all, err = q.list(list)
+		if out.all, err = q.list(list); err == nil {
+			out.sort(list)
+		}
 	case "anyOf":
 		out.any, err = q.list(list)
 	case "oneOf":
@@ -170,6 +172,42 @@ func (q *quickly) list(schemas []any) ([]*quick, error) {
 		out = append(out, compiled)
 	}
 	return out, nil
+}
+
+// sort finds the cases among all, of which list are the schemas: where there are many, few concern one value.
+func (k *quick) sort(list []any) {
+	cases := map[string]map[string][]*quick{}
+	for i, schema := range list {
+		name, word := caseOf(schema)
+		if name == "" {
+			k.rest = append(k.rest, k.all[i])
+			continue
+		}
+		if cases[name] == nil {
+			cases[name] = map[string][]*quick{}
+		}
+		cases[name][word] = append(cases[name][word], k.all[i])
+	}
+	if len(cases) > 0 {
+		k.cases = cases
+	}
+}
+
+// caseOf returns the key, and its word, without which a schema says nothing about an object; "" where there is none.
+func caseOf(schema any) (name, word string) {
+	section, _ := schema.(map[string]any)
+	when, _ := section["if"].(map[string]any)
+	if section["then"] == nil || len(section) != 2 {
+		return "", ""
+	}
+	properties, _ := when["properties"].(map[string]any)
+	for _, name := range stringsOf(when["required"]) {
+		property, _ := properties[name].(map[string]any)
+		if word, ok := property["const"].(string); ok {
+			return name, word
+		}
+	}
+	return "", ""
 }
 
 func (k *quick) allow(value any) {
