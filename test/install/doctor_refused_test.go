@@ -66,14 +66,7 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "policy-denied", says: []string{"the ValidatingAdmissionPolicy $NS", "refuses the release's persistentvolumeclaim checkpoints", "claims need a cost centre"},
-		repair: func(w *ward, _ diagnosis) {
-			w.removePolicy()
-			done := w.until(patience, func() bool {
-				_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
-				return err == nil
-			})
-			require.True(w.t, done)
-		},
+		repair: withoutPolicy,
 		mended: readsBack,
 	},
 	{
@@ -84,14 +77,7 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "webhook-unreachable", says: []string{"the admission webhook claims.example.com", "does not answer"},
-		repair: func(w *ward, _ diagnosis) {
-			w.removePolicy()
-			done := w.until(patience, func() bool {
-				_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
-				return err == nil
-			})
-			require.True(w.t, done)
-		},
+		repair: withoutPolicy,
 		mended: readsBack,
 	},
 	{
@@ -218,4 +204,14 @@ func (w *ward) removePolicy() {
 	} {
 		require.True(w.t, err == nil || apierrors.IsNotFound(err), "%v", err)
 	}
+}
+
+// withoutPolicy mends by what the administrator does, and then the user: the API server forgets a policy a while later.
+func withoutPolicy(w *ward, _ diagnosis) {
+	w.removePolicy()
+	done := w.until(patience, func() bool {
+		_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
+		return err == nil
+	})
+	require.True(w.t, done)
 }

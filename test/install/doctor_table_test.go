@@ -71,7 +71,7 @@ func (s *doctorTable) saw(title string, w *ward, d diagnosis, fixed string) {
 func (s *doctorTable) compare(t *testing.T) {
 	doctorLock.Lock()
 	defer doctorLock.Unlock()
-	lines := readDoctorTable(t)
+	lines := readRows(t, doctorFile)
 	for _, a := range s.ailments {
 		row := s.rows[a.title]
 		switch {
@@ -94,22 +94,6 @@ func (s *doctorTable) compare(t *testing.T) {
 	}
 }
 
-// readDoctorTable are the lines of the file by their situation.
-func readDoctorTable(t *testing.T) map[string]string {
-	t.Helper()
-	lines := map[string]string{}
-	text, err := os.ReadFile(doctorFile)
-	if !os.IsNotExist(err) {
-		require.NoError(t, err)
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if title, _, found := strings.Cut(strings.TrimPrefix(line, "| "), " | "); found && strings.HasPrefix(line, "| ") {
-			lines[title] = line
-		}
-	}
-	return lines
-}
-
 // everyAilment are those of all the tests that have rows, in the order of the table.
 func everyAilment() []ailment {
 	var out []ailment
@@ -122,7 +106,7 @@ func everyAilment() []ailment {
 func TestDoctorTableIsWhole(t *testing.T) {
 	doctorLock.Lock()
 	defer doctorLock.Unlock()
-	lines := readDoctorTable(t)
+	lines := readRows(t, doctorFile)
 	delete(lines, "situation")
 	names := map[string]bool{}
 	for _, a := range everyAilment() {

@@ -78,7 +78,7 @@ func (s *lifeTable) row(c lifeCase) string {
 func (s *lifeTable) compare(t *testing.T) {
 	lifeLock.Lock()
 	defer lifeLock.Unlock()
-	lines := readLifeTable(t)
+	lines := readRows(t, lifeFile)
 	for _, c := range s.cases {
 		row := s.row(c)
 		switch {
@@ -93,22 +93,6 @@ func (s *lifeTable) compare(t *testing.T) {
 	if *update {
 		writeLifeTable(t, lines)
 	}
-}
-
-// readLifeTable are the lines of the file by the titles of their cases.
-func readLifeTable(t *testing.T) map[string]string {
-	t.Helper()
-	lines := map[string]string{}
-	text, err := os.ReadFile(lifeFile)
-	if !os.IsNotExist(err) {
-		require.NoError(t, err)
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if title, _, found := strings.Cut(strings.TrimPrefix(line, "| "), " | "); found && strings.HasPrefix(line, "| ") {
-			lines[title] = line
-		}
-	}
-	return lines
 }
 
 func writeLifeTable(t *testing.T, lines map[string]string) {
@@ -129,7 +113,7 @@ func everyLifeCase() []lifeCase { return slices.Concat(lifecycle, lifecycleDrive
 func TestLifecycleTableIsWhole(t *testing.T) {
 	lifeLock.Lock()
 	defer lifeLock.Unlock()
-	lines := readLifeTable(t)
+	lines := readRows(t, lifeFile)
 	delete(lines, "what happens")
 	for _, c := range everyLifeCase() {
 		assert.NotEmpty(t, lines[c.title], "%s has no row for the case %q; the flag -update writes it", lifeFile, c.title)
