@@ -44,9 +44,6 @@ dd if="$at" of=/dev/null bs=64k count=4 2>/dev/null
 `
 )
 
-// allDone is the last thing that a pod prints.
-const allDone = "all done"
-
 // csiPods are a writer and a reader: on two nodes where the mode is for many, on one otherwise.
 func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	s.t.Helper()
@@ -111,20 +108,4 @@ func (s *store) run(c csiCase, pods []*corev1.Pod) string {
 		log += s.succeeded(pod.Name)
 	}
 	return log
-}
-
-// succeeded waits until a pod has done all that it was to do, and returns what it printed.
-func (s *store) succeeded(name string) string {
-	s.t.Helper()
-	var phase corev1.PodPhase
-	s.until(csiPatience, func() bool {
-		pod, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
-		require.NoError(s.t, err)
-		phase = pod.Status.Phase
-		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
-	})
-	log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
-	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
-	require.Contains(s.t, string(log), allDone, "pod %s has not run its script", name)
-	return string(log)
 }

@@ -154,7 +154,10 @@ var ailmentsOfClaims = []ailment{
 		title: "no class and no volume that fits",
 		breaks: func(w *ward) {
 			w.publish()
-			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, ""), create)
+			claim := w.claim(release, "")
+			// Larger than the volumes of other tests, which it would take.
+			claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("1Pi")
+			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), claim, create)
 			require.NoError(w.t, err)
 		},
 		id: "no-volume", says: []string{"nothing makes a volume for it"},

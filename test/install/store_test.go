@@ -162,6 +162,32 @@ func (s *store) start(pod *corev1.Pod, word string) string {
 	return string(log)
 }
 
+// allDone is the last thing that a pod prints which runs to its end.
+const allDone = "all done"
+
+// succeeded waits until a pod has done all that it was to do, and returns what it printed. On a busy node a pod may have
+// ended before its log can be had.
+func (s *store) succeeded(name string) string {
+	s.t.Helper()
+	pods := s.client.CoreV1().Pods(s.ns)
+	var phase corev1.PodPhase
+	s.until(2*time.Minute, func() bool {
+		if pod, err := pods.Get(s.t.Context(), name, metav1.GetOptions{}); err == nil {
+			phase = pod.Status.Phase
+		}
+		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+	})
+	var log []byte
+	var err error
+	whole := s.until(10*time.Second, func() bool {
+		log, err = pods.GetLogs(name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
+		return strings.Contains(string(log), allDone) || phase != corev1.PodSucceeded
+	})
+	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
+	require.True(s.t, whole, "pod %s has not run its script to the end: %s %v", name, log, err)
+	return string(log)
+}
+
 // kill deletes a pod and waits until its containers are gone; what it runs gets no chance to finish.
 func (s *store) kill(name string) {
 	s.t.Helper()
