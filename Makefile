@@ -42,9 +42,11 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go test $$(go list ./... | grep -v /test/install)
 
 .PHONY: install
-install: storage-node trainer-image csi-driver tools ## On the cluster: install every backend, write, kill, read; train, kill, resume.
+install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.
+	@$(MAKE) --no-print-directory -j 2 storage-node spare-cluster
+	@$(MAKE) --no-print-directory trainer-image csi-driver tools
 	@rm -rf .build/tables
-	set -o pipefail; go test ./test/install -timeout 60m -parallel 8 | tee .build/install.log
+	set -o pipefail; go test ./test/install -timeout 60m -parallel 10 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log
 
 .PHONY: bench
@@ -65,6 +67,12 @@ tools: ## Build the pinned tools into .build/bin.
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.
 	@bash ci/cluster.sh up
 
+# For the tests that stop a node or the API server.
+.PHONY: spare-cluster
+spare-cluster: cluster
+	@SPARE=yes bash ci/cluster.sh up
+	@SPARE=yes bash ci/trainer-image.sh
+
 .PHONY: storage-node
 storage-node: cluster
 	@bash ci/storage-node.sh up
@@ -80,4 +88,5 @@ csi-driver: cluster
 
 .PHONY: clean-cluster
 clean-cluster: ## Remove the cluster, and the container engine where one was started for it.
+	@SPARE=yes bash ci/cluster.sh down
 	@bash ci/cluster.sh down

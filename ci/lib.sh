@@ -10,7 +10,8 @@ build=$(cd "$root/.build" && pwd -P)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/checkpoint-storage
 mkdir -p "$cache"
 # The pinned tools come first: a kubectl or kind of the machine must not be used by accident.
-PATH=$build/bin:$PATH
+bin=$build/bin
+PATH=$bin:$PATH
 
 # shellcheck source=versions.env
 source "$root/ci/versions.env"
@@ -19,6 +20,11 @@ source "$root/ci/versions.env"
 # another's shares that one's.
 # shellcheck disable=SC2034  # for the scripts that source this file
 cluster=ckpt-$(printf %s "${build%/.build}" | sha256sum | cut -c1-8)
+# With SPARE set it is all about a second cluster, for the tests that stop what every test of a cluster counts on.
+if [ -n "${SPARE:-}" ]; then
+  cluster=$cluster-spare build=$build/spare
+  mkdir -p "$build"
+fi
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -13,6 +13,6 @@ for tool in "$@"; do
   esac
   made=$("$root/ci/build.sh" "$module" "$command")
   # Renamed into place, so that a test that runs at the same time never finds the link missing.
-  ln -sfn "$made/$command" "$build/bin/.$tool.$$"
-  mv -T "$build/bin/.$tool.$$" "$build/bin/$tool"
+  ln -sfn "$made/$command" "$bin/.$tool.$$"
+  mv -T "$bin/.$tool.$$" "$bin/$tool"
 done

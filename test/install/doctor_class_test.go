@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
 
 	"github.com/stretchr/testify/require"
 	storagev1 "k8s.io/api/storage/v1"
@@ -15,14 +16,15 @@ import (
 // defaultClass is the class that the cluster gives to claims without one.
 const defaultClass = "standard"
 
-// TestDoctorDefaults is TestDoctor for what changes the cluster's default class, which no other test may need meanwhile:
-// it runs before those that run in parallel.
+// TestDoctorDefaults is TestDoctor for what changes the cluster's default class, which no other test may need meanwhile.
 func TestDoctorDefaults(t *testing.T) {
+	t.Parallel()
+	c := cluster.Alone(t)
 	table := newDoctorTable(ailmentsOfDefaults)
 	t.Cleanup(func() { table.compare(t) })
 	for _, a := range ailmentsOfDefaults {
 		t.Run(a.title, func(t *testing.T) {
-			w := newWard(t, a)
+			w := newWard(t, c, a)
 			t.Cleanup(func() { w.isDefault(`"true"`) })
 			a.prove(w, table)
 		})

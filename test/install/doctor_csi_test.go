@@ -36,7 +36,7 @@ func TestDoctorCSI(t *testing.T) {
 		for _, a := range table.ailments {
 			t.Run(a.title, func(t *testing.T) {
 				t.Parallel()
-				w := newWard(t, a)
+				w := newWard(t, c, a)
 				w.driver = driver
 				a.prove(w, table)
 			})

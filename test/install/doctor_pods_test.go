@@ -1,6 +1,9 @@
 package install
 
 import (
+	"fmt"
+
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -132,6 +135,46 @@ var ailmentsOfPods = []ailment{
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
 			}, "until echo x >/checkpoints/checkpoints/step-1; do sleep 1; done; cat /checkpoints/bytes; sleep 3600")
 			w.start(pod, w.bytes())
+		},
+	},
+	{
+		title: "the volume is full",
+		breaks: func(w *ward) {
+			w.makeDir()
+			mount := fmt.Sprintf("mount -t tmpfs -o size=1m tmpfs %[1]s; echo '%[2]s' >%[1]s/bytes", w.dir(), w.bytes())
+			run(w.t, w.cluster, mount)
+			w.t.Cleanup(func() {
+				_, err := w.cluster.Exec(cleanup(w.t), w.cluster.Workers()[0], "umount --lazy "+w.dir())
+				assert.NoError(w.t, err)
+			})
+			w.install(w.onFirst("hostPath")...)
+			pod := w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32")
+			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
+			require.NoError(w.t, err)
+		},
+		id: "no-space", says: []string{"no space left on the volume"},
+		repair: func(w *ward, _ diagnosis) {
+			run(w.t, w.cluster, "mount -o remount,size=4m "+w.dir())
+			w.kubectl("delete pod trainer")
+			w.start(w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32 && echo saved; sleep 3600"), "saved")
+		},
+		mended: readsBack,
+	},
+	{
+		title: "the directory that the server exports was made anew", storage: true,
+		breaks: func(w *ward) {
+			w.export()
+			storage := w.cluster.Storage()
+			w.install(`backend="nfs"`, fmt.Sprintf(`nfs={"server":%q,"path":%q}`, storage.Address, w.exported()), `size="1Gi"`)
+			w.bound(release)
+			w.start(w.pod("trainer", w.onStorageNode, "while cat /checkpoints/bytes; do sleep 1; done; exit 1"), w.bytes())
+			w.export()
+		},
+		id: "stale-handle", says: []string{"a file system that is no longer there (stale file handle)"},
+		repair: byHand,
+		mended: func(w *ward) {
+			w.start(w.pod("reader", w.onStorageNode, "cat /checkpoints/bytes; sleep 3600"), w.bytes())
+			w.healthy()
 		},
 	},
 	{

@@ -1,6 +1,8 @@
 package install
 
 import (
+	"strings"
+
 	"checkpoint-storage/test/internal/charts"
 
 	"github.com/stretchr/testify/require"
@@ -73,7 +75,8 @@ var ailmentsOfRefusals = []ailment{
 		title: "an admission webhook does not answer",
 		breaks: func(w *ward) {
 			w.makeDir()
-			w.webhook()
+			w.webhook(nil)
+			w.untilRefused("failed calling webhook")
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "webhook-unreachable", says: []string{"the admission webhook claims.example.com", "does not answer"},
@@ -81,10 +84,22 @@ var ailmentsOfRefusals = []ailment{
 		mended: readsBack,
 	},
 	{
+		title: "an admission webhook refuses the claim",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.webhook(w.serveWebhook())
+			w.untilRefused("denied the request")
+			w.refused(w.onFirst("hostPath")...)
+		},
+		id: "webhook-denied", says: []string{"the admission webhook claims.example.com refuses", "claims need a cost centre"},
+		repair: withoutPolicy,
+		mended: readsBack,
+	},
+	{
 		title: "the volume's name belongs to another release",
 		breaks: func(w *ward) {
 			// Two releases whose namespace and name make the same name when they are put together.
-			other := newWard(w.t, ailment{title: "the volume"})
+			other := newWard(w.t, w.cluster, ailment{title: "the volume"})
 			other.release = "s-name-belongs-to-another-release-checkpoints"
 			require.Equal(w.t, other.ns+"-"+other.release, w.ns+"-"+release)
 			other.install()
@@ -165,34 +180,18 @@ func (w *ward) policy() {
 		},
 	}, create)
 	require.NoError(w.t, err)
-	w.untilRefused()
+	w.untilRefused("cost centre")
 }
 
-// webhook has nobody answer for the claims of the namespace.
-func (w *ward) webhook() {
+// untilRefused waits until a claim would be refused in these words: what the API server admits by, it learns with a delay.
+func (w *ward) untilRefused(words string) {
 	w.t.Helper()
-	w.t.Cleanup(w.removePolicy)
-	w.removePolicy()
-	_, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(w.t.Context(), &admissionv1.ValidatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
-		Webhooks: []admissionv1.ValidatingWebhook{{
-			Name: "claims.example.com", Rules: claimsMade(), NamespaceSelector: w.here(), AdmissionReviewVersions: []string{"v1"},
-			SideEffects: ptr.To(admissionv1.SideEffectClassNone), FailurePolicy: ptr.To(admissionv1.Fail), TimeoutSeconds: ptr.To(int32(1)),
-			ClientConfig: admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: w.ns, Name: "claims"}},
-		}},
-	}, create)
-	require.NoError(w.t, err)
-	w.untilRefused()
-}
-
-// untilRefused waits until a claim would be refused: what the API server admits by, it learns with a delay.
-func (w *ward) untilRefused() {
-	w.t.Helper()
+	var err error
 	refused := w.until(patience, func() bool {
-		_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		return err != nil
+		_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		return err != nil && strings.Contains(err.Error(), words)
 	})
-	require.True(w.t, refused)
+	require.True(w.t, refused, "%v", err)
 }
 
 func (w *ward) removePolicy() {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,8 @@ type ailment struct {
 	// id and says are the diagnosis.
 	id   string
 	says []string
+	// storage says that it takes the storage node.
+	storage bool
 	// note says that the diagnosis is a warning: nothing is broken.
 	note bool
 	// repair is what mends it: byFix, byHand, or what the test does in the administrator's place. Nil: not shown.
@@ -54,12 +57,19 @@ type doctorReport struct {
 // true cause, that one alone, and that what it says mends it does.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
+	c := cluster.Open(t)
 	table := newDoctorTable(ailments())
 	t.Cleanup(func() { table.compare(t) })
 	for _, a := range table.ailments {
+		if a.storage && !hasStorage(t, c, a.title) {
+			continue
+		}
 		t.Run(a.title, func(t *testing.T) {
 			t.Parallel()
-			a.prove(newWard(t, a), table)
+			if a.storage {
+				c.UseStorage(t)
+			}
+			a.prove(newWard(t, c, a), table)
 		})
 	}
 }

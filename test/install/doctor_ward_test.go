@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
 	"checkpoint-storage/test/internal/csi"
 
 	"github.com/stretchr/testify/require"
@@ -33,13 +34,13 @@ type ward struct {
 // made marks volumes that a test made by hand: a claim may never have had them.
 const made = "checkpoint-storage-doctor"
 
-func newWard(t *testing.T, a ailment) *ward {
+func newWard(t *testing.T, c cluster.Cluster, a ailment) *ward {
 	t.Helper()
 	profile := a.profile
 	if profile == "" {
 		profile = "baseline"
 	}
-	s := newStore(t, doctorNamespace(a.title), profile)
+	s := newStoreOn(t, c, doctorNamespace(a.title), profile)
 	w := &ward{store: s, release: release, kubeconfig: s.cluster.Kubeconfig()}
 	w.takeDown()
 	t.Cleanup(w.takeDown)
@@ -79,6 +80,19 @@ func (w *ward) bytes() string { return "saved by " + w.ns }
 
 func (w *ward) makeDir() {
 	run(w.t, w.cluster, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s; echo '%[2]s' >%[1]s/bytes", w.dir(), w.bytes()))
+}
+
+// exported is the directory that the storage node exports for the ward, export makes it, anew where it was there.
+func (w *ward) exported() string { return "/srv/export/" + w.ns }
+func (w *ward) export() {
+	w.t.Helper()
+	onStorage(w.t, w.cluster, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; echo '%[2]s' >%[1]s/bytes", w.exported(), w.bytes()))
+}
+
+// onStorageNode has the scheduler put a pod on the storage node.
+func (w *ward) onStorageNode(spec *corev1.PodSpec) {
+	spec.NodeSelector = onNode(w.cluster.Storage().Node)
+	spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
 }
 
 // install installs the chart with values as JSON members.

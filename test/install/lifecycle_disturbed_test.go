@@ -21,10 +21,11 @@ var lifecycleDisturbed = []lifeCase{
 	{title: "the API server is killed during an install", prove: apiServerKilled},
 }
 
-// TestLifecycleDisturbed holds that what was saved outlives the cluster's own parts. It is not t.Parallel: nothing else
-// can count on the cluster meanwhile.
+// TestLifecycleDisturbed holds that what was saved outlives the cluster's own parts. Nothing else can
+// count on the cluster meanwhile.
 func TestLifecycleDisturbed(t *testing.T) {
-	runLifecycle(t, lifecycleDisturbed, false)
+	t.Parallel()
+	runLifecycle(t, cluster.Alone(t), lifecycleDisturbed, false)
 }
 
 // saveOn saves one checkpoint after the other, each published by a rename once it is on the disk, and says so. It goes

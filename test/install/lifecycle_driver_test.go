@@ -35,7 +35,7 @@ func TestLifecycleDriver(t *testing.T) {
 	c := cluster.Open(t)
 	snapshotKinds(t, c)
 	csi.Install(t, c, "lifecycle", []csi.Driver{{Name: lifeDriver, Attach: true, FSGroup: "None", Copies: true}})
-	t.Run("cases", func(t *testing.T) { runLifecycle(t, lifecycleDriver, true) })
+	t.Run("cases", func(t *testing.T) { runLifecycle(t, c, lifecycleDriver, true) })
 }
 
 // snapshotKinds has the cluster know what snapshots are, from the module that the driver is built with.

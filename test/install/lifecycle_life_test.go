@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,9 +40,9 @@ type life struct {
 	pods int
 }
 
-func newLife(t *testing.T, ns string) *life {
+func newLife(t *testing.T, c cluster.Cluster, ns string) *life {
 	t.Helper()
-	l := &life{store: newStore(t, ns, "restricted"), saved: map[string]string{}, read: map[string]bool{}}
+	l := &life{store: newStoreOn(t, c, ns, "restricted"), saved: map[string]string{}, read: map[string]bool{}}
 	l.removeClasses()
 	t.Cleanup(l.removeClasses)
 	l.dir = "/mnt/checkpoints/" + ns

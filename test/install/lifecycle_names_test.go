@@ -13,7 +13,7 @@ import (
 
 // twoNamespaces are two teams who call their release alike.
 func twoNamespaces(l *life) string {
-	other := newLife(l.t, l.ns+"-b")
+	other := newLife(l.t, l.cluster, l.ns+"-b")
 	other.program = l.program
 	for _, one := range []*life{l, other} {
 		one.install("--wait", "--timeout", "60s")

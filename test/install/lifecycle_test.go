@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"checkpoint-storage/test/internal/cluster"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -65,29 +67,29 @@ var generations = []struct{ name, program, suffix string }{
 // a way out. What it saw is LIFECYCLE.md; `go test ./test/install -run TestLifecycle -update` writes it anew.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
-	runLifecycle(t, lifecycle, true)
+	runLifecycle(t, cluster.Open(t), lifecycle, true)
 }
 
 // runLifecycle proves the cases with each Helm, all at once or one after the other, and compares the table with them.
-func runLifecycle(t *testing.T, cases []lifeCase, atOnce bool) {
+func runLifecycle(t *testing.T, c cluster.Cluster, cases []lifeCase, atOnce bool) {
 	seen := newLifeTable(cases)
 	t.Cleanup(func() { seen.compare(t) })
-	for _, c := range cases {
+	for _, row := range cases {
 		for i, generation := range generations {
-			if c.one != "" && i > 0 {
+			if row.one != "" && i > 0 {
 				continue
 			}
 			// Not by its title: Helm takes a comma in a path for the end of one.
-			t.Run(functionName(c.prove)+"/"+generation.program, func(t *testing.T) {
+			t.Run(functionName(row.prove)+"/"+generation.program, func(t *testing.T) {
 				if atOnce {
 					t.Parallel()
 				}
-				l := newLife(t, fmt.Sprintf("life-%s-%s", lifeID(c), generation.suffix))
+				l := newLife(t, c, fmt.Sprintf("life-%s-%s", lifeID(row), generation.suffix))
 				l.program = generation.program
-				ended := c.prove(l)
+				ended := row.prove(l)
 				require.NotEmpty(t, ended)
 				l.everythingRead()
-				seen.note(c, generation.name, ended, l)
+				seen.note(row, generation.name, ended, l)
 			})
 		}
 	}

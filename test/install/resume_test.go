@@ -76,21 +76,27 @@ var nodesUp sync.RWMutex
 // deleted, the whole release is removed and installed again and a node is stopped. Every run must end with the same bits,
 // lose no more than one interval at a time, and never leave a published checkpoint that is torn.
 func TestResume(t *testing.T) {
+	t.Parallel()
+	c := cluster.Alone(t)
 	undisturbed := &resumption{place: places[1]}
 	undisturbed.base += "-undisturbed"
-	undisturbed.run(t, "resume-undisturbed")
+	undisturbed.run(t, c, "resume-undisturbed")
 	require.NotEmpty(t, undisturbed.digest)
 	runs := []*resumption{undisturbed}
 	t.Run("hit", func(t *testing.T) {
+		// Not t.Parallel, which would have them wait for the other cluster's tests.
+		var wait sync.WaitGroup
+		defer wait.Wait()
 		for i, p := range places {
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			r := &resumption{place: p, hits: append([]string{}, hits...), random: random}
 			random.Shuffle(len(r.hits), func(i, j int) { r.hits[i], r.hits[j] = r.hits[j], r.hits[i] })
 			runs = append(runs, r)
-			t.Run(p.name, func(t *testing.T) {
-				t.Parallel()
-				r.run(t, fmt.Sprintf("resume-%d", i))
-				assert.Equal(t, undisturbed.digest, r.digest, "the run did not end with the parameters of the undisturbed one")
+			wait.Go(func() {
+				t.Run(p.name, func(t *testing.T) {
+					r.run(t, c, fmt.Sprintf("resume-%d", i))
+					assert.Equal(t, undisturbed.digest, r.digest, "the run did not end with the parameters of the undisturbed one")
+				})
 			})
 		}
 	})
@@ -119,10 +125,9 @@ type resumption struct {
 	digest      string
 }
 
-func (r *resumption) run(t *testing.T, ns string) {
-	c := cluster.Open(t)
+func (r *resumption) run(t *testing.T, c cluster.Cluster, ns string) {
 	r.clear(t, c)
-	r.training = newTraining(t, ns, steps, r.values(c, r.base))
+	r.training = newTraining(t, c, ns, steps, r.values(c, r.base))
 	r.training.begin()
 	since := ""
 	for i, hit := range r.hits {

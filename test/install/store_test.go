@@ -46,7 +46,11 @@ type store struct {
 // and removes everything when the test ends.
 func newStore(t *testing.T, ns, profile string, valuesFiles ...string) *store {
 	t.Helper()
-	c := cluster.Open(t)
+	return newStoreOn(t, cluster.Open(t), ns, profile, valuesFiles...)
+}
+
+func newStoreOn(t *testing.T, c cluster.Cluster, ns, profile string, valuesFiles ...string) *store {
+	t.Helper()
 	kubectl := k8s.NewKubectlOptions("", c.Kubeconfig(), ns)
 	kubectl.Logger = logger.Discard
 	client, err := k8s.GetKubernetesClientFromOptionsContextE(t, t.Context(), kubectl)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/internal/cluster"
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -47,9 +48,9 @@ type line struct {
 }
 
 // newTraining makes the namespace and begins to listen. values are those of the store, as YAML below `checkpoints`.
-func newTraining(t *testing.T, ns string, steps int, values string) *training {
+func newTraining(t *testing.T, c cluster.Cluster, ns string, steps int, values string) *training {
 	t.Helper()
-	s := newStore(t, ns, "restricted")
+	s := newStoreOn(t, c, ns, "restricted")
 	require.NotEmpty(t, s.cluster.Trainer(), "the cluster has no image to train with; `make trainer-image` makes it")
 	repository, tag, _ := strings.Cut(s.cluster.Trainer(), ":")
 	file := filepath.Join(t.TempDir(), "values.yaml")

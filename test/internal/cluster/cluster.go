@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -40,11 +41,27 @@ func Open(t *testing.T) Cluster {
 	return c
 }
 
+// spare is held by the test that has the spare cluster.
+var spare sync.Mutex
+
+// Alone gives the test a second cluster for itself until it ends, to stop what all tests of a cluster count on.
+func Alone(t *testing.T) Cluster {
+	t.Helper()
+	c, err := read("spare", "spare-cluster")
+	require.NoError(t, err)
+	spare.Lock()
+	t.Cleanup(spare.Unlock)
+	return c
+}
+
 // Read is Open for what is no test.
-func Read() (Cluster, error) {
-	text, err := os.ReadFile(filepath.Join(charts.Root(), ".build", "cluster.env"))
+func Read() (Cluster, error) { return read(".", "cluster") }
+
+// read reads the facts that `make target` wrote to a folder of .build.
+func read(folder, target string) (Cluster, error) {
+	text, err := os.ReadFile(filepath.Join(charts.Root(), ".build", folder, "cluster.env"))
 	if err != nil {
-		return Cluster{}, fmt.Errorf("there is no cluster; `make cluster` makes one: %w", err)
+		return Cluster{}, fmt.Errorf("there is no cluster; `make %s` makes one: %w", target, err)
 	}
 	facts := map[string]string{}
 	for _, line := range strings.Split(string(text), "\n") {
@@ -75,13 +92,28 @@ func (c Cluster) ControlPlane() string { return c.name + "-control-plane" }
 // Storage is the storage node.
 func (c Cluster) Storage() Storage { return c.storage }
 
-// StorageNode tells the storage node to come "up" or to "pause": while it is up, it takes from the rest of the machine.
-func (c Cluster) StorageNode(ctx context.Context, what string) error {
-	command := exec.CommandContext(ctx, "bash", filepath.Join(charts.Root(), "ci", "storage-node.sh"), what)
-	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("storage node %s: %w: %s", what, err, out)
+// storageUsers counts the tests that use the storage node.
+var storageUsers struct {
+	sync.Mutex
+	count int
+}
+
+// UseStorage has the storage node up until the test ends, and still after the last such test: while it is up, it takes from
+// the rest of the machine.
+func (c Cluster) UseStorage(t *testing.T) {
+	t.Helper()
+	count := func(one, alone int, what string) {
+		storageUsers.Lock()
+		defer storageUsers.Unlock()
+		if storageUsers.count == alone {
+			command := exec.CommandContext(context.WithoutCancel(t.Context()), "bash", filepath.Join(charts.Root(), "ci", "storage-node.sh"), what)
+			out, err := command.CombinedOutput()
+			require.NoError(t, err, "storage node %s: %s", what, out)
+		}
+		storageUsers.count += one
 	}
-	return nil
+	count(+1, 0, "up")
+	t.Cleanup(func() { count(-1, 1, "pause") })
 }
 
 // Trainer is an image with PyTorch and fio that the workers have.
