@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -80,12 +81,49 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]
 		"examples":    []any{[]any{savers.Names()[0]}},
 	}
 	root["allOf"] = conditions
+	return lines(root)
+}
+
+// lines writes a line for each key of a section and for each item of a list, however much is in it: indented all the way
+// down the schema would be twice as long, and everybody who installs the chart reads it.
+func lines(root map[string]any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err = encoder.Encode(root)
-	return out.Bytes(), err
+	var failed error
+	line := func(before string, value any) {
+		out.WriteString(before)
+		failed = errors.Join(failed, encoder.Encode(value))
+		// The encoder ends with a line's end, before which a comma may have to come.
+		out.Truncate(out.Len() - 1)
+	}
+	between := "{\n"
+	for _, key := range slices.Sorted(maps.Keys(root)) {
+		line(between+"  ", key)
+		out.WriteString(": ")
+		between = ",\n"
+		switch value := root[key].(type) {
+		case map[string]any:
+			inner := "{\n    "
+			for _, name := range slices.Sorted(maps.Keys(value)) {
+				line(inner, name)
+				line(": ", value[name])
+				inner = ",\n    "
+			}
+			out.WriteString("\n  }")
+		case []any:
+			inner := "[\n    "
+			for _, each := range value {
+				line(inner, each)
+				inner = ",\n    "
+			}
+			out.WriteString("\n  ]")
+		default:
+			line("", value)
+		}
+	}
+	out.WriteString("\n}\n")
+	return out.Bytes(), failed
 }
 
 // section is the schema of one backend's values. Every key takes null, by which an overlay removes what a base file set.

@@ -147,7 +147,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 
 // joined finds the key of a section whose names make up the word together: existingClaim is claim.existing.
 func (d diagnosis) joined(word string) string {
-	top, _ := d.schema.document["properties"].(map[string]any)
+	top, _ := d.schema.document()["properties"].(map[string]any)
 	for _, section := range sortedKeys(top) {
 		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
 		for _, key := range sortedKeys(keys) {
@@ -166,7 +166,7 @@ func (d diagnosis) home(from values.Path, key string) (string, bool) {
 	if slices.Contains(owners, backend) && (len(from) == 0 || from[0] != backend) {
 		return backend, true
 	}
-	if top, _ := d.schema.document["properties"].(map[string]any); len(from) > 0 {
+	if top, _ := d.schema.document()["properties"].(map[string]any); len(from) > 0 {
 		return "", top[key] != nil
 	}
 	// A key that several sections have says nothing of where it was meant to stand.
@@ -178,7 +178,7 @@ func (d diagnosis) home(from values.Path, key string) (string, bool) {
 
 // owners are the sections of the top level that have a key.
 func (d diagnosis) owners(key string) []string {
-	top, _ := d.schema.document["properties"].(map[string]any)
+	top, _ := d.schema.document()["properties"].(map[string]any)
 	var out []string
 	for _, section := range sortedKeys(top) {
 		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
@@ -224,7 +224,7 @@ func (d diagnosis) example(path values.Path, schema map[string]any) string {
 
 // needed are the keys that the schema's conditions ask of a section for the values at hand.
 func (d diagnosis) needed(path values.Path) []string {
-	conditions, _ := d.schema.document["allOf"].([]any)
+	conditions, _ := d.schema.document()["allOf"].([]any)
 	for _, c := range conditions {
 		then, _ := c.(map[string]any)["then"].(map[string]any)
 		sections, _ := then["properties"].(map[string]any)
@@ -237,7 +237,7 @@ func (d diagnosis) needed(path values.Path) []string {
 
 // schemaOf finds what the schema says of a path.
 func (d diagnosis) schemaOf(path values.Path) map[string]any {
-	at := d.schema.document
+	at := d.schema.document()
 	for _, step := range path {
 		child := at["items"]
 		if !strings.HasPrefix(step, "[") {
@@ -248,7 +248,7 @@ func (d diagnosis) schemaOf(path values.Path) map[string]any {
 		if ref, ok := at["$ref"].(string); ok {
 			// What stands beside a reference does not judge, but it describes.
 			joined := map[string]any{}
-			target, _ := lookup(d.schema.document, unescape(strings.TrimPrefix(ref, "#"))).(map[string]any)
+			target, _ := lookup(d.schema.document(), unescape(strings.TrimPrefix(ref, "#"))).(map[string]any)
 			for _, from := range []map[string]any{target, at} {
 				for key, value := range from {
 					joined[key] = value

@@ -1,15 +1,21 @@
 package schema
 
 import (
+	"encoding/json"
 	"math"
 	"reflect"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
-// quick is a schema compiled to answer yes or no, and nothing else, without an allocation. What it calls invalid, and
+// quick is a schema compiled, once asked, to answer yes or no, and nothing else, without an allocation. What it calls invalid, and
 // what it cannot judge, goes to the library, which says why.
 type quick struct {
+	by     *quickly
+	source json.RawMessage
+	once   sync.Once
+
 	never bool
 	// types has the JSON types that are allowed; 0 allows all.
 	types types
@@ -61,6 +67,7 @@ var typeNames = map[string]types{
 
 // valid judges a value as JSON has it: nil, bool, float64, string, []any and map[string]any.
 func (k *quick) valid(value any) bool {
+	k.once.Do(k.compile)
 	if k.never {
 		return false
 	}

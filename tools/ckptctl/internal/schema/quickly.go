@@ -1,62 +1,79 @@
 package schema
 
 import (
-	"errors"
-	"fmt"
+	"bytes"
+	"encoding/json"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
-// quickly compiles schemas; ones that refer to themselves end where they began.
+// quickly compiles schemas when a value first meets them: of a schema with a section for every backend, values meet one.
 type quickly struct {
-	document map[string]any
-	done     map[string]*quick
+	text []byte
+	// done are the schemas that references lead to; ones that refer to themselves end where they began.
+	done sync.Map
+	// beyond says that a schema had what only the library knows: what was judged since is not to be relied upon.
+	beyond atomic.Bool
 }
 
-// errBeyond says that a schema has a keyword that only the library knows.
-var errBeyond = errors.New("beyond the quick check")
-
-func (q *quickly) compile(schema any) (*quick, error) {
-	out := &quick{maxItems: math.MaxInt, maxLength: math.MaxInt, minimum: math.Inf(-1), maximum: math.Inf(1)}
-	switch schema := schema.(type) {
-	case bool:
-		out.never = !schema
-		return out, nil
-	case map[string]any:
-		if ref, ok := schema["$ref"].(string); ok {
-			// In this draft what stands beside a reference does not judge.
-			return q.refer(ref)
-		}
-		for _, keyword := range sortedKeys(schema) {
-			if err := q.keyword(out, keyword, schema); err != nil {
-				return nil, fmt.Errorf("%s: %w", keyword, err)
-			}
-		}
-		return out, nil
-	}
-	return nil, errBeyond
+// schema is one that is yet to be compiled.
+func (q *quickly) schema(text json.RawMessage) *quick {
+	return &quick{by: q, source: bytes.TrimSpace(text)}
 }
 
-func (q *quickly) refer(ref string) (*quick, error) {
-	if done := q.done[ref]; done != nil {
-		return done, nil
-	}
+// refer returns the schema that a reference leads to; what stands beside one does not judge in this draft.
+func (q *quickly) refer(ref string) *quick {
 	pointer, local := strings.CutPrefix(ref, "#")
-	target := lookup(q.document, unescape(pointer))
-	if !local || target == nil {
-		return nil, errBeyond
+	at := json.RawMessage(q.text)
+	for _, step := range unescape(pointer) {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(at, &members) != nil {
+			local = false
+		}
+		at = members[step]
 	}
-	out := &quick{}
-	q.done[ref] = out
-	compiled, err := q.compile(target)
-	if err != nil {
-		return nil, err
+	if !local || at == nil {
+		q.beyond.Store(true)
+		return q.schema([]byte("false"))
 	}
-	*out = *compiled
-	return out, nil
+	done, _ := q.done.LoadOrStore(ref, q.schema(at))
+	return done.(*quick)
+}
+
+// compile reads the schema's own text.
+func (k *quick) compile() {
+	var members map[string]json.RawMessage
+	switch {
+	case bytes.Equal(k.source, []byte("true")):
+	case bytes.Equal(k.source, []byte("false")):
+		k.never = true
+	case !read(k.source, &members):
+		k.by.beyond.Store(true)
+	}
+	k.keywords(members)
+	k.source = nil
+}
+
+// keywords compiles the members of the schema.
+func (k *quick) keywords(members map[string]json.RawMessage) {
+	k.maxItems, k.maxLength, k.minimum, k.maximum = math.MaxInt, math.MaxInt, math.Inf(-1), math.Inf(1)
+	if text, ok := members["$ref"]; ok {
+		var ref string
+		if !read(text, &ref) {
+			k.by.beyond.Store(true)
+		}
+		k.all = []*quick{k.by.refer(ref)}
+		return
+	}
+	for keyword, text := range members {
+		if !k.keyword(keyword, text) {
+			k.by.beyond.Store(true)
+		}
+	}
 }
 
 // beyond are the keywords of the draft that judge and are not compiled. Any other word judges nothing: it says something
@@ -66,84 +83,107 @@ var beyond = []string{
 	"contains", "dependencies", "additionalItems", "contentEncoding", "contentMediaType",
 }
 
-func (q *quickly) keyword(out *quick, keyword string, schema map[string]any) (err error) {
-	value := schema[keyword]
-	number, isNumber := value.(float64)
-	list, isList := value.([]any)
-	section, isMap := value.(map[string]any)
-	fits := true
+// keyword compiles one keyword, and returns whether its text is what the draft wants there.
+func (k *quick) keyword(keyword string, text json.RawMessage) bool {
 	switch keyword {
 	case "type":
-		names := list
-		if !isList {
-			names = []any{value}
-		}
-		for _, name := range names {
-			word, _ := name.(string)
-			out.types |= typeNames[word]
-			fits = fits && typeNames[word] != 0
-		}
+		return k.typed(text)
 	case "enum":
-		fits, out.closed = isList && len(list) > 0, true
+		var list []any
+		fits := read(text, &list) && len(list) > 0
 		for _, each := range list {
-			out.allow(each)
+			k.allow(each)
 		}
+		return fits
 	case "const":
-		out.closed = true
-		out.allow(value)
+		var value any
+		fits := read(text, &value)
+		k.allow(value)
+		return fits
 	case "properties":
-		fits, out.properties, out.names = isMap, make(map[string]*quick, len(section)), sortedKeys(section)
-		for _, name := range out.names {
-			if out.properties[name], err = q.compile(section[name]); err != nil {
-				return err
-			}
+		var sections map[string]json.RawMessage
+		fits := read(text, &sections)
+		k.properties, k.names = make(map[string]*quick, len(sections)), sortedKeys(sections)
+		for name, section := range sections {
+			k.properties[name] = k.by.schema(section)
 		}
-	case "additionalProperties":
-		out.additional, err = q.compile(value)
+		return fits
 	case "required":
-		fits, out.required = isList, stringsOf(value)
-	case "items":
-		out.items, err = q.compile(value)
+		return read(text, &k.required)
 	case "minItems":
-		fits, out.minItems = isNumber, int(number)
+		return read(text, &k.minItems)
 	case "maxItems":
-		fits, out.maxItems = isNumber, int(number)
+		return read(text, &k.maxItems)
 	case "uniqueItems":
-		out.unique, fits = value.(bool)
+		return read(text, &k.unique)
 	case "minLength":
-		fits, out.minLength = isNumber, int(number)
+		return read(text, &k.minLength)
 	case "maxLength":
-		fits, out.maxLength = isNumber, int(number)
+		return read(text, &k.maxLength)
 	case "minimum":
-		fits, out.minimum = isNumber, number
+		return read(text, &k.minimum)
 	case "maximum":
-		fits, out.maximum = isNumber, number
+		return read(text, &k.maximum)
 	case "pattern":
-		text, isText := value.(string)
-		fits, out.pattern = isText, matcher(text)
+		var expression string
+		fits := read(text, &expression)
+		k.pattern = matcher(expression)
+		return fits
 	case "allOf":
-		if out.all, err = q.list(list); err == nil {
-			out.sort(list)
-		}
+		return k.cased(text)
 	case "anyOf":
-		out.any, err = q.list(list)
+		return k.list(text, &k.any)
 	case "oneOf":
-		out.one, err = q.list(list)
+		return k.list(text, &k.one)
+	}
+	if one := k.single(keyword); one != nil {
+		*one = k.by.schema(text)
+		return true
+	}
+	return !slices.Contains(beyond, keyword)
+}
+
+// single is where a keyword that takes one schema has it; nil for all others.
+func (k *quick) single(keyword string) **quick {
+	switch keyword {
+	case "additionalProperties":
+		return &k.additional
+	case "items":
+		return &k.items
 	case "not":
-		out.not, err = q.compile(value)
+		return &k.not
 	case "if":
-		out.when, err = q.compile(value)
+		return &k.when
 	case "then":
-		out.then, err = q.compile(value)
+		return &k.then
 	case "else":
-		out.or, err = q.compile(value)
-	default:
-		fits = !slices.Contains(beyond, keyword)
+		return &k.or
 	}
-	if err == nil && !fits {
-		return errBeyond
+	return nil
+}
+
+// read reads the text of a keyword, and returns whether it is of the right type. No keyword takes null.
+func read(text json.RawMessage, into any) bool {
+	return json.Unmarshal(text, into) == nil && string(text) != "null"
+}
+
+func (k *quick) typed(text json.RawMessage) bool {
+	var names []string
+	if text[0] == '"' {
+		names = []string{""}
+		if !read(text, &names[0]) {
+			return false
+		}
+	} else if !read(text, &names) {
+		return false
 	}
-	return err
+	for _, name := range names {
+		if typeNames[name] == 0 {
+			return false
+		}
+		k.types |= typeNames[name]
+	}
+	return true
 }
 
 // matcher says whether a text fits a regular expression, which is compiled when the first text asks: most values meet few of
@@ -162,48 +202,52 @@ func matcher(expression string) func(string) bool {
 	}
 }
 
-func (q *quickly) list(schemas []any) ([]*quick, error) {
-	var out []*quick
-	for _, schema := range schemas {
-		compiled, err := q.compile(schema)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, compiled)
+func (k *quick) list(text json.RawMessage, into *[]*quick) bool {
+	var schemas []json.RawMessage
+	if !read(text, &schemas) || len(schemas) == 0 {
+		return false
 	}
-	return out, nil
+	for _, each := range schemas {
+		*into = append(*into, k.by.schema(each))
+	}
+	return true
 }
 
-// sort finds the cases among all, of which list are the schemas: where there are many, few concern one value.
-func (k *quick) sort(list []any) {
+// cased compiles allOf, and finds the cases among its schemas: where there are many, few concern one value.
+func (k *quick) cased(text json.RawMessage) bool {
+	if !k.list(text, &k.all) {
+		return false
+	}
 	cases := map[string]map[string][]*quick{}
-	for i, schema := range list {
-		name, word := caseOf(schema)
+	for _, each := range k.all {
+		name, word := caseOf(each.source)
 		if name == "" {
-			k.rest = append(k.rest, k.all[i])
+			k.rest = append(k.rest, each)
 			continue
 		}
 		if cases[name] == nil {
 			cases[name] = map[string][]*quick{}
 		}
-		cases[name][word] = append(cases[name][word], k.all[i])
+		cases[name][word] = append(cases[name][word], each)
 	}
 	if len(cases) > 0 {
 		k.cases = cases
 	}
+	return true
 }
 
 // caseOf returns the key, and its word, without which a schema says nothing about an object; "" where there is none.
-func caseOf(schema any) (name, word string) {
-	section, _ := schema.(map[string]any)
-	when, _ := section["if"].(map[string]any)
-	if section["then"] == nil || len(section) != 2 {
+func caseOf(text json.RawMessage) (name, word string) {
+	var section map[string]json.RawMessage
+	var when struct {
+		Properties map[string]struct{ Const any }
+		Required   []string
+	}
+	if !read(text, &section) || section["then"] == nil || len(section) != 2 || !read(section["if"], &when) {
 		return "", ""
 	}
-	properties, _ := when["properties"].(map[string]any)
-	for _, name := range stringsOf(when["required"]) {
-		property, _ := properties[name].(map[string]any)
-		if word, ok := property["const"].(string); ok {
+	for _, name := range when.Required {
+		if word, ok := when.Properties[name].Const.(string); ok {
 			return name, word
 		}
 	}
@@ -211,6 +255,7 @@ func caseOf(schema any) (name, word string) {
 }
 
 func (k *quick) allow(value any) {
+	k.closed = true
 	if word, ok := value.(string); ok {
 		k.words = append(k.words, word)
 		return

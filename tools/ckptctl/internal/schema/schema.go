@@ -18,8 +18,9 @@ import (
 
 // Schema is a compiled values schema.
 type Schema struct {
-	document map[string]any
-	// quick answers for values that are valid, which most are; nil where the schema is beyond it.
+	// document is the schema itself, read when it is to be explained.
+	document func() map[string]any
+	// quick answers for values that are valid, which most are.
 	quick *quick
 	// judge is the library's, made when something is not valid: it decides, and says why.
 	judge func() (*jsonschema.Schema, error)
@@ -46,15 +47,16 @@ const location = "values.schema.json"
 
 // Compile reads a JSON schema.
 func Compile(text []byte) (*Schema, error) {
-	s := &Schema{}
-	if err := json.Unmarshal(text, &s.document); err != nil {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, err
 	}
-	q := quickly{document: s.document, done: map[string]*quick{}}
-	var err error
-	if s.quick, err = q.compile(s.document); err != nil {
-		s.quick = nil
-	}
+	s := &Schema{quick: &quick{by: &quickly{text: text}}}
+	s.quick.once.Do(func() { s.quick.keywords(members) })
+	s.document = sync.OnceValue(func() (document map[string]any) {
+		_ = json.Unmarshal(text, &document)
+		return document
+	})
 	s.judge = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		compiler := jsonschema.NewCompiler()
 		compiler.Draft = jsonschema.Draft7
@@ -63,10 +65,6 @@ func Compile(text []byte) (*Schema, error) {
 		}
 		return compiler.Compile(location)
 	})
-	if s.quick == nil {
-		_, err = s.judge()
-		return s, err
-	}
 	return s, nil
 }
 
@@ -81,7 +79,7 @@ type failure struct {
 // Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
 // chart's defaults: a key that is there by default may still be the one that was meant.
 func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
-	if s.quick != nil && s.quick.valid(instance) {
+	if s.quick.valid(instance) && !s.quick.by.beyond.Load() {
 		return nil, nil
 	}
 	judge, err := s.judge()
@@ -121,7 +119,7 @@ func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, 
 	if len(steps) == 0 {
 		return
 	}
-	around, _ := lookup(s.document, steps[:len(steps)-1]).(map[string]any)
+	around, _ := lookup(s.document(), steps[:len(steps)-1]).(map[string]any)
 	where := unescape(e.InstanceLocation)
 	visit(failure{
 		keyword: steps[len(steps)-1], schema: around, path: pathOf(instance, where), value: lookup(instance, where),
