@@ -81,7 +81,8 @@ func join(page string, fresh []string) []string {
 			continue
 		}
 		if i := slices.IndexFunc(fresh, func(row string) bool { return name(row) == name(line) }); i >= 0 {
-			line, fresh = fresh[i], slices.Delete(fresh, i, i+1)
+			line = fresh[i]
+			fresh = slices.Delete(fresh, i, i+1)
 		}
 		rows = append(rows, line)
 	}
