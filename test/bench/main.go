@@ -127,7 +127,8 @@ any other.
   process that is up and warm. CPU is that of all cores, on the same bytes, with nothing done with what is parsed.
 - **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards.
 - **install**: from the command to the claim Bound, and on to a pod that has written and flushed its first byte, beside
-  `+"`kubectl apply`"+` of the same objects.
+  `+"`kubectl apply`"+` of the same objects. Helm's own part is an install of the same objects from a chart that has no schema
+  and nothing to work out.
 - **write, read**: fio in the pod's own view of the claim, 8 jobs of 128 MiB in blocks of 1 MiB, fsync at the end; beside
   a directory of the same disk, on the node itself.
 
