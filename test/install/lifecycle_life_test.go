@@ -186,7 +186,7 @@ func (l *life) ran(pod *corev1.Pod) string {
 	pods := l.client.CoreV1().Pods(l.ns)
 	_, err := pods.Create(l.t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(l.t, err)
-	log := l.succeeded(pod.Name)
+	log := strings.TrimSuffix(l.succeeded(pod.Name), allDone+"\n")
 	now := int64(0)
 	require.NoError(l.t, pods.Delete(l.t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	return log

@@ -176,8 +176,18 @@ func (s *store) succeeded(name string) string {
 	pods := s.client.CoreV1().Pods(s.ns)
 	var phase corev1.PodPhase
 	s.until(2*time.Minute, func() bool {
-		if pod, err := pods.Get(s.t.Context(), name, metav1.GetOptions{}); err == nil {
+		pod, err := pods.Get(s.t.Context(), name, metav1.GetOptions{})
+		if err == nil {
 			phase = pod.Status.Phase
+		}
+		if neverStarted(pod) {
+			// A busy node may fail to start a container, which says nothing about storage.
+			s.t.Logf("pod %s could not be started, and is made again: %s", name, s.events(name))
+			again := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
+			s.kill(name)
+			_, err = pods.Create(s.t.Context(), again, metav1.CreateOptions{})
+			require.NoError(s.t, err)
+			return false
 		}
 		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
 	})
@@ -190,6 +200,15 @@ func (s *store) succeeded(name string) string {
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, log, s.events(name))
 	require.True(s.t, whole, "pod %s has not run its script to the end: %s %v", name, log, err)
 	return string(log)
+}
+
+// neverStarted says whether the runtime gave up on a pod's container before anything in it ran.
+func neverStarted(pod *corev1.Pod) bool {
+	if pod.Status.Phase != corev1.PodFailed || len(pod.Status.ContainerStatuses) == 0 {
+		return false
+	}
+	ended := pod.Status.ContainerStatuses[0].State.Terminated
+	return ended != nil && ended.Reason == "StartError"
 }
 
 // kill deletes a pod and waits until its containers are gone; what it runs gets no chance to finish.
