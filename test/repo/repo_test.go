@@ -263,7 +263,7 @@ func TestToolModules(t *testing.T) {
 func TestPatternsAreForEveryReader(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(charts.Chart(), "values.schema.json"))
 	require.NoError(t, err)
-	patterns := regexp.MustCompile(`"pattern": "((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(string(text), -1)
+	patterns := regexp.MustCompile(`"pattern": ?"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(string(text), -1)
 	require.NotEmpty(t, patterns)
 	foreign := regexp.MustCompile(`\(\?[^:]|\\\\[AzZQECGpPxabe]|\[\[:|[*+?}]\+`)
 	for _, pattern := range patterns {
