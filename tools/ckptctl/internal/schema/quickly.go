@@ -14,6 +14,8 @@ import (
 // quickly compiles schemas when a value first meets them: of a schema with a section for every backend, values meet one.
 type quickly struct {
 	text []byte
+	// members are those of the whole schema.
+	members map[string]json.RawMessage
 	// done are the schemas that references lead to; ones that refer to themselves end where they began.
 	done sync.Map
 	// beyond says that a schema had what only the library knows: what was judged since is not to be relied upon.
@@ -27,14 +29,17 @@ func (q *quickly) schema(text json.RawMessage) *quick {
 
 // refer returns the schema that a reference leads to; what stands beside one does not judge in this draft.
 func (q *quickly) refer(ref string) *quick {
+	if done, ok := q.done.Load(ref); ok {
+		return done.(*quick)
+	}
 	pointer, local := strings.CutPrefix(ref, "#")
-	at := json.RawMessage(q.text)
-	for _, step := range unescape(pointer) {
-		var members map[string]json.RawMessage
-		if json.Unmarshal(at, &members) != nil {
+	at, members := json.RawMessage(q.text), q.members
+	for i, step := range unescape(pointer) {
+		if i > 0 && json.Unmarshal(at, &members) != nil {
 			local = false
 		}
 		at = members[step]
+		members = nil
 	}
 	if !local || at == nil {
 		q.beyond.Store(true)

@@ -51,7 +51,7 @@ func Compile(text []byte) (*Schema, error) {
 	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, err
 	}
-	s := &Schema{quick: &quick{by: &quickly{text: text}}}
+	s := &Schema{quick: &quick{by: &quickly{text: text, members: members}}}
 	s.quick.once.Do(func() { s.quick.keywords(members) })
 	s.document = sync.OnceValue(func() (document map[string]any) {
 		_ = json.Unmarshal(text, &document)
