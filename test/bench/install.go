@@ -27,7 +27,8 @@ spec:
 
 const namespace = "bench"
 
-// installing measures an install with Helm beside the same objects applied with kubectl, and from a chart without templates.
+// installing measures an install with Helm beside the same objects applied with kubectl, and beside
+// a chart that has nothing to work out.
 func (b *bench) installing() error {
 	if err := b.fresh(); err != nil {
 		return err

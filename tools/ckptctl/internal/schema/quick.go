@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// quick is a schema compiled, once asked, to answer yes or no, and nothing else, without an allocation. What it calls invalid, and
-// what it cannot judge, goes to the library, which says why.
+// quick is a schema compiled to answer yes or no, and nothing else, without an allocation but for compiling it when it is
+// first asked. What it calls invalid, and what it cannot judge, goes to the library, which says why.
 type quick struct {
 	by     *quickly
 	source json.RawMessage

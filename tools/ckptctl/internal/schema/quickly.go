@@ -38,8 +38,8 @@ func (q *quickly) refer(ref string) *quick {
 		if i > 0 && json.Unmarshal(at, &members) != nil {
 			local = false
 		}
-		at = members[step]
-		members = nil
+		// A map that is there would be added to by the next step.
+		at, members = members[step], nil
 	}
 	if !local || at == nil {
 		q.beyond.Store(true)
