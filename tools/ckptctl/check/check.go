@@ -70,7 +70,7 @@ type Result struct {
 // Check reads the inputs as Helm would for a release and judges them. The error is a *values.InputError when an input
 // cannot be read.
 func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
-	files, err := c.open(in.Files, release.Stdin)
+	files, err := open(in.Files, c.helm, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,10 @@ func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
 	return result, err
 }
 
-func (c *Chart) open(names []string, stdin io.Reader) ([]*values.File, error) {
+func open(names []string, helm Helm, stdin io.Reader) ([]*values.File, error) {
 	files := make([]*values.File, 0, len(names))
 	for _, name := range names {
-		file, err := values.Open(name, c.helm, stdin)
+		file, err := values.Open(name, helm, stdin)
 		if err != nil {
 			return nil, err
 		}

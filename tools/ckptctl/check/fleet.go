@@ -31,7 +31,7 @@ func (f *Fleet) Unreadable() bool {
 // fleet is the work on one fleet.
 type fleet struct {
 	target  *Target
-	base    []*values.File
+	base    *values.Values
 	in      Inputs
 	release Release
 	// shared says that the overlays of one folder are stores of one cluster.
@@ -50,7 +50,7 @@ type fleet struct {
 // Overlays are a cluster each. Where perFolder is set, the overlays of one folder are releases in one cluster, each
 // named after its file.
 func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
-	base, err := t.open(in.Files, release.Stdin)
+	base, err := t.base(in.Files, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (f *fleet) read(i int) ([]*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.target.judge(append(f.base[:len(f.base):len(f.base)], file), f.in, f.releaseOf(i))
+	return f.target.judge(f.base, []*values.File{file}, f.in, f.releaseOf(i))
 }
 
 func (f *fleet) one(i int) (Cluster, []Finding, error) {

@@ -3,6 +3,7 @@ package check
 import (
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"testing/fstest"
 
@@ -40,11 +41,11 @@ func OpenParent(folder string, helm Helm, own fs.FS) (*Target, error) {
 // Check reads the inputs as Helm would for a release and judges every store. The error is a *values.InputError when an
 // input cannot be read.
 func (t *Target) Check(in Inputs, release Release) ([]*Result, error) {
-	files, err := t.open(in.Files, release.Stdin)
+	base, err := t.base(in.Files, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
-	results, err := t.judge(files, in, release)
+	results, err := t.judge(base, nil, in, release)
 	for _, r := range results {
 		r.unused()
 		report.Sort(r.Findings)
@@ -52,13 +53,19 @@ func (t *Target) Check(in Inputs, release Release) ([]*Result, error) {
 	return results, err
 }
 
-func (t *Target) open(names []string, stdin io.Reader) ([]*values.File, error) {
-	return (&Chart{helm: t.helm}).open(names, stdin)
+// base reads the files that all overlays share.
+func (t *Target) base(names []string, stdin io.Reader) (*values.Values, error) {
+	files, err := open(names, t.helm, stdin)
+	if err != nil || t.parent != nil {
+		return values.Unmerged(files), err
+	}
+	return t.chart.defaults.Read(files, Inputs{})
 }
 
-func (t *Target) judge(files []*values.File, in Inputs, release Release) ([]*Result, error) {
+// judge judges every store of the base with files and options over it.
+func (t *Target) judge(base *values.Values, files []*values.File, in Inputs, release Release) ([]*Result, error) {
 	if t.parent == nil {
-		read, err := t.chart.defaults.Read(files, in)
+		read, err := t.chart.defaults.Over(base, files, in)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +75,7 @@ func (t *Target) judge(files []*values.File, in Inputs, release Release) ([]*Res
 		}
 		return []*Result{result}, nil
 	}
-	stores, err := t.parent.Read(Name, files, in)
+	stores, err := t.parent.Read(Name, slices.Concat(base.Files(), files), in)
 	if err != nil {
 		return nil, err
 	}

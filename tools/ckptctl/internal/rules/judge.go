@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -225,8 +226,13 @@ func (j *judge) removed(path string, want []standard, have map[string]any) {
 			j.report("E19", "removed", path+each.key, map[string]any{"key": path + each.key, "default": string(text)})
 			continue
 		}
-		if below, ok := value.(map[string]any); ok && len(each.below) > 0 {
+		if below, ok := value.(map[string]any); ok && len(each.below) > 0 && !identical(below, each.value) {
 			j.removed(path+each.key+".", each.below, below)
 		}
 	}
+}
+
+// identical says that a section is the default itself, which merged values share where nobody wrote anything.
+func identical(section map[string]any, standard any) bool {
+	return reflect.ValueOf(section).UnsafePointer() == reflect.ValueOf(standard).UnsafePointer()
 }

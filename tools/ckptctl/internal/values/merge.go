@@ -17,8 +17,7 @@ func overlay(base, over map[string]any) map[string]any {
 	if len(base) == 0 && over != nil {
 		return over
 	}
-	out := make(map[string]any, len(base)+missing(base, over))
-	maps.Copy(out, base)
+	out := maps.Clone(base)
 	for key, value := range over {
 		if section, ok := value.(map[string]any); ok {
 			if below, ok := out[key].(map[string]any); ok {
@@ -53,25 +52,32 @@ type Defaults struct {
 // dependencies. It changes neither, and shares what is the same.
 func (d *Defaults) coalesce(given map[string]any) map[string]any {
 	out := make(map[string]any, len(given)+missing(given, d.values))
-	maps.Copy(out, given)
 	for key, value := range d.values {
-		own, set := given[key]
-		section, isMap := value.(map[string]any)
-		switch {
-		case !set:
-			if d.helm == Helm3 || value != nil {
-				out[key] = value
-			}
-		case own == nil:
-			// null takes back what is there by default.
-			delete(out, key)
-		case isMap:
-			if ownSection, ok := own.(map[string]any); ok {
-				out[key] = tables(ownSection, section)
-			}
+		if d.helm == Helm3 || value != nil {
+			out[key] = value
 		}
 	}
+	d.lay(out, given, given)
 	return out
+}
+
+// lay puts some keys of what a user gave into the merged values.
+func (d *Defaults) lay(merged, given, keys map[string]any) {
+	for key := range keys {
+		own := given[key]
+		value, known := d.values[key]
+		section, isMap := value.(map[string]any)
+		ownSection, ownMap := own.(map[string]any)
+		switch {
+		case known && own == nil:
+			// null takes back what is there by default.
+			delete(merged, key)
+		case isMap && ownMap:
+			merged[key] = tables(ownSection, section)
+		default:
+			merged[key] = own
+		}
+	}
 }
 
 // tables lays one map over another; null takes back a default, and stays where there was none.

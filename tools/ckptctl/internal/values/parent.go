@@ -59,7 +59,7 @@ type tree struct {
 
 // Read finds the dependencies of a name, at any depth, and the values that each gets.
 func (p *Parent) Read(name string, files []*File, in Inputs) ([]Dependency, error) {
-	all, err := given(files, in, p.helm)
+	all, err := given(Unmerged(nil), files, in, p.helm)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,11 @@
 // Package values reads values as Helm reads them, and knows where each was set.
 package values
 
+import (
+	"maps"
+	"slices"
+)
+
 // DefaultsName stands for the file of what nobody wrote.
 const DefaultsName = "the chart's defaults"
 
@@ -39,19 +44,37 @@ func (d *Defaults) Values() map[string]any { return d.file.Values }
 
 // Read merges files and options over the chart's defaults. An *InputError says which option cannot be read.
 func (d *Defaults) Read(files []*File, in Inputs) (*Values, error) {
-	v, err := given(files, in, d.helm)
+	return d.Over(&Values{Merged: d.coalesce(nil)}, files, in)
+}
+
+// Over merges more files, and options, over what was read from files alone, and does again only what these change: the base
+// of a fleet is laid over the defaults once.
+func (d *Defaults) Over(base *Values, files []*File, in Inputs) (*Values, error) {
+	v, err := given(base, files, in, d.helm)
 	if err != nil {
 		return nil, err
 	}
-	v.Merged = d.coalesce(v.Given)
+	v.Merged = maps.Clone(base.Merged)
+	if len(v.options) > 0 {
+		d.lay(v.Merged, v.Given, v.Given)
+	}
+	for _, file := range files {
+		d.lay(v.Merged, v.Given, file.Values)
+	}
 	return v, nil
 }
 
-// given merges files and options.
-func given(files []*File, in Inputs, helm Helm) (*Values, error) {
-	v := &Values{files: files, options: options(in, helm), Given: map[string]any{}}
+// Unmerged are files that are yet to be laid over anything.
+func Unmerged(files []*File) *Values { return &Values{files: files} }
+
+// given merges files and options over what was given before.
+func given(base *Values, files []*File, in Inputs, helm Helm) (*Values, error) {
+	v := &Values{files: slices.Concat(base.files, files), options: options(in, helm), Given: base.Given}
 	for _, file := range files {
 		v.Given = overlay(v.Given, file.Values)
+	}
+	if v.Given == nil {
+		v.Given = map[string]any{}
 	}
 	if len(v.options) > 0 {
 		v.Given, _ = deepCopy(v.Given).(map[string]any)
