@@ -53,7 +53,7 @@ func TestWarnings(t *testing.T) {
 		require.NoError(t, err)
 		var tool []string
 		for _, f := range result.Findings {
-			if _, known := rules[f.Rule]; known {
+			if _, known := rules.Rules[f.Rule]; known {
 				tool = append(tool, f.Rule+": "+f.Path+": "+f.Message+" Fix: "+f.Hint)
 				seen[f.Rule] = true
 			}

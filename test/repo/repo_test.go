@@ -126,14 +126,14 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 
 // TestRetired holds that a retired name leads to a backend, and is none itself.
 func TestRetired(t *testing.T) {
-	retired, err := catalog.LoadRetired(os.DirFS(charts.Chart()))
+	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
-	require.NotEmpty(t, retired)
+	require.NotEmpty(t, rules.Retired)
 	names := map[string]bool{}
 	for _, b := range backends(t) {
 		names[b.Name] = true
 	}
-	for name, old := range retired {
+	for name, old := range rules.Retired {
 		assert.False(t, names[name], "%s is a backend", name)
 		assert.True(t, names[old.Use], "%s leads to %s, which is none", name, old.Use)
 		assert.NotEmpty(t, old.Why, name)
@@ -197,12 +197,12 @@ func TestRules(t *testing.T) {
 	}
 	for _, b := range backends(t) {
 		for _, c := range b.Rules {
-			assert.Contains(t, rules, c.Rule, "backend %s", b.Name)
+			assert.Contains(t, rules.Rules, c.Rule, "backend %s", b.Name)
 			assert.NotNil(t, c.When, "backend %s: a case of %s has no condition", b.Name, c.Rule)
 			assert.NotEmpty(t, c.Fix, "backend %s: a case of %s has no fix", b.Name, c.Rule)
 		}
 	}
-	for id, rule := range rules {
+	for id, rule := range rules.Rules {
 		assert.True(t, broken[id], "no mistake in the table breaks %s", id)
 		assert.NotEmpty(t, rule.Why, id)
 	}

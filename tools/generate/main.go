@@ -1,5 +1,5 @@
-// Command generate writes what follows from the chart's backend folders: the values schema, the backends' part of
-// values.yaml, the facts that the templates read, and the tables of the READMEs. With -check it writes nothing and
+// Command generate writes what follows from the chart's backend folders: the values schema, the rules as they are
+// read, the backends' part of values.yaml, the facts that the templates read, and the tables of the READMEs. With -check it writes nothing and
 // fails when a file is stale.
 package main
 
@@ -33,11 +33,16 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
+	written, err := catalog.WrittenRules(os.DirFS(chart))
+	if err != nil {
+		return err
+	}
 	outputs := []struct {
 		file string
 		make func(old []byte) ([]byte, error)
 	}{
-		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers) }},
+		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers, written.Retired) }},
+		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return rules(written) }},
 		{filepath.Join(chart, "templates", "_facts.gen.tpl"), func([]byte) ([]byte, error) { return facts(chart, backends, savers) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
 		{filepath.Join(root, "README.md"), func(old []byte) ([]byte, error) { return table(old, backends) }},

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,7 +12,7 @@ import (
 )
 
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]byte, error) {
+func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired map[string]catalog.Retired) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -54,10 +51,6 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]
 			}, needs, "provisioning", "storageClass"))
 		}
 	}
-	retired, err := catalog.LoadRetired(os.DirFS(chart))
-	if err != nil {
-		return nil, err
-	}
 	for _, name := range slices.Sorted(maps.Keys(retired)) {
 		// Taken here, so that the templates can answer with the way out.
 		names = append(names, name)
@@ -82,48 +75,6 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers) ([]
 	}
 	root["allOf"] = conditions
 	return lines(root)
-}
-
-// lines writes a line for each key of a section and for each item of a list, however much is in it: indented all the way
-// down the schema would be twice as long, and everybody who installs the chart reads it.
-func lines(root map[string]any) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	var failed error
-	line := func(before string, value any) {
-		out.WriteString(before)
-		failed = errors.Join(failed, encoder.Encode(value))
-		// The encoder ends with a line's end, before which a comma may have to come.
-		out.Truncate(out.Len() - 1)
-	}
-	between := "{\n"
-	for _, key := range slices.Sorted(maps.Keys(root)) {
-		line(between+"  ", key)
-		out.WriteString(": ")
-		between = ",\n"
-		switch value := root[key].(type) {
-		case map[string]any:
-			inner := "{\n    "
-			for _, name := range slices.Sorted(maps.Keys(value)) {
-				line(inner, name)
-				line(": ", value[name])
-				inner = ",\n    "
-			}
-			out.WriteString("\n  }")
-		case []any:
-			inner := "[\n    "
-			for _, each := range value {
-				line(inner, each)
-				inner = ",\n    "
-			}
-			out.WriteString("\n  ]")
-		default:
-			line("", value)
-		}
-	}
-	out.WriteString("\n}\n")
-	return out.Bytes(), failed
 }
 
 // section is the schema of one backend's values. Every key takes null, by which an overlay removes what a base file set.

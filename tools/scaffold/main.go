@@ -42,11 +42,11 @@ func run(root, name string) error {
 		return fmt.Errorf("%q is no name of a backend: one word of letters and digits, a small letter first; make new-backend NAME=acmeFiles", name)
 	}
 	chart := filepath.Join(root, "charts", "checkpoint-storage")
-	retired, err := catalog.LoadRetired(os.DirFS(chart))
+	rules, err := catalog.LoadRules(os.DirFS(chart))
 	if err != nil {
 		return err
 	}
-	if old, ok := retired[name]; ok {
+	if old, ok := rules.Retired[name]; ok {
 		return fmt.Errorf("%s is the name of a volume type that %s; take another name, or extend %s", name, old.Why, old.Use)
 	}
 	folder := filepath.Join(chart, catalog.Root, name)

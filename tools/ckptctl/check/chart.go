@@ -76,12 +76,12 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
-	if c.Book.Rules, err = rules.With(known); err != nil {
+	if c.Book.Rules, err = rules.With(known.Rules); err != nil {
 		return nil, err
 	}
 	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), rules.Chart{
 		Backend: func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
-		Retired: func() (map[string]catalog.Retired, error) { return catalog.LoadRetired(from) },
+		Retired: known.Retired,
 		Savers:  sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
 	})
 	return c, err

@@ -9,7 +9,7 @@ What a schema cannot see, refused before anything is rendered.
 
 {{/* Inputs: dict "root" "rule" "case" "path" and "args" (facts for the words of rules.yaml). Outputs: nothing; ends the rendering. */}}
 {{- define "checkpoint-storage.refuse.case" -}}
-{{- $words := get (get (.root.Files.Get "rules.yaml" | fromYaml) .rule).cases .case }}
+{{- $words := get (get (.root.Files.Get "rules.json" | fromJson).rules .rule).cases .case }}
 {{- $in := dict "values" .root.Values "args" (.args | default dict) }}
 {{- include "checkpoint-storage.refuse" (dict "root" .root "finding" (dict
   "rule" .rule
@@ -22,7 +22,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check" -}}
 {{- $root := . }}
 {{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | fromJson) "have" .Values) }}
-{{- with get (.Files.Get "retired.yaml" | fromYaml) .Values.backend }}
+{{- with get (.Files.Get "rules.json" | fromJson).retired .Values.backend }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E21" "case" "retired" "path" "backend" "args" .) }}
 {{- end }}
 {{- range include "checkpoint-storage.shards" . | fromJsonArray }}

@@ -80,7 +80,7 @@ the words.
 {{- define "checkpoint-storage.rules.broken" -}}
 {{- $in := . }}
 {{- $cases := list }}
-{{- range $rule, $entry := .root.Files.Get "rules.yaml" | fromYaml }}
+{{- range $rule, $entry := (.root.Files.Get "rules.json" | fromJson).rules }}
 {{- range $_, $case := $entry.cases }}
 {{- if $case.when }}
 {{- $cases = append $cases (merge (dict "rule" $rule) $case) }}

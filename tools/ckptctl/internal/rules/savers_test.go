@@ -31,7 +31,7 @@ func TestSavers(t *testing.T) {
 		for key, value := range values {
 			merged[key] = value
 		}
-		book, err := New(rules, nil, Chart{
+		book, err := New(rules.Rules, nil, Chart{
 			Backend: func(string) (catalog.Backend, error) { return b, nil },
 			Savers:  func() (catalog.Savers, error) { return savers, nil },
 		})
