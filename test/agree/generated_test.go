@@ -3,10 +3,11 @@ package agree
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,7 +144,7 @@ func (m *maker) values() string {
 	}
 	properties, _ := m.document["properties"].(map[string]any)
 	for range m.random.IntN(4) {
-		key := pick(m.random, sortedKeys(properties))
+		key := pick(m.random, slices.Sorted(maps.Keys(properties)))
 		if values[key] == nil {
 			values[key] = m.fitting(properties[key], 0)
 		}
@@ -165,15 +166,6 @@ func clone(value any) any {
 	var out any
 	_ = json.Unmarshal(text, &out)
 	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 func pick[V any](random *rand.Rand, list []V) V { return list[random.IntN(len(list))] }
@@ -202,7 +194,7 @@ func (m *maker) fitting(schema any, depth int) any {
 		for _, key := range required {
 			out[key.(string)] = m.fitting(properties[key.(string)], depth+1)
 		}
-		for _, key := range sortedKeys(properties) {
+		for _, key := range slices.Sorted(maps.Keys(properties)) {
 			if depth < 4 && m.random.IntN(3) == 0 {
 				out[key] = m.fitting(properties[key], depth+1)
 			}
@@ -234,7 +226,7 @@ var strange = []any{
 
 // change does one thing to a random place of a map.
 func (m *maker) change(values map[string]any) {
-	keys := sortedKeys(values)
+	keys := slices.Sorted(maps.Keys(values))
 	if len(keys) == 0 || m.random.IntN(6) == 0 {
 		values[pick(m.random, []string{"size", "claim", "unknown", "nfs", "on", "global", "storageClass", "1"})] = clone(pick(m.random, strange))
 		return

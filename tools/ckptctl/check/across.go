@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (f *fleet) across() ([]Finding, error) {
 		{servers, f.connections},
 		{everywhere, f.clusters},
 	} {
-		for _, key := range sortedKeys(search.groups) {
+		for _, key := range slices.Sorted(maps.Keys(search.groups)) {
 			if len(search.groups[key]) < 2 {
 				continue
 			}
@@ -177,13 +178,4 @@ func (f *fleet) finding(where at, rule, name, path string, args map[string]any) 
 	out := r.finding(rule, severity, key, r.values.Where(true, key, values.Path{backend}), message, fix)
 	out.Clusters = []string{f.names[where.overlay]}
 	return out, nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -41,7 +43,7 @@ func (f *fleet) quota() ([]Finding, error) {
 		}
 	}
 	var out []Finding
-	for _, cluster := range sortedKeys(groups) {
+	for _, cluster := range slices.Sorted(maps.Keys(groups)) {
 		var sum, most int64
 		var names []string
 		largest := groups[cluster][0]

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -70,8 +70,8 @@ type standard struct {
 // New compiles a chart's rules. The defaults are the chart's own values.
 func New(rules map[string]catalog.Rule, defaults map[string]any, chart Chart) (*Book, error) {
 	b := &Book{rules: rules, defaults: standards(defaults), chart: chart, backends: map[string]*backend{}}
-	for _, id := range sorted(rules) {
-		for _, name := range sorted(rules[id].Cases) {
+	for _, id := range slices.Sorted(maps.Keys(rules)) {
+		for _, name := range slices.Sorted(maps.Keys(rules[id].Cases)) {
 			c := rules[id].Cases[name]
 			c.Rule = id
 			if err := appendCase(&b.cases, c); err != nil {
@@ -104,7 +104,7 @@ func appendCase(to *[]*item, c catalog.Case) error {
 
 func standards(defaults map[string]any) []standard {
 	var out []standard
-	for _, key := range sorted(defaults) {
+	for _, key := range slices.Sorted(maps.Keys(defaults)) {
 		below, _ := defaults[key].(map[string]any)
 		out = append(out, standard{key, defaults[key], standards(below)})
 	}
@@ -215,15 +215,6 @@ func finding(c catalog.Case, s *subject, when *condition, each []string) Finding
 		}
 	}
 	return f
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 // Place is what a static store takes up.

@@ -99,7 +99,7 @@ func (j *judge) affinity(shard int) any {
 	if empty(out) && len(j.backend.topology) > 0 {
 		have := j.sectionOf(shard)
 		var expressions []any
-		for _, key := range sorted(j.backend.topology) {
+		for _, key := range slices.Sorted(maps.Keys(j.backend.topology)) {
 			if empty(have[key]) {
 				continue
 			}

@@ -3,8 +3,8 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/values"
@@ -89,7 +89,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	taken, _ := lookup(d.given, f.path).(map[string]any)
 	homes := map[string][]string{}
 	var out []Mistake
-	for _, key := range sortedKeys(section) {
+	for _, key := range slices.Sorted(maps.Keys(section)) {
 		if known[key] != nil {
 			continue
 		}
@@ -97,7 +97,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		home, ok := d.home(f.path, key)
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
 		own := ok && home != "" && home == d.instance["backend"]
-		if near := nearest(key, sortedKeys(known), taken); near != "" && !own {
+		if near := nearest(key, slices.Sorted(maps.Keys(known)), taken); near != "" && !own {
 			explained[f.path.To(near).String()] = true
 			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
@@ -109,7 +109,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			explained[home] = true
 			continue
 		}
-		hint := "remove it; the keys are: " + strings.Join(sortedKeys(known), ", ")
+		hint := "remove it; the keys are: " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 		if len(f.path) == 0 {
 			hint = "remove it; `helm show values` lists the keys"
 		}
@@ -128,7 +128,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: hint})
 	}
-	for _, home := range sortedKeys(homes) {
+	for _, home := range slices.Sorted(maps.Keys(homes)) {
 		keys := homes[home]
 		var because values.Path
 		if home != "" && home == d.instance["backend"] {
@@ -148,9 +148,9 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 // joined finds the key of a section whose names make up the word together: existingClaim is claim.existing.
 func (d diagnosis) joined(word string) string {
 	top, _ := d.schema.document()["properties"].(map[string]any)
-	for _, section := range sortedKeys(top) {
+	for _, section := range slices.Sorted(maps.Keys(top)) {
 		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
-		for _, key := range sortedKeys(keys) {
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
 			if fold(section+key) == fold(word) || fold(key+section) == fold(word) {
 				return section + "." + key
 			}
@@ -180,7 +180,7 @@ func (d diagnosis) home(from values.Path, key string) (string, bool) {
 func (d diagnosis) owners(key string) []string {
 	top, _ := d.schema.document()["properties"].(map[string]any)
 	var out []string
-	for _, section := range sortedKeys(top) {
+	for _, section := range slices.Sorted(maps.Keys(top)) {
 		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
 		if keys[key] != nil {
 			out = append(out, section)
@@ -284,13 +284,4 @@ func stringsOf(value any) []string {
 		}
 	}
 	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
 }

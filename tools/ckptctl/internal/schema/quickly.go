@@ -3,6 +3,7 @@ package schema
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -108,7 +109,7 @@ func (k *quick) keyword(keyword string, text json.RawMessage) bool {
 	case "properties":
 		var sections map[string]json.RawMessage
 		fits := read(text, &sections)
-		k.properties, k.names = make(map[string]*quick, len(sections)), sortedKeys(sections)
+		k.properties, k.names = make(map[string]*quick, len(sections)), slices.Sorted(maps.Keys(sections))
 		for name, section := range sections {
 			k.properties[name] = k.by.schema(section)
 		}
