@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"checkpoint-storage/tools/ckptctl/internal/cli"
+	_ "checkpoint-storage/tools/ckptctl/internal/shortlived"
 )
 
 func main() {

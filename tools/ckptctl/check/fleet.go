@@ -58,8 +58,7 @@ func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Rele
 		target: t, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: names(overlays),
 		stores: make([][]place, len(overlays)), used: map[values.Position]bool{},
 	}
-	// Overlays are small and soon forgotten: the collector needs to come by less often.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer collectRarely(len(overlays))()
 	out := &Fleet{Clusters: make([]Cluster, len(overlays))}
 	findings := make([][]Finding, len(overlays))
 	failed := make([]error, len(overlays))
@@ -103,6 +102,18 @@ func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Rele
 	}
 	out.Findings = report.Join(out.Findings)
 	return out, nil
+}
+
+// collectRarely has the collector come by only when there is something to collect, until what it returns is called: most of
+// what an overlay takes up is forgotten with it, and the rest is some 2 KiB.
+func collectRarely(overlays int) (restore func()) {
+	limit := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(limit, 64<<20+int64(overlays)*4<<10))
+	percent := debug.SetGCPercent(-1)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
 }
 
 // names gives each overlay the shortest name that tells it from the others.
