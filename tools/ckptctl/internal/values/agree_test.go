@@ -118,6 +118,14 @@ func FuzzMerge(f *testing.F) {
 			require.NoError(t, err)
 			assert.Equal(t, encode(t, want), encode(t, got.Merged), "Helm %d", helm)
 			assert.Equal(t, encode(t, loader4.MergeMaps(files[0].Values, files[1].Values)), encode(t, got.Given))
+
+			// One by one, as the overlays of a fleet are, they come to the same.
+			first, err := d.Read(files[:1], Inputs{})
+			require.NoError(t, err)
+			second, err := d.Over(first, files[1:], Inputs{})
+			require.NoError(t, err)
+			assert.Equal(t, encode(t, got.Merged), encode(t, second.Merged), "Helm %d", helm)
+			assert.Equal(t, encode(t, got.Given), encode(t, second.Given), "Helm %d", helm)
 		}
 	})
 }

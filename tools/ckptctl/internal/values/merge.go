@@ -48,20 +48,19 @@ type Defaults struct {
 	helm   Helm
 }
 
-// coalesce lays what a user gave over the chart's defaults, as the generation of Helm does for a chart without
-// dependencies. It changes neither, and shares what is the same.
-func (d *Defaults) coalesce(given map[string]any) map[string]any {
-	out := make(map[string]any, len(given)+missing(given, d.values))
+// bare are the defaults as Helm gives them to the templates when nobody wrote anything.
+func (d *Defaults) bare() map[string]any {
+	out := make(map[string]any, len(d.values))
 	for key, value := range d.values {
 		if d.helm == Helm3 || value != nil {
 			out[key] = value
 		}
 	}
-	d.lay(out, given, given)
 	return out
 }
 
-// lay puts some keys of what a user gave into the merged values.
+// lay puts some keys of what a user gave into the merged values, as the generation of Helm does for a chart without
+// dependencies. It changes neither what was given nor the defaults, and shares what is the same.
 func (d *Defaults) lay(merged, given, keys map[string]any) {
 	for key := range keys {
 		own := given[key]

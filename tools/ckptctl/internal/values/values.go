@@ -44,7 +44,7 @@ func (d *Defaults) Values() map[string]any { return d.file.Values }
 
 // Read merges files and options over the chart's defaults. An *InputError says which option cannot be read.
 func (d *Defaults) Read(files []*File, in Inputs) (*Values, error) {
-	return d.Over(&Values{Merged: d.coalesce(nil)}, files, in)
+	return d.Over(&Values{Merged: d.bare()}, files, in)
 }
 
 // Over merges more files, and options, over what was read from files alone, and does again only what these change: the base
