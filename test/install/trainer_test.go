@@ -148,11 +148,22 @@ func (tr *training) end() {
 	})
 }
 
+// eventually waits until something is done, and longer while the workers still say something: they are slow then, on a busy
+// machine, and not stuck.
 func (tr *training) eventually(otherwise string, done func() bool) {
 	tr.t.Helper()
-	if !tr.until(patience, done) {
-		tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
+	const atMost = 3
+	said := len(tr.lines())
+	for range atMost {
+		if tr.until(patience, done) {
+			return
+		}
+		before := said
+		if said = len(tr.lines()); said == before {
+			break
+		}
 	}
+	tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
 }
 
 // pods says how the workers' pods are, for a failure message.
