@@ -4,7 +4,6 @@ package install
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -65,35 +64,17 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	for _, f := range fixtures(t) {
-		if f.onStorage() {
+		if f.onStorage() && !hasStorage(t, c, f.backend+"/"+f.name) {
 			continue
 		}
 		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
 			t.Parallel()
+			if f.onStorage() {
+				c.UseStorage(t)
+			}
 			conform(t, c, f)
 		})
 	}
-}
-
-// TestConformanceOnStorageNode is the same for what the storage node serves. Its cases take the longest, and that node takes
-// its part of the machine for as long as it is up: they run together, and from the beginning. As parallel tests they would
-// come after hundreds of others.
-func TestConformanceOnStorageNode(t *testing.T) {
-	t.Parallel()
-	c := cluster.Open(t)
-	var cases sync.WaitGroup
-	for _, f := range fixtures(t) {
-		if !f.onStorage() || !hasStorage(t, c, f.backend+"/"+f.name) {
-			continue
-		}
-		cases.Go(func() {
-			t.Run(f.backend+"/"+f.name, func(t *testing.T) {
-				c.UseStorage(t)
-				conform(t, c, f)
-			})
-		})
-	}
-	cases.Wait()
 }
 
 // hasStorage says whether there is a storage node; where not, the test is named with the reason.
