@@ -24,6 +24,24 @@ healthy() {
   [ "$(grep -cx True <<<"$ready")" = ${#nodes[@]} ]
 }
 
+# Every node takes some two dozen of the inotify instances that a user may have, of which kernels give 128.
+instances=/proc/sys/fs/inotify/max_user_instances enough=1024
+
+# watchers raises the limit for the machine where that may be done, and is needed.
+watchers() {
+  [ -w "$instances" ] && [ "$(<"$instances")" -lt "$enough" ] || return 0
+  say "raising fs.inotify.max_user_instances from $(<"$instances") to $enough: every node takes some"
+  echo "$enough" >"$instances"
+}
+
+# failed ends with what is known of why kind could not make the cluster.
+failed() {
+  if grep -rqs 'inotify.*too many open files' "$build/kind"; then
+    die "a user of this machine may have $(<"$instances") inotify instances, too few for one more cluster; as root: sysctl fs.inotify.max_user_instances=$enough"
+  fi
+  die "kind could not make the cluster; its output and the nodes' logs are in .build/kind.log and .build/kind"
+}
+
 # create IMAGE makes the cluster; where that fails it shows what kind and the nodes said, and leaves the rest in .build.
 create() {
   rm -rf "$build/kind"
@@ -53,13 +71,14 @@ up() {
     say "cluster $cluster does not answer: making it again"
     kind delete cluster --name "$cluster" --quiet
   fi
+  watchers
   say "making cluster $cluster"
   mkdir -p "$build/shared"
   sed "s,\$SHARED,$build/shared,; s,\$ROOT,$root," "$root/ci/cluster.yaml" >"$build/cluster.yaml"
   create "$image" || {
     say "kind could not make the cluster; once more, for a machine that was too busy"
     kind delete cluster --name "$cluster" --quiet
-    create "$image" || die "kind could not make the cluster; its output and the nodes' logs are in .build/kind.log and .build/kind"
+    create "$image" || failed
   }
   kubectl wait node --all --for=condition=Ready --timeout=120s >/dev/null
   kubectl --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null
