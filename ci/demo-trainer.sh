@@ -26,6 +26,13 @@ END
     die "the install failed, see $build/demo.log"
 }
 
+# remove takes the namespace away. Its Jobs go first: one would go on making pods, and holding on to those that it made.
+remove() {
+  k delete jobs --all >/dev/null 2>&1
+  k delete pods --all --now >/dev/null 2>&1
+  kubectl delete namespace "$namespace" --ignore-not-found "$@" >/dev/null
+}
+
 # said NAME prints what rank 0 has said.
 said() { k logs --selector "app.kubernetes.io/instance=$1,batch.kubernetes.io/job-completion-index=0" --tail=-1 2>/dev/null || :; }
 
@@ -48,7 +55,7 @@ source "$build/cluster.env"
 export DOCKER_HOST
 helm dependency update "$chart" >/dev/null
 # What a demo before this one left: its claims were kept, as they should be.
-kubectl delete namespace "$namespace" --ignore-not-found --timeout="$patience" >/dev/null
+remove --timeout="$patience"
 kubectl delete pv --selector "app.kubernetes.io/name=checkpoints,app.kubernetes.io/instance in (left-alone,killed)" >/dev/null
 kubectl create namespace "$namespace" >/dev/null
 
@@ -75,4 +82,4 @@ step "done"
   echo "left alone|step 40|||${expected:0:16}…"
   echo "killed|step 40|rank 2 after step $reached|step ${resumed##* }|${actual:0:16}… the same"
 } | column --table --separator '|'
-kubectl delete namespace "$namespace" --wait=false >/dev/null
+remove --wait=false
