@@ -24,7 +24,7 @@ healthy() {
   [ "$(grep -cx True <<<"$ready")" = ${#nodes[@]} ]
 }
 
-# Every node takes some two dozen of the inotify instances that a user may have, of which kernels give 128.
+# Every node takes about twenty of the inotify instances that a user may have, of which kernels give 128.
 instances=/proc/sys/fs/inotify/max_user_instances enough=1024
 
 # watchers raises the limit for the machine where that may be done, and is needed.

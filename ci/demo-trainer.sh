@@ -28,8 +28,8 @@ END
 
 # remove takes the namespace away. Its Jobs go first: one would go on making pods, and holding on to those that it made.
 remove() {
-  k delete jobs --all >/dev/null 2>&1
-  k delete pods --all --now >/dev/null 2>&1
+  k delete jobs --all >/dev/null
+  k delete pods --all --now >/dev/null
   kubectl delete namespace "$namespace" --ignore-not-found "$@" >/dev/null
 }
 

@@ -56,7 +56,9 @@ func (d *Defaults) Over(base *Values, files []*File, in Inputs) (*Values, error)
 	}
 	v.Merged = maps.Clone(base.Merged)
 	if len(v.options) > 0 {
+		// Options may change any key.
 		d.lay(v.Merged, v.Given, v.Given)
+		return v, nil
 	}
 	for _, file := range files {
 		d.lay(v.Merged, v.Given, file.Values)
