@@ -5,7 +5,6 @@
 source "$(dirname "$0")/lib.sh"
 
 kubeconfig=$build/kubeconfig
-environment=$build/cluster.env
 export KUBECONFIG=$kubeconfig
 
 exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }

@@ -5,17 +5,16 @@ source "$(dirname "$0")/worker-images.sh"
 
 folder=$root/test/csidriver
 mapfile -t inputs < <(find "$folder" -name '*.go' -o -name 'go.*' | sort)
-image=checkpoint-storage/csi-driver:$(key "${inputs[@]}" "$0")
+entrypoint=/csidriver
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/csi-driver.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
-# An image of one static binary, and a /tmp.
-make_image() {
+# One static binary, and a /tmp.
+root_file_system() {
   say "building the tests' CSI driver"
+  trap 'rm -rf "$work"' EXIT
+  work=$(mktemp -d "${TMPDIR:-/tmp}/csi-driver.XXXXXX")
   mkdir -m 1777 "$work/tmp"
   (cd "$folder" && GOWORK=off CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$work/csidriver" .)
-  tar --create --owner=0 --group=0 --directory "$work" . | docker import --change 'ENTRYPOINT ["/csidriver"]' - "$image" >/dev/null
+  tar --create --owner=0 --group=0 --directory "$work" .
 }
 
-give "$image" CSI_DRIVER_IMAGE
+give csi-driver "$(key "${inputs[@]}" "$0" "$root/ci/worker-images.sh")" CSI_DRIVER_IMAGE

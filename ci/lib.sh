@@ -26,6 +26,20 @@ if [ -n "${SPARE:-}" ]; then
   mkdir -p "$build"
 fi
 
+# What is known of the cluster, for scripts and tests.
+environment=$build/cluster.env
+
+# facts PREFIX KEY=VALUE... has cluster.env say this, and nothing else in keys that begin like that. Several scripts may add
+# theirs at once, and others read it meanwhile.
+facts() (
+  prefix=$1
+  shift
+  exec 6>"$environment.lock"
+  flock 6
+  { grep -v "^$prefix" "$environment" || :; [ $# = 0 ] || printf '%s\n' "$@"; } >"$environment.partial"
+  mv "$environment.partial" "$environment"
+)
+
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 

@@ -2,23 +2,66 @@
 # shellcheck shell=bash
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-environment=$build/cluster.env
 # shellcheck disable=SC1090  # written by cluster.sh
 source "$environment"
 export DOCKER_HOST
 
-# give IMAGE FACT sees to it that every worker has the image, made by the function make_image where the engine has none,
-# and adds its name to .build/cluster.env as FACT.
+# give NAME KEY FACT sees to it that every worker has the image NAME:KEY, and adds its name to .build/cluster.env as FACT.
+# What it is made of, the tar of a root file system, is written by the function root_file_system; entrypoint may be set to
+# a command without arguments.
 give() {
-  local image=$1 node missing=()
+  local image=localhost/checkpoint-storage/$1:$2 archive=$cache/worker-images/$1-$2.tar node missing=()
   for node in $(kind get nodes --name "$CLUSTER" | grep worker); do
     docker exec "$node" crictl inspecti --quiet "$image" >/dev/null 2>&1 || missing+=("$node")
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    docker image inspect "$image" >/dev/null 2>&1 || make_image
+    mkdir -p "$cache/worker-images"
+    # One build at a time: a second cluster, or checkout, waits and finds the result.
+    exec 8>"$archive.lock"
+    flock 8
+    if [ ! -f "$archive" ]; then
+      pack "$image" "$archive"
+      # Of inputs that were abandoned long ago.
+      find "$cache/worker-images" -name "$1-*" -mtime +30 -delete
+    fi
+    exec 8>&-
     say "loading $image into the workers"
-    kind load docker-image "$image" --name "$CLUSTER" --nodes "$(IFS=,; echo "${missing[*]}")" --quiet
+    kind load image-archive "$archive" --name "$CLUSTER" --nodes "$(IFS=,; echo "${missing[*]}")"
   fi
-  sed -i "/^$2=/d" "$environment"
-  echo "$2=$image" >>"$environment"
+  facts "$3=" "$3=$image"
+}
+
+# pack IMAGE FILE writes an archive of the image, in the layout of the OCI.
+pack() {
+  local layer config manifest compression=gzip
+  ! command -v zstd >/dev/null || compression=zstd
+  layout=$(mktemp -d "$2.XXXXXX")
+  trap 'rm -rf "$layout" "$layout.tar"' EXIT
+  mkdir -p "$layout/blobs/sha256"
+  root_file_system | "$compression" -3 >"$layout/layer"
+  layer=$(digest "$compression" -dc "$layout/layer")
+  cat >"$layout/config" <<END
+{"architecture": "$(go env GOARCH)", "os": "linux", "config": {"Entrypoint": [${entrypoint:+\"$entrypoint\"}]},
+ "rootfs": {"type": "layers", "diff_ids": ["$layer"]}}
+END
+  config=$(blob application/vnd.oci.image.config.v1+json "$layout/config")
+  layer=$(blob "application/vnd.oci.image.layer.v1.tar+$compression" "$layout/layer")
+  echo '{"schemaVersion": 2, "config": {'"$config"'}, "layers": [{'"$layer"'}]}' >"$layout/manifest"
+  manifest=$(blob application/vnd.oci.image.manifest.v1+json "$layout/manifest")
+  echo '{"imageLayoutVersion": "1.0.0"}' >"$layout/oci-layout"
+  echo '{"schemaVersion": 2, "manifests": [{'"$manifest"', "annotations": {"io.containerd.image.name": "'"$1"'"}}]}' \
+    >"$layout/index.json"
+  tar --create --directory "$layout" --file "$layout.tar" .
+  mv "$layout.tar" "$2"
+}
+
+# digest COMMAND... prints the digest of what the command writes.
+digest() { "$@" | sha256sum | sed 's/^\([0-9a-f]*\).*/sha256:\1/'; }
+
+# blob TYPE FILE moves a file to where the layout has it, and prints its descriptor.
+blob() {
+  local digest
+  digest=$(digest cat "$2")
+  echo '"mediaType": "'"$1"'", "digest": "'"$digest"'", "size": '"$(stat -c %s "$2")"
+  mv "$2" "$layout/blobs/sha256/${digest#*:}"
 }
