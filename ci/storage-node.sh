@@ -6,7 +6,6 @@
 #        storage-node.sh down    stops it
 source "$(dirname "$0")/lib.sh"
 
-environment=$build/cluster.env
 pidfile=$build/storage-node.pid
 node=$cluster-storage
 # Its network namespace, and the ends of the cable to the engine's bridge; names of links have at most 15 characters.
@@ -20,13 +19,6 @@ own_pid() {
   pid=$(<"$pidfile")
   [ -d "/proc/$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$pidfile" || return 1
   echo "$pid"
-}
-
-# facts KEY=VALUE... replaces what cluster.env says of the storage node.
-facts() {
-  local others
-  others=$(grep -v '^STORAGE_' "$environment")
-  printf '%s\n' "$others" "$@" >"$environment"
 }
 
 # The guest's address is one that the engine hands out last, told apart by the checkout.
@@ -83,7 +75,7 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: /etc/kubernetes/pki/ca.crt}}
 authorization: {mode: Webhook}
-cgroupDriver: systemd
+cgroupDriver: cgroupfs
 clusterDNS: [10.96.0.10]
 clusterDomain: cluster.local
 rotateCertificates: true
@@ -108,7 +100,7 @@ up() {
     return
   fi
   if ! as_root_on_debian; then
-    facts "STORAGE_MISSING=the storage node is a QEMU guest, which takes root on Debian"
+    facts STORAGE_ "STORAGE_MISSING=the storage node is a QEMU guest, which takes root on Debian"
     return
   fi
   down
@@ -117,8 +109,8 @@ up() {
   made=$("$root/ci/storage-node/image.sh")
   network
   # One that is left of a guest before this would pass for ready.
+  kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --force --grace-period=0 >/dev/null 2>&1
   kubectl delete node "$node" --ignore-not-found --timeout=60s >/dev/null
-  kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --now >/dev/null
   plug
   join
   qemu-img create -q -f qcow2 -b "$made/disk.img" -F raw "$build/storage-node.qcow2"
@@ -158,11 +150,12 @@ spec:
       image: localhost/pod-network:1
       imagePullPolicy: Never
       command: [sleep, infinity]
+      securityContext: {privileged: true}
       volumeMounts: [{name: guest, mountPath: /guest}]
   volumes: [{name: guest, hostPath: {path: /}}]
 END
   kubectl --namespace kube-system wait pod/storage-shell --for=condition=Ready --timeout=120s >/dev/null
-  facts "STORAGE_NODE=$node" "STORAGE_ADDRESS=$address" "STORAGE_IQN=$iqn"
+  facts STORAGE_ "STORAGE_NODE=$node" "STORAGE_ADDRESS=$address" "STORAGE_IQN=$iqn"
   say "storage node $node is up"
 }
 
@@ -187,7 +180,7 @@ down() {
     unplug
   fi
   rm -rf "$build"/storage-node*
-  [ ! -f "$environment" ] || facts
+  [ ! -f "$environment" ] || facts STORAGE_
 }
 
 action=${1:-}

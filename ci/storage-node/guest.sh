@@ -8,10 +8,9 @@ tar --extract --file /dev/vdb --directory /
 # shellcheck disable=SC1091  # made by storage-node.sh
 source /etc/storage-node.env
 
-# udev loads the driver of the network, and makes the links by which the kubelet finds a LUN.
+# udev makes the links by which the kubelet finds a LUN.
 systemctl start systemd-udevd.service
-udevadm trigger --type=devices --action=add
-udevadm settle
+modprobe virtio_net
 
 hostname "$NODE"
 ip link set eth0 up
@@ -29,7 +28,7 @@ systemctl start nfs-server.service
 
 # The kernel keeps reservations there.
 mkdir -p /etc/target
-modprobe --all target_core_mod target_core_file iscsi_target_mod iscsi_tcp
+modprobe --all target_core_mod target_core_file iscsi_target_mod iscsi_tcp sd_mod
 mountpoint --quiet /sys/kernel/config || mount -t configfs none /sys/kernel/config
 target=/sys/kernel/config/target
 portal=$target/iscsi/$IQN/tpgt_1
