@@ -10,7 +10,9 @@ help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: test
-test: check install ## Everything: the fast checks, then every test on a real cluster.
+test: ## Everything: the fast checks, then every test on a real cluster.
+	@$(MAKE) --no-print-directory -j 2 check cluster
+	@$(MAKE) --no-print-directory install
 
 .PHONY: demo
 demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
@@ -43,8 +45,7 @@ unit: tools ## Unit and render tests, which need no cluster.
 
 .PHONY: install
 install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.
-	@$(MAKE) --no-print-directory -j 2 storage-node spare-cluster
-	@$(MAKE) --no-print-directory trainer-image csi-driver tools
+	@$(MAKE) --no-print-directory -j 3 storage-node spare-cluster trainer-image csi-driver tools
 	@rm -rf .build/tables
 	set -o pipefail; go test ./test/install -timeout 60m -parallel 10 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log

@@ -30,7 +30,7 @@ sync
 grep ' /checkpoints ' /proc/mounts
 echo saved
 mkdir -p step-2.part
-while :; do head -c 1048576 /dev/urandom > step-2.part/shard-0; done
+while :; do head -c 1048576 /dev/urandom > step-2.part/shard-0; sleep 0.2; done
 `
 
 const verify = `

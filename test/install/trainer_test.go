@@ -1,6 +1,7 @@
 package install
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -36,8 +37,9 @@ type training struct {
 	chart, values string
 
 	mu sync.Mutex
-	// said is what each pod has printed, with the time before each line.
-	said map[types.UID]string
+	// said is what each pod has printed; heard are those that are being listened to, or have ended and said all.
+	said  map[types.UID][]line
+	heard map[types.UID]bool
 }
 
 // line is one line of a worker.
@@ -62,18 +64,17 @@ training: {steps: %d, saveEvery: %d, peerTimeoutSeconds: 60}
 env: [{name: STEP_SECONDS, value: "0.2"}]
 checkpoints:
 %s`, workers, repository, tag, steps, saveEvery, indented(values))), 0o600))
-	tr := &training{store: s, chart: charts.TrainingJob(t), values: file, said: map[types.UID]string{}}
+	tr := &training{store: s, chart: charts.TrainingJob(t), values: file, said: map[types.UID][]line{}, heard: map[types.UID]bool{}}
 	ctx, cancel := context.WithCancel(t.Context())
-	listening := make(chan struct{})
-	go func() {
-		defer close(listening)
+	var listening sync.WaitGroup
+	listening.Go(func() {
 		for ; ctx.Err() == nil; time.Sleep(400 * time.Millisecond) {
-			tr.listen(ctx)
+			tr.listen(ctx, &listening)
 		}
-	}()
+	})
 	t.Cleanup(func() {
 		cancel()
-		<-listening
+		listening.Wait()
 		if t.Failed() {
 			t.Log("what the workers said last:\n" + tr.tail(60))
 		}
@@ -85,20 +86,48 @@ func indented(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
 }
 
-// listen takes down what the workers have said so far: what a deleted pod said is gone with it.
-func (tr *training) listen(ctx context.Context) {
+// listen begins to take down what a worker says that was not heard before, as it says it: what a deleted pod said is gone
+// with it.
+func (tr *training) listen(ctx context.Context, listening *sync.WaitGroup) {
 	pods, err := tr.client.CoreV1().Pods(tr.ns).List(ctx, metav1.ListOptions{LabelSelector: workerLabels})
 	if err != nil {
 		return
 	}
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
 	for _, pod := range pods.Items {
-		log, err := tr.client.CoreV1().Pods(tr.ns).GetLogs(pod.Name, &corev1.PodLogOptions{Timestamps: true}).DoRaw(ctx)
-		if err != nil {
+		if pod.Status.Phase != corev1.PodPending && !tr.heard[pod.UID] {
+			tr.heard[pod.UID] = true
+			listening.Go(func() { tr.hear(ctx, &pod) })
+		}
+	}
+}
+
+// hear takes down what a worker says until it has ended. A stream that breaks before that begins anew with the next listen.
+func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
+	over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	defer func() {
+		tr.mu.Lock()
+		defer tr.mu.Unlock()
+		tr.heard[pod.UID] = over
+	}()
+	log, err := tr.client.CoreV1().Pods(tr.ns).GetLogs(pod.Name, &corev1.PodLogOptions{Timestamps: true, Follow: true}).Stream(ctx)
+	if err != nil {
+		over = false
+		return
+	}
+	defer func() { _ = log.Close() }()
+	var said []line
+	for text := bufio.NewScanner(log); text.Scan(); {
+		m := spoken.FindStringSubmatch(text.Text())
+		if m == nil {
 			continue
 		}
+		rank, _ := strconv.Atoi(m[2])
+		said = append(said, line{m[1], rank, m[3]})
 		tr.mu.Lock()
-		if len(log) > len(tr.said[pod.UID]) {
-			tr.said[pod.UID] = string(log)
+		if len(said) > len(tr.said[pod.UID]) {
+			tr.said[pod.UID] = said
 		}
 		tr.mu.Unlock()
 	}
@@ -111,15 +140,10 @@ func (tr *training) lines() []line {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	var out []line
-	for _, log := range tr.said {
-		for _, text := range strings.Split(log, "\n") {
-			if m := spoken.FindStringSubmatch(text); m != nil {
-				rank, _ := strconv.Atoi(m[2])
-				out = append(out, line{m[1], rank, m[3]})
-			}
-		}
+	for _, said := range tr.said {
+		out = append(out, said...)
 	}
-	slices.SortFunc(out, func(a, b line) int { return strings.Compare(a.at, b.at) })
+	slices.SortStableFunc(out, func(a, b line) int { return strings.Compare(a.at, b.at) })
 	return out
 }
 
