@@ -66,7 +66,6 @@ func scaled(l *life) string {
 	l.use(l.shards(ranks))
 	l.install("--wait", "--timeout", "60s")
 	l.ran(l.onAll(release, ranks, fmt.Sprintf(`
-set -eu
 for rank in $(seq 0 %d); do
   mkdir /checkpoints/$rank/step-1
   head -c 262144 /dev/urandom > /checkpoints/$rank/step-1/shard
