@@ -1,8 +1,14 @@
 package render
 
 import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"checkpoint-storage/test/internal/charts"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,18 +58,21 @@ func TestHelmTestMeetsAsTheModeAllows(t *testing.T) {
 	for _, mode := range []string{`["ReadWriteMany"]`, `["ReadWriteOnce", "ReadWriteMany"]`} {
 		spread := job(mode)
 		assert.EqualValues(t, 2, *spread.Spec.Parallelism)
+		endsAlone(t, spread)
 		preferred := spread.Spec.Template.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution
 		require.Len(t, preferred, 1)
 		assert.Equal(t, map[string]string{"job-name": spread.Name}, preferred[0].PodAffinityTerm.LabelSelector.MatchLabels)
 	}
 	together := job(`["ReadWriteOnce"]`)
 	assert.EqualValues(t, 2, *together.Spec.Parallelism)
+	endsAlone(t, together)
 	required := together.Spec.Template.Spec.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution
 	require.Len(t, required, 1, "a second node could not have the volume")
 	assert.Equal(t, map[string]string{"job-name": together.Name}, required[0].LabelSelector.MatchLabels)
 
 	after := job(`["ReadWriteOncePod"]`)
 	assert.EqualValues(t, []int32{2, 1}, []int32{*after.Spec.Completions, *after.Spec.Parallelism})
+	assert.EqualValues(t, 0, *after.Spec.BackoffLimit, "the second would wait for a first that has failed")
 	assert.Nil(t, after.Spec.Template.Spec.Affinity)
 
 	alone := job(`["ReadOnlyMany"]`)
@@ -79,6 +88,35 @@ func TestHelmTestMeetsAsTheModeAllows(t *testing.T) {
 	assert.Equal(t, "/helm-test/device.sh", script(block.jobs[0]))
 	assert.NotContains(t, block.scripts[0].Data["device.sh"], "of=\"$CHECKPOINT_DIR\"", "a test must not write to a raw device")
 	assert.Equal(t, "/dev/ckpt", block.jobs[0].Spec.Template.Spec.Containers[0].VolumeDevices[0].DevicePath)
+}
+
+// endsAlone holds that a pod that fails leaves the other to its end: a Job that has failed deletes the pods that still run,
+// and Helm prints no log of any when it cannot have that of one.
+func endsAlone(t *testing.T, j *batchv1.Job) {
+	t.Helper()
+	require.NotNil(t, j.Spec.BackoffLimitPerIndex)
+	assert.Zero(t, *j.Spec.BackoffLimitPerIndex)
+	assert.Nil(t, j.Spec.BackoffLimit)
+}
+
+// TestHelmTestDoesNotWaitForAPodThatFailed has one of two pods fail, and holds that the other does not wait for it.
+func TestHelmTestDoesNotWaitForAPodThatFailed(t *testing.T) {
+	t.Parallel()
+	claim := t.TempDir()
+	pod := func(index, script string) *exec.Cmd {
+		command := exec.CommandContext(t.Context(), "sh", "-euc", `. "$0"; start; `+script, filepath.Join(charts.Chart(), "files", "test", "lib.sh"))
+		command.Env = append(os.Environ(), "CHECKPOINT_DIR="+claim, "CLAIM=a/b", "RUN=1", "PATIENCE=240", "JOB_COMPLETION_INDEX="+index)
+		return command
+	}
+	waits := pod("1", `await done "the first pod went away"`)
+	var said bytes.Buffer
+	waits.Stderr = &said
+	require.NoError(t, waits.Start())
+	out, err := pod("0", `die "no room"`).CombinedOutput()
+	require.Error(t, err)
+	assert.Equal(t, "FAILED: no room\n", string(out))
+	require.Error(t, waits.Wait())
+	assert.Equal(t, "FAILED: the other pod has failed, and says why\n", said.String())
 }
 
 // TestHelmTestWantsWhatSaversNeed holds what the test is told: operation, declared by the backend, wanted by whom.

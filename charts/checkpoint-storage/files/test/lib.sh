@@ -40,6 +40,7 @@ signal() { put "$work/talk/$1" "${2:-}" || die "cannot write $work/talk/$1"; }
 # to believe that for a minute; a change of its own in the directory makes it look again.
 await() {
   until [ -s "$work/talk/$1" ]; do
+    [ ! -s "$work/talk/failed" ] || die "the other pod has failed, and says why"
     ! late || die "$2"
     (: >"$work/talk/look-$JOB_COMPLETION_INDEX" && rm "$work/talk/look-$JOB_COMPLETION_INDEX") 2>/dev/null || true
     sleep 0.2
@@ -47,8 +48,14 @@ await() {
   cat "$work/talk/$1"
 }
 
+# tell_failure has the other pod not wait for one that has failed.
+tell_failure() {
+  [ $? = 0 ] || (echo "$JOB_COMPLETION_INDEX" >"$work/talk/failed") 2>/dev/null || true
+}
+
 # start makes the run's folder, as every rank of a training does at once, and clears what a run before this one left.
 start() {
+  trap tell_failure EXIT
   cd "$CHECKPOINT_DIR" || die "the claim is not mounted"
   mkdir -p "$work/talk" || die "cannot write as $(id -u):$(id -g); the volume's root is $(stat -c '%u:%g mode %a' .)." \
     "Set podSecurityContext to its owner, or make the directory writable."

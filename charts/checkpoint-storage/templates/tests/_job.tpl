@@ -59,7 +59,9 @@ spec:
   completionMode: Indexed
   completions: {{ $pods }}
   parallelism: {{ ternary 1 $pods (eq $meeting "after") }}
-  backoffLimit: 0
+  {{- /* Of two that run at a time, one that fails must not have the Job delete the other: where Helm cannot have the log
+       of one pod, it prints that of none. */}}
+  {{ ternary "backoffLimitPerIndex" "backoffLimit" (has $meeting (list "spread" "together")) }}: 0
   {{- /* A pod ends itself in time, and its log stays; this is for one that never starts. */}}
   activeDeadlineSeconds: {{ add .settings.timeoutSeconds 30 }}
   template:
