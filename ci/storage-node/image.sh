@@ -93,4 +93,6 @@ cp "$work/kernel/boot/vmlinuz-$release" "$made/vmlinuz"
 truncate --size 6G "$made/disk.partial"
 mkfs.ext4 -q -d "$work/rootfs" -E lazy_itable_init=1 "$made/disk.partial"
 mv "$made/disk.partial" "$made/disk.img"
+# Of inputs that were abandoned long ago.
+find "$cache/storage-node" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
 echo "$made"

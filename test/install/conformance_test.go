@@ -4,6 +4,7 @@ package install
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,17 +65,43 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	for _, f := range fixtures(t) {
-		if f.onStorage() && !hasStorage(t, c, f.backend+"/"+f.name) {
-			continue
+		if !f.onStorage() {
+			t.Run(f.backend+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				conform(t, c, f)
+			})
 		}
-		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
-			t.Parallel()
-			if f.onStorage() {
-				c.UseStorage(t)
-			}
-			conform(t, c, f)
-		})
 	}
+}
+
+// TestConformanceOnStorageNode is the same for what only the storage node can serve and mount.
+func TestConformanceOnStorageNode(t *testing.T) {
+	t.Parallel()
+	c := cluster.Open(t)
+	heavy.Wait()
+	// All at once, and not t.Parallel, which would have them wait for whatever else is left.
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for _, f := range fixtures(t) {
+		if f.onStorage() && hasStorage(t, c, f.backend+"/"+f.name) {
+			wait.Go(func() {
+				t.Run(f.backend+"/"+f.name, func(t *testing.T) {
+					c.UseStorage(t)
+					conform(t, c, f)
+				})
+			})
+		}
+	}
+}
+
+// heavy are the tests that leave nothing of the machine to others. The storage node is emulated, and would run out of time
+// beside them.
+var heavy sync.WaitGroup
+
+// isHeavy counts a test among them until it ends. It comes before t.Parallel: those that wait must know of all.
+func isHeavy(t *testing.T) {
+	heavy.Add(1)
+	t.Cleanup(heavy.Done)
 }
 
 // hasStorage says whether there is a storage node; where not, the test is named with the reason.

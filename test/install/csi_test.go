@@ -34,6 +34,7 @@ const (
 // TestCSIConformance has the kubelet mount what every backend of a CSI driver renders, through a driver that stands in
 // for each under its real name and writes down what it is asked for.
 func TestCSIConformance(t *testing.T) {
+	isHeavy(t)
 	t.Parallel()
 	c := cluster.Open(t)
 	backends := csiBackends(t)

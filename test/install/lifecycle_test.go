@@ -66,6 +66,7 @@ var generations = []struct{ name, program, suffix string }{
 // TestLifecycle lets happen to a store what happens to stores, and holds that no byte is lost and no claim left without
 // a way out. What it saw is LIFECYCLE.md; `go test ./test/install -run TestLifecycle -update` writes it anew.
 func TestLifecycle(t *testing.T) {
+	isHeavy(t)
 	t.Parallel()
 	runLifecycle(t, cluster.Open(t), lifecycle, true)
 }

@@ -76,6 +76,7 @@ var nodesUp sync.RWMutex
 // deleted, the whole release is removed and installed again and a node is stopped. Every run must end with the same bits,
 // lose no more than one interval at a time, and never leave a published checkpoint that is torn.
 func TestResume(t *testing.T) {
+	isHeavy(t)
 	t.Parallel()
 	c := cluster.Alone(t)
 	undisturbed := &resumption{place: places[1]}
