@@ -109,7 +109,8 @@ up() {
   made=$("$root/ci/storage-node/image.sh")
   network
   # One that is left of a guest before this would pass for ready.
-  kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --force --grace-period=0 >/dev/null 2>&1
+  kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --force --grace-period=0 >/dev/null 2>&1 ||
+    die "the pod storage-shell of a guest before this cannot be deleted"
   kubectl delete node "$node" --ignore-not-found --timeout=60s >/dev/null
   plug
   join

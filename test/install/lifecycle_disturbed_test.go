@@ -2,6 +2,7 @@ package install
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,7 +33,9 @@ func TestLifecycleDisturbed(t *testing.T) {
 // on from what it finds.
 const saveOn = `
 cd /checkpoints
-n=$(ls | grep -c '^save-[0-9]*$' || true)
+set -- save-*[0-9]
+[ -d "$1" ] || shift
+n=$#
 while :; do
   n=$((n + 1))
   rm -rf save-$n.part
@@ -71,12 +74,11 @@ func (l *life) saver() *corev1.Pod {
 
 // published is how many checkpoints there are on the disk, by their names: what counts when nobody can be asked.
 func (l *life) published() int {
-	out, err := l.cluster.Exec(l.t.Context(), l.cluster.Workers()[0], "ls "+l.dir+"/data | grep -c '^save-[0-9]*$' || true")
-	if err != nil {
-		return 0
-	}
-	var n int
-	_, _ = fmt.Sscan(out, &n)
+	l.t.Helper()
+	out, err := l.cluster.Exec(l.t.Context(), l.cluster.Workers()[0], "cd "+l.dir+`/data; set -- save-*[0-9]; [ -d "$1" ] || shift; echo $#`)
+	require.NoError(l.t, err)
+	n, err := strconv.Atoi(out)
+	require.NoError(l.t, err)
 	return n
 }
 

@@ -118,7 +118,8 @@ func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
 	}
 	defer func() { _ = log.Close() }()
 	var said []line
-	for text := bufio.NewScanner(log); text.Scan(); {
+	text := bufio.NewScanner(log)
+	for text.Scan() {
 		m := spoken.FindStringSubmatch(text.Text())
 		if m == nil {
 			continue
@@ -131,6 +132,7 @@ func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
 		}
 		tr.mu.Unlock()
 	}
+	over = over && text.Err() == nil
 }
 
 var spoken = regexp.MustCompile(`^(\S+) \[rank (\d+)\] (.*)$`)

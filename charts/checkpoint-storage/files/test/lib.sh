@@ -48,7 +48,7 @@ await() {
   cat "$work/talk/$1"
 }
 
-# tell_failure has the other pod not wait for one that has failed.
+# tell_failure has the other pod not wait for one that has failed. Where it cannot be written there is nobody to tell.
 tell_failure() {
   [ $? = 0 ] || (echo "$JOB_COMPLETION_INDEX" >"$work/talk/failed") 2>/dev/null || true
 }
