@@ -35,11 +35,9 @@ while :; do head -c 1048576 /dev/urandom > step-2.part/shard-0; sleep 0.2; done
 `
 
 const verify = `
-set -eu
 cd /checkpoints/step-1
 sha256sum -c SHA256SUMS
 [ "$(cat shard-* | wc -c)" = 4194304 ]
-echo verified
 `
 
 // A raw device has no names and no renames: the bytes themselves are known beforehand.
@@ -51,11 +49,9 @@ echo saved
 while :; do sleep 1; done
 `
 	verifyDevice = `
-set -eu
 want=$(yes checkpoint | head -c 8388608 | sha256sum)
 got=$(dd if=/checkpoints bs=1M count=8 | sha256sum)
 [ "$got" = "$want" ]
-echo verified
 `
 )
 
@@ -150,16 +146,23 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 		assert.Equal(t, release, pv.Spec.ClaimRef.Name)
 	}
 
-	reader := s.pod("reader", check)
-	if f.many() {
-		// While the writer still writes, and on the other node where there is one.
-		reader.Spec.NodeSelector = onNode(f.nodes(c)[1])
-		s.start(reader, "verified")
+	reads := func() {
+		t.Helper()
+		reader := s.pod("reader", check)
+		if f.many() {
+			// On the other node where there is one.
+			reader.Spec.NodeSelector = onNode(f.nodes(c)[1])
+		}
+		s.launch(reader)
+		s.succeeded("reader")
 		s.kill("reader")
 	}
+	if f.many() {
+		// While the writer still writes.
+		reads()
+	}
 	s.kill("writer")
-	s.start(reader, "verified")
-	s.kill("reader")
+	reads()
 
 	served(t, f, s.helm("test", release))
 
@@ -169,8 +172,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	s.install()
 	s.bound(claim)
 	assert.Equal(t, uid, s.claimUID(claim), "the install took another claim")
-	s.start(s.pod("reader", check), "verified")
-	s.kill("reader")
+	reads()
 
 	if f.static() {
 		// Without keep both objects go, together, and the storage behind them stays.
@@ -181,8 +183,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 		assert.Error(t, err, "the volume outlived its claim")
 		s.install("--wait", "--timeout", "60s")
 		s.bound(claim)
-		s.start(s.pod("reader", check), "verified")
-		s.kill("reader")
+		reads()
 	}
 }
 

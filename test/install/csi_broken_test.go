@@ -50,10 +50,7 @@ func TestCSIMountRefused(t *testing.T) {
 	s.helm("install", release, charts.Chart(), "--set", "backend=csi,csi.driver="+driver+",csi.volumeHandle=one")
 	s.bound(release)
 	stop := installed.Fail(t, csi.Failure{Driver: driver, Call: "NodeStageVolume", Code: "PERMISSION_DENIED", Message: why})
-	pod := s.pod("reader", "echo "+allDone)
-	pod.Spec.Containers[0].Command, pod.Spec.Containers[0].Args = []string{"sh", "-c", "echo " + allDone}, nil
-	_, err := s.client.CoreV1().Pods(s.ns).Create(t.Context(), pod, metav1.CreateOptions{})
-	require.NoError(t, err)
+	s.launch(s.pod("reader", "true"))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Contains(c, s.events("reader"), why)
 	}, csiPatience, 500*time.Millisecond)

@@ -32,6 +32,7 @@ func TestLifecycleDisturbed(t *testing.T) {
 // saveOn saves one checkpoint after the other, each published by a rename once it is on the disk, and says so. It goes
 // on from what it finds.
 const saveOn = `
+set -eu
 cd /checkpoints
 set -- save-*[0-9]
 [ -d "$1" ] || shift
