@@ -155,7 +155,7 @@ func (s *store) start(pod *corev1.Pod, word string) string {
 	phase := corev1.PodPending
 	started := s.until(patience, func() bool {
 		got, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), pod.Name, metav1.GetOptions{})
-		if err != nil || got.Status.Phase == corev1.PodPending {
+		if err != nil || got.Status.Phase == corev1.PodPending || s.madeAgain(got) {
 			return false
 		}
 		phase = got.Status.Phase
@@ -170,8 +170,8 @@ func (s *store) start(pod *corev1.Pod, word string) string {
 const allDone = "all done"
 
 // launch creates a pod that is to run its script to the end, for succeeded to wait for. What the script prints, up to 4096
-// bytes, becomes the message that the container ends with, in its status: a container that ends at once may, on a busy node, leave
-// an empty log.
+// bytes, becomes the message that the container ends with, in its status: on a busy node a container that ends at once may
+// leave an empty log.
 func (s *store) launch(pod *corev1.Pod) {
 	s.t.Helper()
 	pod = pod.DeepCopy()
@@ -185,11 +185,10 @@ func (s *store) launch(pod *corev1.Pod) {
 // succeeded waits until a launched pod has done all that it was to do, and returns what it printed.
 func (s *store) succeeded(name string) string {
 	s.t.Helper()
-	pods := s.client.CoreV1().Pods(s.ns)
 	var phase corev1.PodPhase
 	said := ""
 	s.until(2*time.Minute, func() bool {
-		pod, err := pods.Get(s.t.Context(), name, metav1.GetOptions{})
+		pod, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
 		if err != nil {
 			return false
 		}
@@ -197,16 +196,7 @@ func (s *store) succeeded(name string) string {
 		if ended := terminated(pod); ended != nil {
 			said = ended.Message
 		}
-		if neverStarted(pod) {
-			// A busy node may fail to start a container, which says nothing about storage.
-			s.t.Logf("pod %s could not be started, and is made again: %s", name, s.events(name))
-			again := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
-			s.kill(name)
-			_, err = pods.Create(s.t.Context(), again, metav1.CreateOptions{})
-			require.NoError(s.t, err)
-			return false
-		}
-		return phase == corev1.PodSucceeded || phase == corev1.PodFailed
+		return !s.madeAgain(pod) && (phase == corev1.PodSucceeded || phase == corev1.PodFailed)
 	})
 	require.Equal(s.t, corev1.PodSucceeded, phase, "pod %s: %s\n%s", name, said, s.events(name))
 	said, whole := strings.CutSuffix(said, allDone+"\n")
@@ -214,10 +204,20 @@ func (s *store) succeeded(name string) string {
 	return said
 }
 
-// neverStarted says whether the runtime gave up on a pod's container before anything in it ran.
-func neverStarted(pod *corev1.Pod) bool {
+// madeAgain makes a pod again that failed before anything in it ran, and says whether it was one: a busy node may fail to
+// start a container, which says nothing about storage.
+func (s *store) madeAgain(pod *corev1.Pod) bool {
+	s.t.Helper()
 	ended := terminated(pod)
-	return pod.Status.Phase == corev1.PodFailed && ended != nil && ended.Reason == "StartError"
+	if pod.Status.Phase != corev1.PodFailed || ended == nil || ended.Reason != "StartError" {
+		return false
+	}
+	s.t.Logf("pod %s could not be started, and is made again: %s", pod.Name, s.events(pod.Name))
+	s.kill(pod.Name)
+	again := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
+	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), again, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+	return true
 }
 
 // terminated is how a pod's container ended, or nil.
