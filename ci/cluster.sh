@@ -10,7 +10,7 @@ export KUBECONFIG=$kubeconfig
 exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }
 
 # made_from says what the cluster was made from: when that changes, the cluster is made anew.
-made_from() { key "$root/ci/cluster.yaml" "$root/ci/node-services.conf"; printf '%s\n' "$1"; }
+made_from() { key "$root/ci/cluster.yaml" "$root"/ci/node/*; printf '%s\n' "$1"; }
 
 healthy() {
   local nodes ready
@@ -73,7 +73,10 @@ up() {
   watchers
   say "making cluster $cluster"
   mkdir -p "$build/shared"
-  sed "s,\$SHARED,$build/shared,; s,\$ROOT,$root," "$root/ci/cluster.yaml" >"$build/cluster.yaml"
+  local unless=
+  # The new ones are systemd's, which would undo what others do there.
+  [ "$(docker info --format '{{.CgroupVersion}}')" = 1 ] || unless='/cgroupfs/d'
+  sed "s,\$SHARED,$build/shared,; s,\$ROOT,$root,; $unless" "$root/ci/cluster.yaml" >"$build/cluster.yaml"
   create "$image" || {
     say "kind could not make the cluster; once more, for a machine that was too busy"
     kind delete cluster --name "$cluster" --quiet

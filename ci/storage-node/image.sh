@@ -5,8 +5,8 @@ source "$(dirname "$0")/../lib.sh"
 
 here=$root/ci/storage-node
 node_image=$("$root/ci/node-image.sh" built)
-services=$root/ci/node-services.conf
-made=$cache/storage-node/$(key "$here/image.sh" "$here/guest.sh" "$here/guest.service" "$services")-${node_image##*:}
+services=$root/ci/node/services.conf runtime=("$root"/ci/node/*.toml)
+made=$cache/storage-node/$(key "$here/image.sh" "$here/guest.sh" "$here/guest.service" "$services" "${runtime[@]}")-${node_image##*:}
 exec 8>"$cache/storage-node.lock"
 flock 8
 if [ -f "$made/disk.img" ]; then
@@ -68,9 +68,10 @@ root_file_system() {
   mkdir -p "$rootfs/etc/systemd/system/multi-user.target.wants"
   ln -sf ../storage-node.service "$rootfs/etc/systemd/system/multi-user.target.wants/storage-node.service"
   install -D --mode 0644 "$services" "$rootfs/etc/systemd/system.conf.d/memory.conf"
-  # Emulated, every step counts. Control groups by way of systemd take many; so do the rules that look at each device that
-  # comes, of which there are two with every pod: all that is needed of them is the links by which a unit is found.
-  sed --in-place 's/SystemdCgroup = true/SystemdCgroup = false/' "$rootfs/etc/containerd/config.toml"
+  install -D --mode 0644 --target-directory "$rootfs/etc/containerd/conf.d" "${runtime[@]}"
+  sed --in-place '1i imports = ["/etc/containerd/conf.d/*.toml"]' "$rootfs/etc/containerd/config.toml"
+  # Emulated, every step counts. The rules that look at each device that comes take many, and with every pod come two: all
+  # that is needed of them is the links by which a unit is found.
   find "$rootfs/usr/lib/udev/rules.d" -type f ! -name 60-persistent-storage.rules -delete
   # What a machine has by itself, kind's nodes must be given, and the other way round.
   rm -f "$rootfs"/etc/systemd/system/multi-user.target.wants/{containerd,kubelet,undo-mount-hacks}.service \
