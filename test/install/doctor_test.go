@@ -121,11 +121,7 @@ func byHand(w *ward, d diagnosis) {
 
 // ctl is the tool, built once.
 var ctl = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ckptctl-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, "ckptctl")
+	file := filepath.Join(charts.Root(), ".build", "bin", "ckptctl")
 	command := exec.Command("go", "build", "-o", file, "./tools/ckptctl")
 	command.Dir = charts.Root()
 	if out, err := command.CombinedOutput(); err != nil {
