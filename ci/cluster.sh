@@ -74,7 +74,7 @@ up() {
   say "making cluster $cluster"
   mkdir -p "$build/shared"
   local unless=
-  # The new ones are systemd's, which would undo what others do there.
+  # With the new control groups nothing is frozen, and kind's own way stays.
   [ "$(docker info --format '{{.CgroupVersion}}')" = 1 ] || unless='/cgroupfs/d'
   sed "s,\$SHARED,$build/shared,; s,\$ROOT,$root,; $unless" "$root/ci/cluster.yaml" >"$build/cluster.yaml"
   create "$image" || {

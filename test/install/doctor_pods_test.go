@@ -125,8 +125,7 @@ var ailmentsOfPods = []ailment{
 			pod := w.pod("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000)), FSGroup: ptr.To(int64(1000))}
 			}, "echo x >/checkpoints/step-1")
-			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
-			require.NoError(w.t, err)
+			w.create(pod)
 		},
 		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000", "fsGroup 1000 has no effect"},
 		repair: byHand,
@@ -149,8 +148,7 @@ var ailmentsOfPods = []ailment{
 			})
 			w.install(w.onFirst("hostPath")...)
 			pod := w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32")
-			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
-			require.NoError(w.t, err)
+			w.create(pod)
 		},
 		id: "no-space", says: []string{"no space left on the volume"},
 		repair: func(w *ward, _ diagnosis) {
@@ -182,8 +180,7 @@ var ailmentsOfPods = []ailment{
 		breaks: func(w *ward) {
 			w.static()
 			pod := w.pod("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].VolumeMounts[0].ReadOnly = true }, "echo x >/checkpoints/step-1")
-			_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), pod, create)
-			require.NoError(w.t, err)
+			w.create(pod)
 		},
 		id: "read-only", says: []string{"mounted read-only in the pod"},
 	},

@@ -193,8 +193,7 @@ func (w *ward) pod(name string, change func(*corev1.PodSpec), script string) *co
 // train makes a pod that would train, and does not wait for it.
 func (w *ward) train(name string, change func(*corev1.PodSpec)) {
 	w.t.Helper()
-	_, err := w.client.CoreV1().Pods(w.ns).Create(w.t.Context(), w.pod(name, change, "sleep 3600"), create)
-	require.NoError(w.t, err)
+	w.create(w.pod(name, change, "sleep 3600"))
 }
 
 // kubectl runs kubectl in the namespace.

@@ -127,6 +127,7 @@ func kubeletKilled(l *life) string {
 	before := l.pair(release)
 	pod := l.saver()
 	least := l.published()
+	// For a moment there is none, which pidof fails for.
 	pid := func() string {
 		out, err := l.cluster.Exec(l.t.Context(), pod.Spec.NodeName, "pidof kubelet || true")
 		require.NoError(l.t, err)

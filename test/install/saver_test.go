@@ -83,7 +83,7 @@ func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 	require.NoError(t, err, string(out))
 	directory, mountpoint, program := "/mnt/shared/"+name, "/mnt/"+name, "/usr/local/bin/refusefs-"+name
 	for i, node := range c.Workers() {
-		unmount := fmt.Sprintf("umount --lazy %s 2>/dev/null || true; rm -f %s", mountpoint, program)
+		unmount := fmt.Sprintf("! grep -q ' %[1]s fuse' /proc/mounts || umount --lazy %[1]s; rm -f %[2]s", mountpoint, program)
 		_, err := c.Exec(t.Context(), node, unmount)
 		require.NoError(t, err)
 		if i == 0 {

@@ -146,12 +146,18 @@ func (s *store) pod(name, script string) *corev1.Pod {
 	return nil
 }
 
+// create creates a pod, and does not wait for it.
+func (s *store) create(pod *corev1.Pod) {
+	s.t.Helper()
+	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
+	require.NoError(s.t, err)
+}
+
 // start creates a pod, waits until it has run far enough to print the word, and returns what it printed.
 func (s *store) start(pod *corev1.Pod, word string) string {
 	s.t.Helper()
 	var log []byte
-	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
-	require.NoError(s.t, err)
+	s.create(pod)
 	phase := corev1.PodPending
 	started := s.until(patience, func() bool {
 		got, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), pod.Name, metav1.GetOptions{})
@@ -176,10 +182,9 @@ func (s *store) launch(pod *corev1.Pod) {
 	s.t.Helper()
 	pod = pod.DeepCopy()
 	command := pod.Spec.Containers[0].Command
-	require.Equal(s.t, []string{"sh", "-c"}, command[:len(command)-1])
+	require.Equal(s.t, []string{"sh", "-c"}, command[:2])
 	command[2] = "set -eu\nexec >/dev/termination-log 2>&1\n" + command[2] + "\necho " + allDone
-	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), pod, metav1.CreateOptions{})
-	require.NoError(s.t, err)
+	s.create(pod)
 }
 
 // succeeded waits until a launched pod has done all that it was to do, and returns what it printed.
@@ -214,9 +219,7 @@ func (s *store) madeAgain(pod *corev1.Pod) bool {
 	}
 	s.t.Logf("pod %s could not be started, and is made again: %s", pod.Name, s.events(pod.Name))
 	s.kill(pod.Name)
-	again := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec}
-	_, err := s.client.CoreV1().Pods(s.ns).Create(s.t.Context(), again, metav1.CreateOptions{})
-	require.NoError(s.t, err)
+	s.create(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Labels: pod.Labels, Annotations: pod.Annotations}, Spec: pod.Spec})
 	return true
 }
 

@@ -37,7 +37,7 @@ sum() { sha256sum | cut -d ' ' -f 1; }
 signal() { put "$work/talk/$1" "${2:-}" || die "cannot write $work/talk/$1"; }
 
 # await NAME WHAT waits for the other pod's signal and prints its text. A client that has once looked in vain may go on
-# to believe that for a minute; a change of its own in the directory makes it look again.
+# to believe that for a minute; a change of its own in the directory makes it look again. Where that fails it waits on.
 await() {
   until [ -s "$work/talk/$1" ]; do
     [ ! -s "$work/talk/failed" ] || die "the other pod has failed, and says why"
@@ -53,7 +53,8 @@ tell_failure() {
   [ $? = 0 ] || (echo "$JOB_COMPLETION_INDEX" >"$work/talk/failed") 2>/dev/null || true
 }
 
-# start makes the run's folder, as every rank of a training does at once, and clears what a run before this one left.
+# start makes the run's folder, as every rank of a training does at once, and clears what a run before this one left:
+# what the other pod has cleared already, or may not be cleared, is in nobody's way.
 start() {
   trap tell_failure EXIT
   cd "$CHECKPOINT_DIR" || die "the claim is not mounted"
