@@ -117,6 +117,8 @@ down() {
     return 0
   fi
   say "stopping the Docker engine"
+  # With the network goes its bridge, which would stay on the machine, and its range with it: there are few.
+  docker --host "$own" network prune --force >/dev/null
   kill "$pid"
   for ((i = 0; i < 60; i++)); do
     [ -e "/proc/$pid" ] || { clear; return 0; }

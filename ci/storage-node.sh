@@ -23,12 +23,15 @@ own_pid() {
 
 # The guest's address is one that the engine hands out last, told apart by the checkout.
 network() {
-  local subnet
+  local subnet a b c d last
   subnet=$(docker network inspect kind --format '{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}}{{"\n"}}{{end}}' | grep -v : | head -n 1)
   gateway=${subnet#* }
   prefix=${subnet%% *} prefix=${prefix#*/}
-  [ "$prefix" = 16 ] || die "the network kind has a /$prefix, and the storage node counts on a /16"
-  address=${gateway%.*.*}.255.$((0x${cluster: -2} % 250 + 2))
+  # Docker hands out a /16, and where all of those are taken a /20.
+  [ "$prefix" -lt 24 ] || die "the network kind has a /$prefix, in which the nodes leave the storage node no address of its own; make it anew: docker network rm kind"
+  IFS=. read -r a b c d <<<"${subnet%%/*}"
+  last=$(((a << 24 | b << 16 | c << 8 | d) | (1 << 32 - prefix) - 1))
+  address=$((last >> 24)).$((last >> 16 & 255)).$((last >> 8 & 255)).$((0x${cluster: -2} % 250 + 2))
   bridge=br-$(docker network inspect kind --format '{{.Id}}' | cut -c1-12)
 }
 
