@@ -102,12 +102,16 @@ func (s *store) helm(command string, args ...string) string {
 	return out
 }
 
+// tryHelm runs a Helm command and returns what it wrote to its output and then what it wrote to its error output, where
+// the logs of a test's pods go. Between the two there is no order: which line came first is for the reader's scheduler.
 func (s *store) tryHelm(command string, args ...string) (string, error) {
 	prepared := helm.PrepareHelmCommand(s.options, command, append(args, "--namespace", s.ns)...)
 	if s.program != "" {
 		prepared.Command = s.program
 	}
-	return shell.RunCommandContextAndGetOutputE(s.t, s.t.Context(), prepared)
+	out, messages, err := shell.RunCommandContextAndGetStdOutErrE(s.t, s.t.Context(), prepared)
+	// Terratest returns lines without the end of the last.
+	return out + "\n" + messages + "\n", err
 }
 
 // install installs the chart. It waits for the claim unless the claim itself waits for its first pod.
