@@ -27,7 +27,7 @@ func TestCSIDriverMissing(t *testing.T) {
 	}
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Contains(c, s.events(release), absent, "the claim's events do not name the driver")
-	}, csiPatience, 500*time.Millisecond)
+	}, patience, 500*time.Millisecond)
 	claim, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(t.Context(), release, metav1.GetOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, corev1.ClaimPending, claim.Status.Phase)
@@ -53,7 +53,7 @@ func TestCSIMountRefused(t *testing.T) {
 	s.launch(s.pod("reader", "true"))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Contains(c, s.events("reader"), why)
-	}, csiPatience, 500*time.Millisecond)
+	}, patience, 500*time.Millisecond)
 	stop()
 	s.succeeded("reader")
 }

@@ -25,11 +25,7 @@ import (
 )
 
 // atOnce is how many backends are proven at one time: most of what they do is to wait for the cluster.
-const (
-	atOnce = 12
-	// csiPatience is how long a pod or a volume may take to come or to go.
-	csiPatience = 2 * time.Minute
-)
+const atOnce = 12
 
 // TestCSIConformance has the kubelet mount what every backend of a CSI driver renders, through a driver that stands in
 // for each under its real name and writes down what it is asked for.
@@ -129,7 +125,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	require.Eventually(t, func() bool {
 		records = suite.since(before, c, pv.Spec.CSI.VolumeHandle, string(pvc.UID))
 		return len(pick(records, "NodePublishVolume")) >= len(pods)
-	}, csiPatience, 100*time.Millisecond, "the driver was not asked to mount the volume: %v", records)
+	}, patience, 100*time.Millisecond, "the driver was not asked to mount the volume: %v", records)
 	if want.class != nil {
 		made := pick(records, "CreateVolume")
 		require.NotEmpty(t, made, "nobody asked the driver for a volume")
@@ -278,7 +274,7 @@ func (suite *csiSuite) takeDown(s *store, c csiCase) {
 		for _, a := range attachments.Items {
 			assert.NotEqual(t, claim.Spec.VolumeName, *a.Spec.Source.PersistentVolumeName, "still attached to %s", a.Spec.NodeName)
 		}
-	}, csiPatience, 500*time.Millisecond)
+	}, patience, 500*time.Millisecond)
 	s.helm("uninstall", release, "--wait", "--ignore-not-found")
 }
 

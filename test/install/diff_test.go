@@ -82,7 +82,7 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns string) {
 		require.Error(t, err, "Helm took it: %s", out)
 	case "loses":
 		require.NoError(t, err, out)
-		require.Eventually(t, func() bool { return s.loses(before) }, time.Minute, 250*time.Millisecond, "nothing is lost")
+		require.Eventually(t, func() bool { return s.loses(before) }, patience, 250*time.Millisecond, "nothing is lost")
 	default:
 		require.NoError(t, err, out)
 		for name, uid := range before {

@@ -86,7 +86,7 @@ func (l *life) published() int {
 // savesOn waits until the pod has saved more than there was, stops it, and reads back all that was published.
 func (l *life) savesOn(pod *corev1.Pod, least int) {
 	l.t.Helper()
-	more := l.until(lifePatience, func() bool { return l.published() > least+2 })
+	more := l.until(patience, func() bool { return l.published() > least+2 })
 	require.True(l.t, more, "nothing is saved since: %s", l.events(pod.Name))
 	l.bound(release)
 	l.kill(pod.Name)
@@ -137,7 +137,7 @@ func kubeletKilled(l *life) string {
 	require.NotEmpty(l.t, first)
 	_, err := l.cluster.Exec(l.t.Context(), pod.Spec.NodeName, "kill -9 "+first)
 	require.NoError(l.t, err)
-	back := l.until(lifePatience, func() bool { now := pid(); return now != "" && now != first })
+	back := l.until(patience, func() bool { now := pid(); return now != "" && now != first })
 	require.True(l.t, back, "kubelet does not come back")
 	l.savesOn(pod, least)
 	assert.Equal(l.t, before, l.pair(release))
@@ -159,7 +159,7 @@ func apiServerKilled(l *life) string {
 		_, err := l.tryInstall("--wait", "--timeout", "60s")
 		done <- err
 	}()
-	begun := l.until(lifePatience, func() bool {
+	begun := l.until(patience, func() bool {
 		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), l.ns+"-"+release+"-0", metav1.GetOptions{})
 		return err == nil
 	})
@@ -172,7 +172,7 @@ func apiServerKilled(l *life) string {
 	default:
 	}
 	l.t.Log("the install:", <-done)
-	back := l.until(lifePatience, func() bool {
+	back := l.until(patience, func() bool {
 		_, err := l.client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(l.t.Context())
 		return err == nil
 	})

@@ -58,7 +58,7 @@ func snapshotKinds(t *testing.T, c cluster.Cluster) {
 		require.Eventually(t, func() bool {
 			_, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), options, "wait", "--for=condition=Established", "--timeout=60s", "--filename", file)
 			return err == nil
-		}, lifePatience, time.Second, file)
+		}, patience, time.Second, file)
 	}
 }
 
@@ -82,7 +82,7 @@ func (l *life) twoPods(first, second, words string) {
 	l.saw("the second pod stays %s: %q", got.Status.Phase, words)
 	require.Equal(l.t, corev1.PodPending, got.Status.Phase)
 	l.kill(holder.Name)
-	done := l.until(lifePatience, func() bool {
+	done := l.until(patience, func() bool {
 		got, err := l.client.CoreV1().Pods(l.ns).Get(l.t.Context(), pod.Name, metav1.GetOptions{})
 		return err == nil && got.Status.Phase == corev1.PodSucceeded
 	})

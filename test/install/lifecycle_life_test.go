@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/test/internal/cluster"
@@ -18,9 +17,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-// lifePatience is how long a step of a case may take; the cluster looks at what does not bind every 15 seconds.
-const lifePatience = 2 * time.Minute
 
 // life is a store to which a case happens: a static one on a directory of the first worker unless the case says
 // otherwise.

@@ -107,7 +107,7 @@ func existingOwn(l *life) string {
 	l.upgrade()
 	l.use(store + "keep: false\n")
 	l.upgrade("--set", "provisioning=existing,claim.existing=mine")
-	gone := l.until(lifePatience, func() bool { return l.claimUID("mine") == "" })
+	gone := l.until(patience, func() bool { return l.claimUID("mine") == "" })
 	require.True(l.t, gone)
 	l.volumeGone(l.volumeName(release))
 	l.use(store + "claim: {name: mine}\n")

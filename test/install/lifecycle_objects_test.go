@@ -47,7 +47,7 @@ func (l *life) deleteClaim(name string) {
 	l.t.Helper()
 	claims := l.client.CoreV1().PersistentVolumeClaims(l.ns)
 	require.NoError(l.t, claims.Delete(l.t.Context(), name, metav1.DeleteOptions{}))
-	gone := l.until(lifePatience, func() bool {
+	gone := l.until(patience, func() bool {
 		_, err := claims.Get(l.t.Context(), name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
 	})
@@ -57,7 +57,7 @@ func (l *life) deleteClaim(name string) {
 // volumeGone waits until there is no such volume.
 func (l *life) volumeGone(name string) {
 	l.t.Helper()
-	gone := l.until(lifePatience, func() bool {
+	gone := l.until(patience, func() bool {
 		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
 	})
@@ -68,7 +68,7 @@ func (l *life) volumeGone(name string) {
 func (l *life) claimBecomes(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaimPhase {
 	l.t.Helper()
 	var claim *corev1.PersistentVolumeClaim
-	so := l.until(lifePatience, func() bool {
+	so := l.until(patience, func() bool {
 		var err error
 		claim, err = l.client.CoreV1().PersistentVolumeClaims(l.ns).Get(l.t.Context(), name, metav1.GetOptions{})
 		return err == nil && claim.Status.Phase == phase
@@ -81,7 +81,7 @@ func (l *life) claimBecomes(name string, phase corev1.PersistentVolumeClaimPhase
 func (l *life) volumeBecomes(name string, phase corev1.PersistentVolumePhase) corev1.PersistentVolumePhase {
 	l.t.Helper()
 	var volume *corev1.PersistentVolume
-	so := l.until(lifePatience, func() bool {
+	so := l.until(patience, func() bool {
 		var err error
 		volume, err = l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), name, metav1.GetOptions{})
 		return err == nil && volume.Status.Phase == phase
@@ -93,7 +93,7 @@ func (l *life) volumeBecomes(name string, phase corev1.PersistentVolumePhase) co
 // hears waits until the cluster has reported an event on an object of the namespace in these words, and returns them.
 func (l *life) hears(name, words string) string {
 	l.t.Helper()
-	heard := l.until(lifePatience, func() bool { return strings.Contains(l.events(name), words) })
+	heard := l.until(patience, func() bool { return strings.Contains(l.events(name), words) })
 	require.True(l.t, heard, "%s: no event says %q: %s", name, words, l.events(name))
 	return words
 }

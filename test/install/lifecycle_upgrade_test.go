@@ -23,7 +23,7 @@ func forced(l *life) string {
 	}
 	// Between the two writes a claim that is bound has a volume that does not know it, which the controller takes for good.
 	lost := func() bool { return l.claim(release).Status.Phase == corev1.ClaimLost }
-	again := l.until(lifePatience, func() bool { return l.volume(l.volumeName(release)).Spec.ClaimRef.UID == before.Claim || lost() })
+	again := l.until(patience, func() bool { return l.volume(l.volumeName(release)).Spec.ClaimRef.UID == before.Claim || lost() })
 	require.True(l.t, again, "claim and volume do not find each other: %s", l.events(release))
 	if lost() {
 		l.asNotesSay("The claim is Lost")

@@ -62,7 +62,7 @@ func quota(l *life) string {
 	_, err := quotas.Create(l.t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "storage"}, Spec: limit("500Mi")}, metav1.CreateOptions{})
 	require.NoError(l.t, err)
 	var out string
-	refused := l.until(lifePatience, func() bool {
+	refused := l.until(patience, func() bool {
 		// Until its controller has counted, the quota refuses for another reason.
 		out, err = l.tryHelm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0])
 		require.Error(l.t, err, out)
@@ -71,7 +71,7 @@ func quota(l *life) string {
 	require.True(l.t, refused, out)
 	l.saw("the API refuses the claim (%q); a static volume counts with its nominal size; the volume is there already and waits, %s",
 		"exceeded quota", l.volumeBecomes(l.volumeName(release), corev1.VolumeAvailable))
-	raise := l.until(lifePatience, func() bool {
+	raise := l.until(patience, func() bool {
 		storage, err := quotas.Get(l.t.Context(), "storage", metav1.GetOptions{})
 		require.NoError(l.t, err)
 		storage.Spec = limit("2Gi")
