@@ -137,6 +137,22 @@ var ailmentsOfPods = []ailment{
 		},
 	},
 	{
+		title: "the pod's group comes after another pod's mount",
+		breaks: func(w *ward) {
+			w.makeDir()
+			run(w.t, w.cluster, "chmod 755 "+w.dir())
+			w.install(w.onFirst("local")...)
+			w.start(w.pod("evaluator", nil, "echo reads; sleep 3600"), "reads")
+			w.create(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
+		},
+		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 came too late", "another pod had it mounted"},
+		repair: byHand,
+		mended: func(w *ward) {
+			w.start(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"), w.bytes())
+			w.healthy()
+		},
+	},
+	{
 		title: "the volume is full",
 		breaks: func(w *ward) {
 			w.makeDir()
@@ -210,4 +226,11 @@ var ailmentsOfPods = []ailment{
 		},
 		id: "not-storage", says: []string{"it is not the storage", "ErrImageNeverPull"},
 	},
+}
+
+// asGroup has a pod that is not root ask for the group of its volumes.
+func asGroup(spec *corev1.PodSpec) {
+	spec.SecurityContext = &corev1.PodSecurityContext{
+		RunAsUser: ptr.To(int64(1000)), FSGroup: ptr.To(int64(2000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch),
+	}
 }

@@ -180,8 +180,7 @@ func (l *life) ran(pod *corev1.Pod) string {
 	l.t.Helper()
 	l.launch(pod)
 	said := l.succeeded(pod.Name)
-	now := int64(0)
-	require.NoError(l.t, l.client.CoreV1().Pods(l.ns).Delete(l.t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
+	l.kill(pod.Name)
 	return said
 }
 

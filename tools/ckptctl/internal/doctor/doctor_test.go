@@ -298,9 +298,17 @@ func TestRules(t *testing.T) {
 		}, "not-storage", "ImagePullBackOff", "describe pod", false},
 		"silence":    {func(s *Snapshot) { s.Pods[0].Status.Phase = corev1.PodPending }, "not-storage", "nothing says why", "describe pod", false},
 		"permission": {func(s *Snapshot) { s.ended(1, "sh: can't create /checkpoints/x: Permission denied") }, "permission-denied", "may not write", "podSecurityContext.fsGroup", false},
-		"read-only":  {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "readonly", false},
-		"full":       {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "resize", false},
-		"crash":      {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exit code 137", "logs trainer", false},
+		"permission, too late": {func(s *Snapshot) {
+			s.Pods[0].Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(2000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch)}
+			first, elsewhere := s.Pods[0], s.Pods[0]
+			first.Name, elsewhere.Name, elsewhere.Spec.NodeName = "first", "elsewhere", "node-b"
+			s.event("pod", "AlreadyMountedVolume", "The requested fsGroup is 2000, but the volume x has GID 0. The volume may not be shareable.")
+			s.ended(1, "sh: can't create /checkpoints/x: Permission denied")
+			s.Pods = append(s.Pods, elsewhere, first)
+		}, "permission-denied", "fsGroup 2000 came too late", "anew after the others have ended:\nkubectl -n training delete pod first\nkubectl -n training delete pod trainer", false},
+		"read-only": {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "readonly", false},
+		"full":      {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "resize", false},
+		"crash":     {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exit code 137", "logs trainer", false},
 
 		"Delete": {func(s *Snapshot) {
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete

@@ -36,6 +36,7 @@ func permissionDenied(g guest) *Diagnosis {
 		return nil
 	}
 	who, group := runsAs(g.pod)
+	tooLate := g.events(g.pod.UID, "AlreadyMountedVolume")
 	d := g.found("the volume is mounted, and the program in the pod may not write to it: it runs as %s, and the directory belongs to somebody else.", who)
 	d.Seen = line
 	switch {
@@ -43,6 +44,15 @@ func permissionDenied(g guest) *Diagnosis {
 		return d.repair("# have the kubelet give the volume to a group of the pod's: in the values, and in the pod's securityContext,",
 			"# podSecurityContext: {fsGroup: 1000, fsGroupChangePolicy: OnRootMismatch}",
 			g.again()+" --set podSecurityContext.fsGroup=1000")
+	case group != nil && len(tooLate) > 0:
+		d.Cause += fmt.Sprintf(" Its fsGroup %d came too late: the kubelet gives a local volume to the group of the first pod that mounts it on a node, and another pod had it mounted.", *group)
+		d.repair("# have all pods of the claim ask for one group (checkpoint-storage.podSecurityContext gives it); this pod starts anew after the others have ended:")
+		for _, p := range g.pods {
+			if p.Name != g.pod.Name && p.Spec.NodeName == g.pod.Spec.NodeName {
+				d.repair(fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+			}
+		}
+		return d.repair(fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name))
 	case group != nil && !g.ownable():
 		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet does not change the owner of files on such a volume.", *group)
 	}
