@@ -142,7 +142,9 @@ var ailmentsOfPods = []ailment{
 			w.makeDir()
 			run(w.t, w.cluster, "chmod 755 "+w.dir())
 			w.install(w.onFirst("local")...)
-			w.start(w.pod("evaluator", nil, "echo reads; sleep 3600"), "reads")
+			// One that is told to stop goes when its node has unmounted the volume, and not before.
+			told := func(spec *corev1.PodSpec) { spec.TerminationGracePeriodSeconds = ptr.To(int64(1)) }
+			w.start(w.pod("evaluator", told, "echo reads; sleep 3600"), "reads")
 			w.create(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
 		},
 		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 came too late", "another pod had it mounted"},
