@@ -24,6 +24,12 @@ func TestGitops(t *testing.T) {
 		"argocd, with options of its user": {
 			map[string]string{"gitops": `"argocd"`, "commonAnnotations": `{"argocd.argoproj.io/sync-options": "Prune=false,Delete=false,ServerSideApply=true"}`},
 			map[string]string{keep: "keep", "argocd.argoproj.io/sync-options": "Prune=false,Delete=false,ServerSideApply=true"}},
+		"argocd, with options of its user alone": {
+			map[string]string{"gitops": `"argocd"`, "commonAnnotations": `{"argocd.argoproj.io/sync-options": "ServerSideApply=true"}`},
+			map[string]string{keep: "keep", "argocd.argoproj.io/sync-options": "Prune=false,Delete=false,ServerSideApply=true"}},
+		"options for Argo CD, no keep": {
+			map[string]string{"gitops": `"argocd"`, "keep": "false", "commonAnnotations": `{"argocd.argoproj.io/sync-options": "ServerSideApply=true"}`},
+			map[string]string{"argocd.argoproj.io/sync-options": "ServerSideApply=true"}},
 		"flux": {map[string]string{"gitops": `"flux"`},
 			map[string]string{keep: "keep", "helm.toolkit.fluxcd.io/driftDetection": "disabled", "kustomize.toolkit.fluxcd.io/prune": "disabled"}},
 		"flux, no keep": {map[string]string{"gitops": `"flux"`, "keep": "false"},

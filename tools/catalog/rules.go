@@ -19,6 +19,40 @@ type Rules struct {
 	Rules map[string]Rule `json:"rules"`
 	// Retired are names of backends that are gone.
 	Retired map[string]Retired `json:"retired"`
+	// Delivery is what storage says to what delivers a release.
+	Delivery Delivery `json:"delivery"`
+}
+
+// Delivery is what annotations of storage say to Helm, Argo CD and Flux.
+type Delivery struct {
+	// Protects are the annotations that the chart writes, by the value of gitops.
+	Protects map[string]Protection `json:"protects"`
+	// Lists are the annotations whose value is a list with commas.
+	Lists []string `json:"lists"`
+	// Refused are the annotations that may not be written.
+	Refused []RefusedAnnotation `json:"refused"`
+}
+
+// Protection are annotations that the chart writes always, or where keep is true.
+type Protection struct {
+	Always map[string]string `json:"always,omitempty"`
+	Keep   map[string]string `json:"keep,omitempty"`
+}
+
+// RefusedAnnotation is what an annotation of storage may not say.
+type RefusedAnnotation struct {
+	// Key is a regular expression for the annotation's key.
+	Key string `json:"key"`
+	// Value and Unless are regular expressions for an item of its value: one that is refused, and one that alone is not.
+	Value  string `json:"value,omitempty"`
+	Unless string `json:"unless,omitempty"`
+	// Labels says that a label of that key is read too.
+	Labels bool `json:"labels,omitempty"`
+	// Keep and Gitops say that it is refused only where keep is true, or gitops has that value.
+	Keep   bool   `json:"keep,omitempty"`
+	Gitops string `json:"gitops,omitempty"`
+	// Case is the case of E14 whose words say so.
+	Case string `json:"case"`
 }
 
 // Rule is one thing that values can get wrong in a way that a schema does not see.
@@ -109,7 +143,7 @@ func LoadRules(chart fs.FS) (Rules, error) {
 // WrittenRules reads the files that RulesFile is generated from.
 func WrittenRules(chart fs.FS) (Rules, error) {
 	var out Rules
-	for name, into := range map[string]any{"rules.yaml": &out.Rules, "retired.yaml": &out.Retired} {
+	for name, into := range map[string]any{"rules.yaml": &out.Rules, "retired.yaml": &out.Retired, "delivery.yaml": &out.Delivery} {
 		text, err := fs.ReadFile(chart, name)
 		if err != nil {
 			return out, err

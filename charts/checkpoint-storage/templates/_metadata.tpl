@@ -17,18 +17,6 @@
 {{- include "checkpoint-storage.stringMap" $own }}
 {{- end }}
 
-{{/*
-What keeps each way of delivery from pruning storage, and from putting back what Kubernetes has filled in. Helm itself
-heeds its own policy, and so does Flux's controller of Helm releases.
-*/}}
-{{- define "checkpoint-storage.gitops" -}}
-argocd:
-  keep: {argocd.argoproj.io/sync-options: "Prune=false,Delete=false"}
-flux:
-  always: {helm.toolkit.fluxcd.io/driftDetection: disabled}
-  keep: {kustomize.toolkit.fluxcd.io/prune: disabled}
-{{- end }}
-
 {{/* Inputs: dict "root" "extra" "storage" (bool: what must not be lost). Outputs: "", or an annotations block at the indentation of metadata's keys. */}}
 {{- define "checkpoint-storage.annotations" -}}
 {{- $all := dict }}
@@ -38,17 +26,45 @@ flux:
 {{- end }}
 {{- end }}
 {{- if .storage }}
-{{- $delivery := get (include "checkpoint-storage.gitops" . | fromYaml) .root.Values.gitops | default dict }}
-{{- $protection := merge (dict) ($delivery.always | default dict) }}
-{{- if .root.Values.keep }}
-{{- $protection = merge (dict "helm.sh/resource-policy" "keep") $protection ($delivery.keep | default dict) }}
-{{- end }}
-{{- range $key, $value := $protection }}
-{{- $_ := set $all $key (get $all $key | default $value) }}
-{{- end }}
+{{- include "checkpoint-storage.protect" (dict "root" .root "annotations" $all) }}
 {{- end }}
 {{- with $all -}}
 annotations: {{- include "checkpoint-storage.stringMap" . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/*
+Inputs: dict "root" "annotations". Outputs: nothing; adds to the annotations what keeps the release's delivery from
+deleting storage, as delivery.yaml says. Where keep is true, a list that the user writes is protected whatever gitops says:
+who writes it has the controller that reads it.
+*/}}
+{{- define "checkpoint-storage.protect" -}}
+{{- $root := .root }}
+{{- $all := .annotations }}
+{{- $delivery := ($root.Files.Get "rules.json" | fromJson).delivery }}
+{{- $protection := dict }}
+{{- range $by, $protects := $delivery.protects }}
+{{- range $when, $annotations := $protects }}
+{{- range $key, $value := $annotations }}
+{{- if and (or (eq $when "always") $root.Values.keep) (or (eq $by $root.Values.gitops) (and (has $key $delivery.lists) (hasKey $all $key))) }}
+{{- $_ := set $protection $key $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $root.Values.keep }}
+{{- $_ := set $protection "helm.sh/resource-policy" "keep" }}
+{{- end }}
+{{- range $key, $value := $protection }}
+{{- if has $key $delivery.lists }}
+{{- $items := splitList "," $value }}
+{{- range splitList "," (get $all $key | toString) }}
+{{- $items = append $items (trim .) }}
+{{- end }}
+{{- $_ := set $all $key (join "," (without $items "" | uniq)) }}
+{{- else }}
+{{- $_ := set $all $key (get $all $key | default $value) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -80,9 +80,10 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 		return nil, err
 	}
 	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), rules.Chart{
-		Backend: func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
-		Retired: known.Retired,
-		Savers:  sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
+		Backend:  func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
+		Retired:  known.Retired,
+		Delivery: known.Delivery,
+		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
 	})
 	return c, err
 }

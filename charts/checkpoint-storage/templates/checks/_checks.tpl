@@ -35,7 +35,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- include "checkpoint-storage.check.required" . }}
 {{- include "checkpoint-storage.check.accessModes" . }}
 {{- include "checkpoint-storage.check.shards" . }}
-{{- include "checkpoint-storage.check.metadata" . }}
+{{- include "checkpoint-storage.check.delivery" . }}
 {{- end }}
 {{- include "checkpoint-storage.check.savers" . }}
 {{- end }}
@@ -115,13 +115,30 @@ What a schema cannot see, refused before anything is rendered.
 {{- end }}
 {{- end }}
 
-{{/* A hook annotation would have Helm delete the storage on every upgrade; a resource policy other than keep leaks it in silence. */}}
-{{- define "checkpoint-storage.check.metadata" -}}
+{{/* Annotations and labels that have storage deleted by what delivers the release. */}}
+{{- define "checkpoint-storage.check.delivery" -}}
 {{- $root := . }}
-{{- range $path, $annotations := dict "commonAnnotations" .Values.commonAnnotations "claim.annotations" .Values.claim.annotations "volume.annotations" .Values.volume.annotations }}
-{{- range $key, $_ := $annotations }}
-{{- if or (hasPrefix "helm.sh/hook" $key) (eq $key "helm.sh/resource-policy") }}
-{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E14" "case" "annotation" "path" $path "args" (dict "key" $key)) }}
+{{- $values := .Values }}
+{{- $delivery := (.Files.Get "rules.json" | fromJson).delivery }}
+{{- range $path, $given := dict
+  "claim.annotations" $values.claim.annotations
+  "claim.labels" $values.claim.labels
+  "commonAnnotations" $values.commonAnnotations
+  "commonLabels" $values.commonLabels
+  "volume.annotations" $values.volume.annotations
+  "volume.labels" $values.volume.labels
+}}
+{{- range $key, $value := $given }}
+{{- range $refused := $delivery.refused }}
+{{- if and (regexMatch $refused.key $key) (or $refused.labels (not (regexMatch "[lL]abels$" $path))) (or $values.keep (not $refused.keep)) (or (not $refused.gitops) (eq $refused.gitops $values.gitops)) }}
+{{- $text := include "checkpoint-storage.string" $value }}
+{{- range $item := ternary (splitList "," $text) (list $text) (has $key $delivery.lists) }}
+{{- $item = trim $item }}
+{{- if and (regexMatch ($refused.value | default ".*") $item) (or (not $refused.unless) (and $item (not (regexMatch $refused.unless $item)))) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E14" "case" $refused.case "path" $path "args" (dict "key" $key "value" $item)) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -193,30 +193,6 @@ func (j *judge) same(first, second int) {
 	j.report("E08", "sameSource", j.backend.Name, map[string]any{"firstShard": first, "secondShard": second})
 }
 
-// metadata looks for annotations that would make storage a hook.
-func (j *judge) metadata() {
-	for _, place := range []struct {
-		path string
-		keys any
-	}{
-		{"claim.annotations", j.section("claim")["annotations"]},
-		{"commonAnnotations", j.values["commonAnnotations"]},
-		{"volume.annotations", j.section("volume")["annotations"]},
-	} {
-		annotations, _ := place.keys.(map[string]any)
-		var bad []string
-		for key := range annotations {
-			if strings.HasPrefix(key, "helm.sh/hook") || key == "helm.sh/resource-policy" {
-				bad = append(bad, key)
-			}
-		}
-		slices.Sort(bad)
-		for _, key := range bad {
-			j.report("E14", "annotation", place.path, map[string]any{"key": key})
-		}
-	}
-}
-
 // removed looks for null where the chart has a default: Helm deletes such a key.
 func (j *judge) removed(path string, want []standard, have map[string]any) {
 	for _, each := range want {

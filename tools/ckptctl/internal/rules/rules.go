@@ -26,6 +26,7 @@ type Book struct {
 	cases    []*item
 	defaults []standard
 	chart    Chart
+	refused  []refusedAnnotation
 
 	mutex    sync.RWMutex
 	backends map[string]*backend
@@ -56,6 +57,8 @@ type Chart struct {
 	Backend func(name string) (catalog.Backend, error)
 	// Retired are the names that look like backends and have an answer of their own.
 	Retired map[string]catalog.Retired
+	// Delivery is what storage may say to what delivers the release.
+	Delivery catalog.Delivery
 	// Savers reads what each saver needs.
 	Savers func() (catalog.Savers, error)
 }
@@ -79,7 +82,9 @@ func New(rules map[string]catalog.Rule, defaults map[string]any, chart Chart) (*
 			}
 		}
 	}
-	return b, nil
+	var err error
+	b.refused, err = compileRefused(chart.Delivery)
+	return b, err
 }
 
 // appendCase compiles a case that has a condition.
@@ -183,7 +188,7 @@ func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) 
 		j.required()
 		j.accessModes()
 		j.shards()
-		j.metadata()
+		j.delivery()
 	}
 	err = j.savers()
 	return j.findings, err
