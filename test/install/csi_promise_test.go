@@ -38,7 +38,7 @@ func promised(t *testing.T, c csiCase, namespace, node string) promise {
 	text, err := os.ReadFile(c.golden)
 	require.NoError(t, err, "go test ./test/render -update writes it, for you to review")
 	const train = "train"
-	names := []string{`"` + train + `"`, `"` + namespace + `"`, train + "-" + release, namespace + "-" + release}
+	names := []string{`"` + train + `"`, `"` + namespace + `"`, train + "." + release, namespace + "." + release}
 	out := parsePromise(t, strings.NewReplacer(names...).Replace(string(text)))
 	host, ok := out.zones()[corev1.LabelHostname]
 	if !ok {

@@ -138,7 +138,7 @@ func (s *store) removeClasses() {
 	classes, err := s.client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
 	require.NoError(s.t, err)
 	for _, class := range classes.Items {
-		if strings.HasPrefix(class.Name, s.ns+"-") {
+		if strings.HasPrefix(class.Name, s.ns+".") {
 			require.NoError(s.t, s.client.StorageV1().StorageClasses().Delete(ctx, class.Name, metav1.DeleteOptions{}))
 		}
 	}

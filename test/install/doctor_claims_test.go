@@ -22,7 +22,7 @@ var ailmentsOfClaims = []ailment{
 			w.static()
 			w.deleteClaim()
 		},
-		id: "claim-deleted", says: []string{"the claim was deleted", "volume $NS-checkpoints is Released", "the data is still there"},
+		id: "claim-deleted", says: []string{"the claim was deleted", "volume $NS.checkpoints is Released", "the data is still there"},
 		repair: byFix, mended: readsBack,
 	},
 	{
@@ -33,7 +33,7 @@ var ailmentsOfClaims = []ailment{
 			w.helm("upgrade", release, charts.Chart(), "--reuse-values")
 			w.train("trainer", nil)
 		},
-		id: "volume-released", says: []string{"volume $NS-checkpoints is Released", "an earlier claim of the same name", "still there"},
+		id: "volume-released", says: []string{"volume $NS.checkpoints is Released", "an earlier claim of the same name", "still there"},
 		repair: byFix, mended: readsBack,
 	},
 	{
@@ -42,7 +42,7 @@ var ailmentsOfClaims = []ailment{
 			w.static()
 			w.deleteVolume()
 		},
-		id: "volume-deleted", says: []string{"PersistentVolume $NS-checkpoints was deleted", "Lost", "The data is where it was"},
+		id: "volume-deleted", says: []string{"PersistentVolume $NS.checkpoints was deleted", "Lost", "The data is where it was"},
 		repair: byFix, mended: readsBack,
 	},
 	{
@@ -73,9 +73,9 @@ var ailmentsOfClaims = []ailment{
 		title: "the volume is being deleted under its claim",
 		breaks: func(w *ward) {
 			w.static()
-			w.kubectl("delete pv " + w.ns + "-" + release + " --wait=false")
+			w.kubectl("delete pv " + w.ns + "." + release + " --wait=false")
 		},
-		id: "volume-terminating", says: []string{"somebody has deleted volume $NS-checkpoints", "kubernetes.io/pv-protection"},
+		id: "volume-terminating", says: []string{"somebody has deleted volume $NS.checkpoints", "kubernetes.io/pv-protection"},
 		repair: byHand, mended: readsBack,
 	},
 	{
@@ -88,7 +88,7 @@ var ailmentsOfClaims = []ailment{
 		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.VolumeName += "-typo"
 		}),
-		id: "volume-missing", says: []string{"the claim asks for volume $NS-by-hand-typo, and there is none"},
+		id: "volume-missing", says: []string{"the claim asks for volume $NS.by-hand-typo, and there is none"},
 	},
 	{
 		title: "claim and volume are of different classes",
@@ -119,7 +119,7 @@ var ailmentsOfClaims = []ailment{
 		id: "volume-mode-mismatch", says: []string{"volumeMode is Block", "is Filesystem"},
 		repair: func(w *ward, d diagnosis) {
 			byHand(w, d)
-			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+"-by-hand"), create)
+			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+".by-hand"), create)
 			require.NoError(w.t, err)
 		},
 		mended: readsBack,
@@ -132,7 +132,7 @@ var ailmentsOfClaims = []ailment{
 				claim.Name = "decoy"
 			})
 			w.bound("decoy")
-			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+"-by-hand"), create)
+			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+".by-hand"), create)
 			require.NoError(w.t, err)
 		},
 		id: "volume-taken", says: []string{"is for claim $NS/decoy", "Only a claimRef"}, repair: byHand, mended: readsBack,
@@ -144,11 +144,11 @@ var ailmentsOfClaims = []ailment{
 			w.deleteClaim()
 			_, err := w.client.CoreV1().PersistentVolumes().Create(w.t.Context(), w.volume("stranger"), create)
 			require.NoError(w.t, err)
-			_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+"-stranger"), create)
+			_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+".stranger"), create)
 			require.NoError(w.t, err)
 			w.bound(release)
 		},
-		id: "bound-elsewhere", says: []string{"bound to volume $NS-stranger", "made volume $NS-checkpoints"}, repair: byHand, mended: readsBack,
+		id: "bound-elsewhere", says: []string{"bound to volume $NS.stranger", "made volume $NS.checkpoints"}, repair: byHand, mended: readsBack,
 	},
 	{
 		title: "no class and no volume that fits",

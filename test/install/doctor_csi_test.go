@@ -99,7 +99,7 @@ func everyCSIAilment() []ailment {
 		{
 			title:  "the driver refuses a mount option",
 			breaks: refuses("INVALID_ARGUMENT", "unknown mount option: flock2", `mountOptions=["flock2"]`),
-			id:     "mount-option-refused", says: []string{"a mount option of volume $NS-checkpoints is refused; it has flock2"},
+			id:     "mount-option-refused", says: []string{"a mount option of volume $NS.checkpoints is refused; it has flock2"},
 			repair: func(w *ward, d diagnosis) {
 				byHand(w, d)
 				w.mend()
@@ -139,7 +139,7 @@ func everyCSIAilment() []ailment {
 			title: "two volumes of one handle in a pod",
 			breaks: func(w *ward) {
 				w.csiStore(serving)
-				volume, claim := w.volume("twin"), w.claim("twin", w.ns+"-twin")
+				volume, claim := w.volume("twin"), w.claim("twin", w.ns+".twin")
 				volume.Spec.PersistentVolumeSource = corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: serving, VolumeHandle: w.ns}}
 				volume.Spec.NodeAffinity = nil
 				_, err := w.client.CoreV1().PersistentVolumes().Create(w.t.Context(), volume, create)

@@ -130,7 +130,7 @@ func (w *ward) byOthers(change func(*corev1.PersistentVolume, *corev1.Persistent
 	w.t.Helper()
 	w.makeDir()
 	w.publish()
-	volume, claim := w.volume("by-hand"), w.claim(release, w.ns+"-by-hand")
+	volume, claim := w.volume("by-hand"), w.claim(release, w.ns+".by-hand")
 	change(volume, claim)
 	_, err := w.client.CoreV1().PersistentVolumes().Create(w.t.Context(), volume, create)
 	require.NoError(w.t, err)
@@ -148,7 +148,7 @@ func (w *ward) publish() {
 // volume is a directory of the first worker that no claim is named in.
 func (w *ward) volume(name string) *corev1.PersistentVolume {
 	return &corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ns + "-" + name, Labels: map[string]string{made: w.ns}},
+		ObjectMeta: metav1.ObjectMeta{Name: w.ns + "." + name, Labels: map[string]string{made: w.ns}},
 		Spec: corev1.PersistentVolumeSpec{
 			Capacity:                      corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")},
 			AccessModes:                   []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
@@ -211,7 +211,7 @@ func (w *ward) deleteClaim() {
 // deleteVolume deletes the volume under the claim, which takes its protection away first, and waits until the claim knows.
 func (w *ward) deleteVolume() {
 	w.t.Helper()
-	name := w.ns + "-" + release
+	name := w.ns + "." + release
 	w.kubectl("delete pv " + name + " --wait=false")
 	w.kubectl("patch pv " + name + ` --type=merge -p '{"metadata":{"finalizers":null}}'`)
 	lost := w.until(patience, func() bool {

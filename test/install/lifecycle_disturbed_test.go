@@ -160,7 +160,7 @@ func apiServerKilled(l *life) string {
 		done <- err
 	}()
 	begun := l.until(patience, func() bool {
-		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), l.ns+"-"+release+"-0", metav1.GetOptions{})
+		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), l.ns+"."+release+"-0", metav1.GetOptions{})
 		return err == nil
 	})
 	require.True(l.t, begun)

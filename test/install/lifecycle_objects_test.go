@@ -18,7 +18,7 @@ import (
 )
 
 // volumeName is how the chart calls the volume of the claim.
-func (l *life) volumeName(claim string) string { return l.ns + "-" + claim }
+func (l *life) volumeName(claim string) string { return l.ns + "." + claim }
 
 // profile sets the Pod Security profile of the namespace.
 func (l *life) profile(name string) {

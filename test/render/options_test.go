@@ -73,7 +73,7 @@ func TestShards(t *testing.T) {
 	assert.Equal(t, "checkpoints-0", got.claims[0].Name)
 	assert.Equal(t, "checkpoints-11", got.claims[11].Name)
 	assert.Equal(t, "/mnt/11", got.volumes[11].Spec.HostPath.Path)
-	assert.Equal(t, "train-checkpoints-11", got.volumes[11].Name)
+	assert.Equal(t, "train.checkpoints-11", got.volumes[11].Name)
 	require.Len(t, got.jobs, 12, "each shard is tested")
 	assert.Equal(t, "checkpoints-11-test", got.jobs[11].Name)
 	assert.Len(t, got.scripts, 1)
@@ -93,7 +93,7 @@ func TestStorageClass(t *testing.T) {
 	})
 	require.Len(t, got.classes, 1)
 	class := got.classes[0]
-	assert.Equal(t, "train-checkpoints", class.Name, "a class has no namespace, so its name carries it")
+	assert.Equal(t, "train.checkpoints", class.Name, "a class has no namespace, so its name carries it")
 	assert.Equal(t, class.Name, *got.claims[0].Spec.StorageClassName)
 	assert.Equal(t, "block.csi.example.com", class.Provisioner)
 	assert.Equal(t, corev1.PersistentVolumeReclaimRetain, *class.ReclaimPolicy)
@@ -150,10 +150,10 @@ func TestNameOverrides(t *testing.T) {
 		claim  string
 		volume string
 	}{
-		{nil, "checkpoints", "train-checkpoints"},
-		{map[string]string{"nameOverride": `"Fast"`}, "checkpoints-fast", "train-checkpoints-fast"},
-		{map[string]string{"fullnameOverride": `"ckpt"`}, "ckpt", "train-ckpt"},
-		{map[string]string{"namespaceOverride": `"other"`}, "checkpoints", "other-checkpoints"},
+		{nil, "checkpoints", "train.checkpoints"},
+		{map[string]string{"nameOverride": `"Fast"`}, "checkpoints-fast", "train.checkpoints-fast"},
+		{map[string]string{"fullnameOverride": `"ckpt"`}, "ckpt", "train.ckpt"},
+		{map[string]string{"namespaceOverride": `"other"`}, "checkpoints", "other.checkpoints"},
 		{map[string]string{"claim.name": `"c"`, "volume.name": `"v"`}, "c", "v"},
 	} {
 		got := set(t, test.values)

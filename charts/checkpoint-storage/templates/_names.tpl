@@ -26,17 +26,27 @@ a parent chart passes .Subcharts.<alias>.
 
 {{/*
 Inputs: dict "name" "suffix" ("" or "-<shard>") and perhaps "room" (characters for the name without its suffix).
-Outputs: a name of at most 63 characters, where the suffix has no more than six or the room is less.
-A name that is cut ends in a hash of the whole, so that two long names never become one.
+Outputs: a name of at most 63 characters, where the suffix has no more than six or the room is less: labels and volume
+handles of drivers have no room for more. A name that is cut ends in a hash of the whole, and has no dot.
 */}}
 {{- define "checkpoint-storage.cut" -}}
 {{- /* Room for a shard number is kept from the first, so that shard 9 and shard 10 share one base. */}}
 {{- $room := .room | default (ternary 57 63 (ne .suffix "")) }}
 {{- if gt (len .name) $room }}
-{{- printf "%s-%s%s" (.name | trunc (int (sub $room 9)) | trimSuffix "-" | trimSuffix ".") (.name | sha256sum | trunc 8) .suffix }}
+{{- printf "%s-%s%s" (.name | trunc (int (sub $room 17)) | replace "." "-" | trimSuffix "-") (.name | sha256sum | trunc 16) .suffix }}
 {{- else }}
 {{- printf "%s%s" .name .suffix }}
 {{- end }}
+{{- end }}
+
+{{/*
+Inputs: dict "context" "own" (the name that the values give, or "") "suffix". Outputs: the name of an object that has no
+namespace: <namespace>.<fullname>. A namespace has no dot, so the first one parts the two, and no two stores share a name;
+nor does one that is cut, which has none.
+*/}}
+{{- define "checkpoint-storage.clusterName" -}}
+{{- $name := printf "%s.%s" (include "checkpoint-storage.namespace" .context) (include "checkpoint-storage.fullname" .context) }}
+{{- include "checkpoint-storage.cut" (dict "name" (.own | default $name) "suffix" .suffix) }}
 {{- end }}
 
 {{/* Outputs: "" or "-<shard>". */}}
@@ -55,14 +65,12 @@ A name that is cut ends in a hash of the whole, so that two long names never bec
 {{- end }}
 {{- end }}
 
-{{/* Outputs: the name of the PersistentVolume, or "" when only the cluster knows it. PersistentVolumes have no namespace, so the name carries it. */}}
+{{/* Outputs: the name of the PersistentVolume, or "" when only the cluster knows it. */}}
 {{- define "checkpoint-storage.volumeName" -}}
 {{- $context := .context | default . }}
 {{- $values := $context.Values }}
-{{- $suffix := include "checkpoint-storage.suffix" . }}
 {{- if or $values.volume.name (eq $values.provisioning "static") }}
-{{- $name := printf "%s-%s" (include "checkpoint-storage.namespace" $context) (include "checkpoint-storage.fullname" $context) }}
-{{- include "checkpoint-storage.cut" (dict "name" ($values.volume.name | default $name) "suffix" $suffix) }}
+{{- include "checkpoint-storage.clusterName" (dict "context" $context "own" $values.volume.name "suffix" (include "checkpoint-storage.suffix" .)) }}
 {{- end }}
 {{- end }}
 
@@ -70,8 +78,7 @@ A name that is cut ends in a hash of the whole, so that two long names never bec
 {{- define "checkpoint-storage.storageClassName" -}}
 {{- $values := .Values }}
 {{- if $values.storageClass.create }}
-{{- $name := printf "%s-%s" (include "checkpoint-storage.namespace" .) (include "checkpoint-storage.fullname" .) }}
-{{- include "checkpoint-storage.cut" (dict "name" ($values.storageClass.name | default $name) "suffix" "") | toJson }}
+{{- include "checkpoint-storage.clusterName" (dict "context" . "own" $values.storageClass.name "suffix" "") | toJson }}
 {{- else if and (hasKey $values "storageClassName") (not (kindIs "invalid" $values.storageClassName)) }}
 {{- $values.storageClassName | toJson }}
 {{- else if eq $values.provisioning "static" }}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/names"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/values"
@@ -28,18 +29,7 @@ func (r *Result) place() place {
 	if r.Merged["provisioning"] != "static" {
 		return p
 	}
-	volume, _ := r.Merged["volume"].(map[string]any)
-	if p.volume, _ = volume["name"].(string); p.volume == "" {
-		namespace, _ := r.Merged["namespaceOverride"].(string)
-		if namespace == "" {
-			namespace = r.release.Namespace
-		}
-		full, _ := r.Merged["fullnameOverride"].(string)
-		if full == "" {
-			full = r.release.fullname()
-		}
-		p.volume = namespace + "-" + full
-	}
+	p.volume = r.Names().Volume(names.Whole)
 	p.Place = r.rules.Place(r.Merged)
 	return p
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/names"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
@@ -24,7 +25,7 @@ type Finding = report.Finding
 // Release is whose values are judged.
 type Release struct {
 	Name, Namespace string
-	// Alias is the name by which a parent chart knows the store, "" for the chart itself.
+	// Alias is the path of names by which parent charts know the store, "" for the chart itself.
 	Alias string
 	// Kubernetes is the cluster's minor version of Kubernetes 1, 0 when it is not known.
 	Kubernetes int
@@ -32,14 +33,6 @@ type Release struct {
 	Quota int64
 	// Stdin is what the values file - stands for.
 	Stdin io.Reader
-}
-
-// fullname is what the chart's names begin with.
-func (r Release) fullname() string {
-	if r.Alias == "" {
-		return r.Name
-	}
-	return r.Name + "-" + strings.ToLower(r.Alias)
 }
 
 func (r Release) String() string {
@@ -141,6 +134,12 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	return r, nil
 }
 
+// Names are those of the objects that the values make.
+func (r *Result) Names() names.Names {
+	alias := r.release.Alias[strings.LastIndex(r.release.Alias, ".")+1:]
+	return names.Of(r.Merged, names.Release{Name: r.release.Name, Namespace: r.release.Namespace, Alias: alias})
+}
+
 // belongs says that a path is at, above or below the prefix.
 func belongs(path, prefix values.Path) bool {
 	n := min(len(path), len(prefix))
@@ -149,7 +148,7 @@ func belongs(path, prefix values.Path) bool {
 
 // rulesOf judges the rules.
 func (c *Chart) rulesOf(r *Result) error {
-	broken, err := c.rules.Check(r.Merged, rules.Release{Fullname: r.release.fullname(), Namespace: r.release.Namespace})
+	broken, err := c.rules.Check(r.Merged, r.Names())
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Rele
 		return nil, err
 	}
 	f := &fleet{
-		target: t, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: names(overlays),
+		target: t, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: shortNames(overlays),
 		stores: make([][]place, len(overlays)), used: map[values.Position]bool{},
 	}
 	defer collectRarely(len(overlays))()
@@ -116,8 +116,8 @@ func collectRarely(overlays int) (restore func()) {
 	}
 }
 
-// names gives each overlay the shortest name that tells it from the others.
-func names(overlays []string) []string {
+// shortNames gives each overlay the shortest name that tells it from the others.
+func shortNames(overlays []string) []string {
 	count := map[string]int{}
 	short := make([]string, len(overlays))
 	for i, overlay := range overlays {

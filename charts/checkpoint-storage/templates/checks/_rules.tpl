@@ -7,7 +7,9 @@ the words.
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: what rules are judged on, as JSON. */}}
 {{- define "checkpoint-storage.rules.subject" -}}
 {{- $context := .context | default . }}
-{{- $names := dict "claim" ($context.Values.claim.name | default (include "checkpoint-storage.fullname" $context)) }}
+{{- $suffix := ternary "-0" "" (gt (int $context.Values.shards) 0) }}
+{{- $claim := $context.Values.claim.name | default (include "checkpoint-storage.fullname" $context) }}
+{{- $names := dict "claim" (include "checkpoint-storage.cut" (dict "name" $claim "suffix" $suffix) | trimSuffix $suffix) }}
 {{- with $context.Values.retention.checkpointSize }}
 {{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}

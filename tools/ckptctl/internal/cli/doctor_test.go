@@ -16,8 +16,8 @@ import (
 func TestDoctor(t *testing.T) {
 	phase := "Bound"
 	lists := map[string]string{
-		"persistentvolumeclaims": `{"metadata":{"name":"checkpoints","namespace":"training","uid":"new","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"volumeName":"training-checkpoints","storageClassName":""},"status":{"phase":"%s"}}`,
-		"persistentvolumes":      `{"metadata":{"name":"training-checkpoints","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"claimRef":{"namespace":"training","name":"checkpoints","uid":"old"},"persistentVolumeReclaimPolicy":"Retain"},"status":{"phase":"Released"}}`,
+		"persistentvolumeclaims": `{"metadata":{"name":"checkpoints","namespace":"training","uid":"new","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"volumeName":"training.checkpoints","storageClassName":""},"status":{"phase":"%s"}}`,
+		"persistentvolumes":      `{"metadata":{"name":"training.checkpoints","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"claimRef":{"namespace":"training","name":"checkpoints","uid":"old"},"persistentVolumeReclaimPolicy":"Retain"},"status":{"phase":"Released"}}`,
 	}
 	changed := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,8 +52,8 @@ func TestDoctor(t *testing.T) {
 	phase = "Pending"
 	code, out, _ = doctor()
 	assert.Equal(t, Found, code)
-	assert.Contains(t, out, "claim training/checkpoints: error volume-released\n  cause: volume training-checkpoints is Released")
-	assert.Contains(t, out, "kubectl patch pv training-checkpoints")
+	assert.Contains(t, out, "claim training/checkpoints: error volume-released\n  cause: volume training.checkpoints is Released")
+	assert.Contains(t, out, "kubectl patch pv training.checkpoints")
 	assert.Empty(t, changed, "it changes nothing unless it is told to")
 
 	code, out, _ = doctor("-o", "json")
@@ -72,8 +72,8 @@ func TestDoctor(t *testing.T) {
 
 	code, out, _ = doctor("--fix")
 	assert.Equal(t, OK, code)
-	assert.Equal(t, "/api/v1/persistentvolumes/training-checkpoints", changed)
-	before, after, found := strings.Cut(out, "fix: claim training/checkpoints: kubectl patch pv training-checkpoints")
+	assert.Equal(t, "/api/v1/persistentvolumes/training.checkpoints", changed)
+	before, after, found := strings.Cut(out, "fix: claim training/checkpoints: kubectl patch pv training.checkpoints")
 	require.True(t, found, out)
 	assert.Contains(t, before, "error volume-released", "it is shown before it is done")
 	assert.Contains(t, after, "ok: checkpoints in training: bound")

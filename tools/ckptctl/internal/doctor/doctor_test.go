@@ -22,7 +22,7 @@ const (
 	uidOld, uidNew = types.UID("old"), types.UID("new")
 	theRelease     = "checkpoints"
 	ns             = "training"
-	pv             = ns + "-" + theRelease
+	pv             = ns + "." + theRelease
 )
 
 // well is a store in order: a static volume on node-a, bound, with a pod that runs on it.
@@ -148,7 +148,7 @@ func TestRules(t *testing.T) {
 		"name taken": {func(s *Snapshot) {
 			s.Stored, s.WantClaims, s.WantVolumes, s.Claims, s.Pods = nil, nil, nil, nil, nil
 			s.Volumes[0].Annotations["meta.helm.sh/release-name"] = "other"
-		}, "volume-name-taken", "belongs to release other", "volume.name=training-checkpoints-2", false},
+		}, "volume-name-taken", "belongs to release other", "volume.name=training.checkpoints-2", false},
 
 		"claim deleted": {func(s *Snapshot) {
 			s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased

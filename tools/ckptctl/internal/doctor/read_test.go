@@ -26,7 +26,7 @@ const manifest = `---
 apiVersion: v1
 kind: PersistentVolume
 metadata:
-  name: training-checkpoints
+  name: training.checkpoints
   labels: {app.kubernetes.io/instance: checkpoints}
 spec:
   capacity: {storage: 1Gi}
@@ -44,7 +44,7 @@ metadata:
 spec:
   accessModes: [ReadWriteOnce]
   storageClassName: ""
-  volumeName: training-checkpoints
+  volumeName: training.checkpoints
   resources: {requests: {storage: 1Gi}}
 `
 

@@ -6,12 +6,15 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	naming "checkpoint-storage/tools/ckptctl/internal/names"
 )
 
 // volumeNameTaken finds the volume of another release under the name that this one's would have. Helm refuses such an
 // install before it stores anything, so there is no release to read the name from: the chart's own name for it is looked at.
 func volumeNameTaken(s *Snapshot) *Diagnosis {
-	wanted := []string{s.Namespace + "-" + s.Release}
+	own := naming.Of(map[string]any{"provisioning": "static"}, naming.Release{Name: s.Release, Namespace: s.Namespace})
+	wanted := []string{own.Volume(naming.Whole)}
 	for _, v := range s.WantVolumes {
 		wanted = append(wanted, v.Name)
 	}
@@ -27,7 +30,7 @@ func volumeNameTaken(s *Snapshot) *Diagnosis {
 		d := &Diagnosis{Object: s.object(), Cause: fmt.Sprintf("PersistentVolume %s belongs to release %s of namespace %s. Volumes have no namespace, so that two releases cannot both have one of this name, and Helm does not install over what is another's.", name, owner, namespace)}
 		return d.repair(
 			"# give this release's volume a name of its own; leave the other alone, there are somebody's checkpoints on it",
-			fmt.Sprintf("helm -n %s upgrade --install %s CHART --set volume.name=%s-%s-2", s.Namespace, s.Release, s.Namespace, s.Release),
+			fmt.Sprintf("helm -n %s upgrade --install %s CHART --set volume.name=%s-2", s.Namespace, s.Release, name),
 		)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/names"
 )
 
 // judge collects what is wrong with one set of values.
@@ -14,7 +16,7 @@ type judge struct {
 	book     *Book
 	values   map[string]any
 	backend  *backend
-	release  Release
+	names    names.Names
 	findings []Finding
 	// whole is the section of a store without shards, or of one whose shards only differ by their number.
 	whole map[string]any
@@ -47,14 +49,7 @@ func (j *judge) each() []int {
 }
 
 func (j *judge) subject(shard int) *subject {
-	claim := j.release.Fullname
-	if full, _ := j.values["fullnameOverride"].(string); full != "" {
-		claim = full
-	}
-	if own, _ := j.section("claim")["name"].(string); own != "" {
-		claim = own
-	}
-	names := map[string]any{"claim": claim}
+	names := map[string]any{"claim": j.names.OwnClaim()}
 	if size, ok := quantity(j.section("retention")["checkpointSize"]); ok {
 		all := size * float64(number(j.section("retention")["keep"])+1)
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))

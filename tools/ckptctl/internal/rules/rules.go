@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/names"
 )
 
 // Finding is a rule that the values break.
@@ -156,17 +157,9 @@ func (b *Book) backend(name string) (*backend, error) {
 	return out, nil
 }
 
-// Release is what the rules need to know of a release besides its values.
-type Release struct {
-	// Fullname is what the chart's names begin with: the release's name, or <release>-<alias> of a dependency.
-	Fullname string
-	// Namespace is the release's.
-	Namespace string
-}
-
 // Check returns what is wrong with values that fit the schema.
-func (b *Book) Check(values map[string]any, release Release) ([]Finding, error) {
-	j := &judge{book: b, values: values, release: release}
+func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error) {
+	j := &judge{book: b, values: values, names: named}
 	j.removed("", b.defaults, values)
 	name, _ := values["backend"].(string)
 	// Without its defaults, or without a backend, there is nothing to judge the rest on.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/names"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func TestSavers(t *testing.T) {
 			Savers:  func() (catalog.Savers, error) { return savers, nil },
 		})
 		require.NoError(t, err)
-		got, err := book.Check(merged, Release{Fullname: "checkpoints"})
+		got, err := book.Check(merged, names.Names{Fullname: "checkpoints"})
 		require.NoError(t, err)
 		return got
 	}
