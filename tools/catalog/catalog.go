@@ -101,9 +101,21 @@ type MountOptions struct {
 	Supported bool     `json:"supported"`
 	Default   []string `json:"default,omitempty"`
 	// By is the key of the section whose value picks a list of For instead of Default.
-	By     string              `json:"by,omitempty"`
-	For    map[string][]string `json:"for,omitempty"`
-	Source string              `json:"source,omitempty"`
+	By  string              `json:"by,omitempty"`
+	For map[string][]string `json:"for,omitempty"`
+	// Verbatim says that the driver starts a program with the items as its arguments: they are none of mount -o.
+	Verbatim bool `json:"verbatim,omitempty"`
+	// Needed are options that a list of the user's own may not leave out, by the option as mount -o would have it.
+	Needed map[string]NeededOption `json:"needed,omitempty"`
+	Source string                  `json:"source,omitempty"`
+}
+
+// NeededOption says what depends on a mount option.
+type NeededOption struct {
+	// Operation is what a file system can do with it alone; a saver that needs that is refused without.
+	Operation string `json:"operation,omitempty"`
+	// Why says what happens without it.
+	Why string `json:"why"`
 }
 
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -97,6 +98,9 @@ func (b Backend) Facts() map[string]any {
 		"mountOptionsBy":        c.MountOptions.By,
 		"mountOptionsFor":       c.MountOptions.For,
 		"mountOptionsSupported": c.MountOptions.Supported,
+		"mountOptionsVerbatim":  c.MountOptions.Verbatim,
+		"mountOptionsNeeded":    c.MountOptions.Needed,
+		"neededOptions":         slices.Sorted(maps.Keys(c.MountOptions.Needed)),
 		"volumeAttributesClass": c.VolumeAttributesClass,
 		"expansion":             c.Expansion,
 		"fsGroup":               c.FSGroup,

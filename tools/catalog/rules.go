@@ -75,8 +75,8 @@ type Case struct {
 	Severity string `json:"severity,omitempty"`
 	// Path is the key that the finding points at; "$" is the one of Each.
 	Path string `json:"path,omitempty"`
-	// Each lists paths for which the case is judged one by one; one that begins with facts. stands for the list of paths
-	// that is there.
+	// Each lists paths, or words, for which the case is judged one by one; one that begins with facts. stands for the
+	// list that is there.
 	Each []string `json:"each,omitempty"`
 	// When is the condition; a case without one is decided by code.
 	When *Condition `json:"when,omitempty"`
@@ -92,7 +92,7 @@ type Condition struct {
 	Any []Condition `json:"any,omitempty"`
 	Not *Condition  `json:"not,omitempty"`
 
-	// Path leads into the values, or into section, facts, affinity, affinityKeys or names.
+	// Path leads into the values, or into section, facts, affinity, affinityKeys, options, mounted or names.
 	Path string `json:"path,omitempty"`
 	// Is compares with a value; a pointer, because false and "" are values.
 	Is *any `json:"is,omitempty"`
@@ -102,10 +102,12 @@ type Condition struct {
 	Empty *bool `json:"empty,omitempty"`
 	// Set asks whether anything but null is there.
 	Set *bool `json:"set,omitempty"`
-	// Has asks whether a list holds the item.
+	// Has asks whether a list holds the item; $ is the one of Each.
 	Has string `json:"has,omitempty"`
 	// Matches is a regular expression for a string, or for any string of a list.
 	Matches string `json:"matches,omitempty"`
+	// Twice asks whether two items of a list give one key different values, as in KEY=VALUE.
+	Twice *bool `json:"twice,omitempty"`
 	// HasAny asks whether a list shares an item with the list at another path.
 	HasAny string `json:"hasAny,omitempty"`
 	// Below, Above and OffStep compare a quantity with another, or with the one at a path; OffStep asks whether it is

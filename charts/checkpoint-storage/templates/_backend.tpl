@@ -75,6 +75,9 @@ is one, the backend's defaults otherwise; and in either case those that keys of 
 {{- $options := list }}
 {{- if and (hasKey $values "mountOptions") (not (kindIs "invalid" $values.mountOptions)) }}
 {{- $options = $values.mountOptions }}
+{{- if not $facts.mountOptionsVerbatim }}
+{{- $options = include "checkpoint-storage.mountOptions.read" $options | fromJsonArray }}
+{{- end }}
 {{- else if eq $values.volumeMode "Filesystem" }}
 {{- $options = get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions }}
 {{- end }}
@@ -87,6 +90,22 @@ is one, the backend's defaults otherwise; and in either case those that keys of 
 {{- end }}
 {{- end }}
 {{- $options | toJson }}
+{{- end }}
+
+{{/*
+Inputs: a list of mount options as somebody wrote them. Outputs: them one by one as mount -o has them, a JSON list: what
+stands in one item with commas between is several, and dashes are the command line's.
+*/}}
+{{- define "checkpoint-storage.mountOptions.read" -}}
+{{- $read := list }}
+{{- range . }}
+{{- range regexFindAll "([^,\"]|\"[^\"]*\"|\")+" . -1 }}
+{{- with regexReplaceAll "^(--+|-o\\s*|-)" (trim .) "" }}
+{{- $read = append $read . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- uniq $read | toJson }}
 {{- end }}
 
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: what hooks take, as JSON without the root: section and volume name. */}}

@@ -26,9 +26,19 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- end }}
 {{- end }}
 
+{{/* Inputs: a list of KEY=VALUE. Outputs: "true" when two items give one key different values, otherwise nothing. */}}
+{{- define "checkpoint-storage.rules.twice" -}}
+{{- $values := dict }}
+{{- range . }}
+{{- $key := splitList "=" . | first }}
+{{- if and (contains "=" .) (not (hasPrefix "x-" .)) (ne . (get $values $key | default .)) }}true{{ end }}
+{{- $_ := set $values $key . }}
+{{- end }}
+{{- end }}
+
 {{/* Inputs: dict "path" "in" (the subject) and perhaps "each". Outputs: {"value": what is there, or null}, as JSON. */}}
 {{- define "checkpoint-storage.rules.at" -}}
-{{- $steps := splitList "." (ternary .each .path (eq .path "$")) }}
+{{- $steps := splitList "." (replace "$" (.each | default "") .path) }}
 {{- $value := ternary .in .in.values (hasKey .in (first $steps)) }}
 {{- if hasKey (.in.args | default dict) (first $steps) }}
 {{- $value = .in.args }}
@@ -76,7 +86,10 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- $hold = and $hold (ne (kindIs "invalid" $value) $when.set) }}
 {{- end }}
 {{- if hasKey $when "has" }}
-{{- $hold = and $hold (has $when.has ($value | default list)) }}
+{{- $hold = and $hold (has (ternary $in.each $when.has (eq $when.has "$")) ($value | default list)) }}
+{{- end }}
+{{- with $when.twice }}
+{{- $hold = and $hold (include "checkpoint-storage.rules.twice" $value) }}
 {{- end }}
 {{- with $when.hasAny }}
 {{- $one := false }}

@@ -1,7 +1,7 @@
 {{/*
 The rules of rules.yaml and of the backends' folders: conditions are data, judged here as ckptctl judges them.
-What they are judged on is dict "values" "section" "facts" "affinity" "affinityKeys" "names", and "args" with facts for
-the words.
+What they are judged on is dict "values" "section" "facts" "affinity" "affinityKeys" "options" "mounted" "names", and
+"args" with facts for the words.
 */}}
 
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: what rules are judged on, as JSON. */}}
@@ -15,12 +15,18 @@ the words.
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
 {{- end }}
 {{- $affinity := include "checkpoint-storage.nodeAffinity" . | fromJson }}
+{{- $options := $context.Values.mountOptions }}
+{{- if kindIs "slice" $options }}
+{{- $options = include "checkpoint-storage.mountOptions.read" $options | fromJsonArray }}
+{{- end }}
 {{- dict
   "values" $context.Values
   "section" (include "checkpoint-storage.section" . | fromJson)
   "facts" (include "checkpoint-storage.facts" $context | fromJson)
   "affinity" $affinity
   "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" $affinity | fromJsonArray)
+  "options" $options
+  "mounted" (include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | fromJsonArray) | fromJsonArray)
   "names" $names
 | toJson }}
 {{- end }}
@@ -49,7 +55,7 @@ the words.
 {{- $path := . | trimPrefix "{" | trimSuffix "}" }}
 {{- $value := $in.each }}
 {{- if ne $path "$" }}
-{{- $value = (include "checkpoint-storage.rules.at" (dict "path" $path "in" $in.in) | fromJson).value }}
+{{- $value = (include "checkpoint-storage.rules.at" (dict "path" $path "in" $in.in "each" $in.each) | fromJson).value }}
 {{- end }}
 {{- if kindIs "slice" $value }}
 {{- $value = join ", " $value }}

@@ -21,6 +21,7 @@
 {{- if and $values.savers (ne $values.volumeMode "Block") }}
 {{- $catalog := include "checkpoint-storage.savers" . | fromJson }}
 {{- $able := include "checkpoint-storage.savers.able" . | fromJson }}
+{{- $in := include "checkpoint-storage.rules.subject" . | fromJson }}
 {{- range $name := sortAlpha $values.savers }}
 {{- $saver := get $catalog.savers $name }}
 {{- $missing := list }}
@@ -31,6 +32,13 @@
 {{- end }}
 {{- if $missing }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "missing" "path" "savers" "args" (dict "saver" $name "operations" (join ", " $missing) "instead" $saver.instead)) }}
+{{- end }}
+{{- range $option, $needed := $in.facts.mountOptionsNeeded }}
+{{- range $catalog.operations }}
+{{- if and (eq .name ($needed.operation | default "")) (hasKey $saver.needs .name) (kindIs "slice" $in.options) (not (has $option ($in.options | default list))) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "option" "path" "mountOptions" "args" (dict "saver" $name "operation" .title "option" $option)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

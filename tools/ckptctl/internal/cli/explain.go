@@ -111,6 +111,9 @@ func mountOptions(w io.Writer, m catalog.MountOptions) {
 	for _, value := range slices.Sorted(maps.Keys(m.For)) {
 		fmt.Fprintf(w, "mount options\twith %s %s: %s\n", m.By, value, list(m.For[value]))
 	}
+	for _, option := range slices.Sorted(maps.Keys(m.Needed)) {
+		fmt.Fprintf(w, "\t%s is needed: %s\n", option, m.Needed[option].Why)
+	}
 	if m.Source != "" {
 		fmt.Fprintf(w, "\t%s\n", m.Source)
 	}

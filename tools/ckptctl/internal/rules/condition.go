@@ -28,6 +28,7 @@ type condition struct {
 	empty   *bool
 	set     *bool
 	has     string
+	twice   bool
 	hasAny  []string
 	matches *regexp.Regexp
 	limits  []limit
@@ -41,7 +42,7 @@ type limit struct {
 }
 
 func compile(c catalog.Condition) (*condition, error) {
-	out := &condition{empty: c.Empty, set: c.Set, has: c.Has}
+	out := &condition{empty: c.Empty, set: c.Set, has: c.Has, twice: c.Twice != nil && *c.Twice}
 	for _, group := range []struct {
 		from []catalog.Condition
 		to   *[]*condition
@@ -113,19 +114,49 @@ func (c *condition) holds(s *subject, each []string) bool {
 }
 
 func (c *condition) leaf(s *subject, each []string) bool {
-	path := c.path
-	if c.each {
-		path = each
-	}
-	value := s.at(path)
+	value := s.at(along(c.path, each))
 	return (!c.hasIs || same(value, c.is)) &&
 		(c.same == nil || same(value, s.at(c.same))) &&
 		(c.empty == nil || empty(value) == *c.empty) &&
 		(c.set == nil || (value != nil) == *c.set) &&
-		(c.has == "" || contains(value, c.has)) &&
+		(c.has == "" || contains(value, word(c.has, each))) &&
+		(!c.twice || twice(value)) &&
 		(c.hasAny == nil || slices.ContainsFunc(items(s.at(c.hasAny)), func(item any) bool { return slices.Contains(items(value), item) })) &&
 		(c.matches == nil || matches(c.matches, value)) &&
 		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value) })
+}
+
+// word is what stands for itself, or the one that $ stands for.
+func word(text string, each []string) string {
+	if text == eachWord {
+		return strings.Join(each, ".")
+	}
+	return text
+}
+
+// eachWord stands for the path, or the word, that a case is judged for.
+const eachWord = "$"
+
+// along is a path with the one that $ stands for in its place.
+func along(path, each []string) []string {
+	at := slices.Index(path, eachWord)
+	if at < 0 {
+		return path
+	}
+	return slices.Concat(path[:at], each, path[at+1:])
+}
+
+// twice says that two items of a list give one key different values, as in KEY=VALUE.
+func twice(list any) bool {
+	values := map[string]any{}
+	for _, item := range items(list) {
+		key, _, found := strings.Cut(fmt.Sprint(item), "=")
+		if other, there := values[key]; found && !strings.HasPrefix(key, "x-") && there && other != item {
+			return true
+		}
+		values[key] = item
+	}
+	return false
 }
 
 // compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
@@ -234,10 +265,10 @@ var placeholder = regexp.MustCompile(`\{[$A-Za-z.]+\}`)
 func fill(text string, s *subject, each []string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		path := strings.Split(strings.Trim(found, "{}"), ".")
-		if path[0] == "$" {
+		if path[0] == eachWord {
 			return strings.Join(each, ".")
 		}
-		switch value := s.at(path).(type) {
+		switch value := s.at(along(path, each)).(type) {
 		case nil:
 			return found
 		case []any, []string:

@@ -55,8 +55,9 @@ func (j *judge) subject(shard int) *subject {
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
 	}
 	affinity := j.affinity(shard)
+	options, mounted := j.mountOptions(j.sectionOf(shard))
 	return &subject{
-		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts,
+		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts, options: options, mounted: mounted,
 		affinity: affinity, affinityKeys: affinityKeys(affinity), names: names,
 	}
 }

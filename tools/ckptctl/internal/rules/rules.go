@@ -48,6 +48,8 @@ type backend struct {
 	cases    []*item
 	// topology has the node label that a key of the section is a value of.
 	topology map[string]any
+	// options has the mount option that a key of the section stands for.
+	options map[string]any
 	// semantics is the condition under which what it says of its file system holds; nil where it always does.
 	semantics *condition
 }
@@ -148,6 +150,7 @@ func (b *Book) backend(name string) (*backend, error) {
 	}
 	becomes, _ := out.facts["becomes"].(map[string]any)
 	out.topology, _ = becomes["topology"].(map[string]any)
+	out.options, _ = becomes["mountOptions"].(map[string]any)
 	for _, c := range loaded.Rules {
 		if err := appendCase(&out.cases, c); err != nil {
 			return nil, err
@@ -239,15 +242,8 @@ func (b *Book) Place(values map[string]any) Place {
 			out.Identities = append(out.Identities, name+" "+identity)
 		}
 	}
-	options := items(values["mountOptions"])
-	if values["mountOptions"] == nil {
-		mount := known.Capabilities.MountOptions
-		options = items(mount.Default)
-		if chosen, ok := mount.For[fmt.Sprint(j.sectionOf(-1)[mount.By])]; ok {
-			options = items(chosen)
-		}
-	}
-	for _, option := range options {
+	_, mounted := j.mountOptions(j.sectionOf(-1))
+	for _, option := range mounted {
 		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {
 			out.Server, out.Nconnect = fmt.Sprint(j.sectionOf(-1)[known.Schema.Identity[0]]), text
 		}

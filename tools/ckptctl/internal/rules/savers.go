@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -26,6 +28,8 @@ func (j *judge) savers() error {
 		names = append(names, fmt.Sprint(name))
 	}
 	sort.Strings(names)
+	needed := j.backend.Capabilities.MountOptions.Needed
+	options, _ := j.mountOptions(j.sectionOf(-1))
 	for _, name := range names {
 		_, missing := known.Serves(j.backend.Backend, name)
 		var titles []string
@@ -36,6 +40,13 @@ func (j *judge) savers() error {
 			j.report("E22", "missing", "savers", map[string]any{
 				"saver": name, "operations": strings.Join(titles, ", "), "instead": known.Savers[name].Instead,
 			})
+		}
+		for _, option := range slices.Sorted(maps.Keys(needed)) {
+			for _, o := range known.Needed(name) {
+				if o.Name == needed[option].Operation && options != nil && !slices.Contains(options, any(option)) {
+					j.report("E22", "option", "mountOptions", map[string]any{"saver": name, "operation": o.Title, "option": option})
+				}
+			}
 		}
 	}
 	return nil

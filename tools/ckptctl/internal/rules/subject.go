@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -16,7 +18,9 @@ type subject struct {
 	values, section, facts, names map[string]any
 	affinity                      any
 	affinityKeys                  []any
-	args                          map[string]any
+	// options are the user's mount options, nil where there is no list; mounted are all that the volume is mounted with.
+	options, mounted []any
+	args             map[string]any
 }
 
 // shardWord stands for a shard's number in the values.
@@ -36,6 +40,13 @@ func (s *subject) at(steps []string) any {
 		value, steps = s.affinity, steps[1:]
 	case "affinityKeys":
 		value, steps = s.affinityKeys, steps[1:]
+	case "options":
+		if steps = steps[1:]; s.options == nil {
+			return nil
+		}
+		value = s.options
+	case "mounted":
+		value, steps = s.mounted, steps[1:]
 	}
 	if len(s.args) > 0 && len(steps) > 0 {
 		if arg, ok := s.args[steps[0]]; ok {
@@ -114,6 +125,63 @@ func (j *judge) affinity(shard int) any {
 		}
 	}
 	return numbered(out, shard)
+}
+
+// mountOptions are the user's, nil where there is no list, and all that the volume is mounted with: the user's or the
+// backend's own, and those that keys of the section stand for.
+func (j *judge) mountOptions(section map[string]any) (options, mounted []any) {
+	if list, ok := j.values["mountOptions"].([]any); ok {
+		options = readOptions(list)
+		mounted = options
+	} else if own := j.backend.Capabilities.MountOptions; j.values["volumeMode"] == "Filesystem" {
+		list := own.Default
+		if chosen, ok := own.For[fmt.Sprint(section[own.By])]; ok {
+			list = chosen
+		}
+		mounted = readOptions(items(list))
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.backend.options)) {
+		option := fmt.Sprint(j.backend.options[key])
+		switch value := section[key].(type) {
+		case bool:
+			if !value {
+				continue
+			}
+		case nil:
+			continue
+		default:
+			if value == "" {
+				continue
+			}
+			text := fmt.Sprint(value)
+			if number, ok := toFloat(value); ok && number == math.Floor(number) {
+				text = fmt.Sprint(int64(number))
+			}
+			option = strings.ReplaceAll(option, "{}", text)
+		}
+		mounted = append(slices.Clip(mounted), readOptions([]any{option})...)
+	}
+	return options, mounted
+}
+
+var (
+	oneOption = regexp.MustCompile(`([^,"]|"[^"]*"|")+`)
+	dashes    = regexp.MustCompile(`^(--+|-o\s*|-)`)
+)
+
+// readOptions reads mount options one by one as mount -o has them: what stands in one item with commas between is several,
+// and dashes are the command line's. The chart's template checkpoint-storage.mountOptions.read does the same.
+func readOptions(list []any) []any {
+	out := []any{}
+	for _, item := range list {
+		for _, found := range oneOption.FindAllString(fmt.Sprint(item), -1) {
+			option := dashes.ReplaceAllString(strings.TrimSpace(found), "")
+			if option != "" && !slices.Contains(out, any(option)) {
+				out = append(out, option)
+			}
+		}
+	}
+	return out
 }
 
 // affinityKeys are the node labels that an affinity names in each of its terms, one of which has to hold.
