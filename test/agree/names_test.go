@@ -96,21 +96,26 @@ func (s store) result(t *testing.T, helm check.Helm) *check.Result {
 func (s store) rendered(t *testing.T, helm check.Helm) map[string][]string {
 	t.Helper()
 	given := s.values
+	var aliases []string
 	if s.release.Alias != "" {
-		given = map[string]any{s.release.Alias: given}
+		aliases = strings.Split(s.release.Alias, ".")
+		slices.Reverse(aliases)
+	}
+	for _, alias := range aliases {
+		given = map[string]any{alias: given}
 	}
 	var files map[string]string
 	if helm == check.Helm4 {
 		c, err := loader4.LoadDir(charts.Chart())
 		require.NoError(t, err)
-		if s.release.Alias != "" {
+		for _, alias := range aliases {
 			parent := &chart4.Chart{Metadata: &chart4.Metadata{APIVersion: "v2", Name: "parent", Version: "1.0.0", Dependencies: []*chart4.Dependency{
-				{Name: c.Name(), Version: c.Metadata.Version, Alias: s.release.Alias},
+				{Name: c.Name(), Version: c.Metadata.Version, Alias: alias},
 			}}}
 			parent.AddDependency(c)
-			require.NoError(t, deps4.ProcessDependencies(parent, given))
 			c = parent
 		}
+		require.NoError(t, deps4.ProcessDependencies(c, given))
 		options := common4.ReleaseOptions{Name: s.release.Name, Namespace: s.release.Namespace}
 		top, err := util4.ToRenderValuesWithSchemaValidation(c, given, options, common4.DefaultCapabilities, true)
 		require.NoError(t, err)
@@ -120,14 +125,14 @@ func (s store) rendered(t *testing.T, helm check.Helm) map[string][]string {
 	}
 	c, err := loader.LoadDir(charts.Chart())
 	require.NoError(t, err)
-	if s.release.Alias != "" {
+	for _, alias := range aliases {
 		parent := &chart.Chart{Metadata: &chart.Metadata{APIVersion: "v2", Name: "parent", Version: "1.0.0", Dependencies: []*chart.Dependency{
-			{Name: c.Name(), Version: c.Metadata.Version, Alias: s.release.Alias},
+			{Name: c.Name(), Version: c.Metadata.Version, Alias: alias},
 		}}}
 		parent.AddDependency(c)
-		require.NoError(t, chartutil.ProcessDependenciesWithMerge(parent, given))
 		c = parent
 	}
+	require.NoError(t, chartutil.ProcessDependenciesWithMerge(c, given))
 	options := chartutil.ReleaseOptions{Name: s.release.Name, Namespace: s.release.Namespace}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(c, given, options, chartutil.DefaultCapabilities, true)
 	require.NoError(t, err)
@@ -170,6 +175,9 @@ func (m made) store() store {
 	s.release.Name, s.release.Namespace = m.name(53), strings.ReplaceAll(m.name(63), ".", "a")
 	if m.one(2) {
 		s.release.Alias = m.pick("fastTier", "checkpoints", "Fast", "S3Store", "store-2", "aBC", "HTTPServer", "a_b", "v1Store2", strings.Repeat("longName", 8), strings.Repeat("x", 62)+"-y")
+		if m.one(2) {
+			s.release.Alias = "teamA." + s.release.Alias
+		}
 	}
 	switch m.random.IntN(4) {
 	case 0:

@@ -20,7 +20,7 @@ import (
 // tried is one case of a file of testdata.
 type tried struct {
 	Title string
-	// Values are those of values.yaml, Files further ones by their path.
+	// Values are those of values.yaml, Files further ones by their path; {chart} is the chart's folder.
 	Values string
 	Files  map[string]string
 	// Ckptctl are the arguments of ckptctl, `check -f values.yaml` where there are none; {chart} is the chart's folder.
@@ -69,7 +69,7 @@ func (c tried) try(t *testing.T, program string) {
 	for name, text := range inputs {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, "{chart}", charts.Chart())), 0o600))
 	}
 	args := c.Ckptctl
 	if len(args) == 0 {

@@ -121,7 +121,8 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	}
 	for _, o := range odd {
 		if belongs(o.Path, read.Prefix()) {
-			r.Findings = append(r.Findings, r.finding("yaml/"+o.Rule, report.Warning, o.Path, o.At, o.Message, o.Hint))
+			path := o.Path[min(len(o.Path), len(read.Prefix())):]
+			r.Findings = append(r.Findings, r.finding("yaml/"+o.Rule, report.Warning, path, o.At, o.Message, o.Hint))
 		}
 	}
 	// The rules can be relied on only where the values have the shape that the schema gives them.

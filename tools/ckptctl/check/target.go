@@ -28,14 +28,10 @@ type Target struct {
 // Standalone is the chart itself.
 func Standalone(chart *Chart) *Target { return &Target{chart: chart, helm: chart.helm} }
 
-// OpenParent reads a parent chart's folder; the stores in it are judged by the charts that it brings along. What those
-// leave out, as packaged charts do with what only tools read, is own's.
-func OpenParent(folder string, helm Helm, own fs.FS) (*Target, error) {
-	parent, err := values.OpenParent(folder, helm)
-	if err != nil {
-		return nil, err
-	}
-	return &Target{parent: parent, own: own, helm: helm, charts: map[string]*Chart{}}, nil
+// OpenParent opens a parent chart, its folder or its archive; the stores in it are judged by the charts that it brings
+// along. What those leave out, as packaged charts do with what only tools read, is own's.
+func OpenParent(path string, helm Helm, own fs.FS) *Target {
+	return &Target{parent: values.OpenParent(path, helm), own: own, helm: helm, charts: map[string]*Chart{}}
 }
 
 // Check reads the inputs as Helm would for a release and judges every store. The error is a *values.InputError when an
@@ -111,24 +107,30 @@ func (t *Target) chartOf(store values.Dependency) (*Chart, error) {
 	if known := t.charts[key]; known != nil {
 		return known, nil
 	}
-	files := fstest.MapFS{}
-	err := fs.WalkDir(t.own, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(t.own, name)
-		files[name] = &fstest.MapFile{Data: text}
-		return err
-	})
+	files, err := Packaged(store.Files, t.own)
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range store.Files {
-		files[name] = &fstest.MapFile{Data: text}
-	}
-	chart, err := Open(fs.FS(files), t.helm)
+	chart, err := Open(files, t.helm)
 	if err == nil {
 		t.charts[key] = chart
 	}
 	return chart, err
+}
+
+// Packaged are a chart's files, with those of own that packaging leaves out: what only tools read.
+func Packaged(files map[string][]byte, own fs.FS) (fs.FS, error) {
+	out := fstest.MapFS{}
+	err := fs.WalkDir(own, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(own, name)
+		out[name] = &fstest.MapFile{Data: text}
+		return err
+	})
+	for name, text := range files {
+		out[name] = &fstest.MapFile{Data: text}
+	}
+	return out, err
 }

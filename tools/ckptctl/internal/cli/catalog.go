@@ -43,7 +43,7 @@ func backendsCommand() *cobra.Command {
 			return fmt.Errorf("-o %s: it is text or json", output)
 		},
 	}
-	command.Flags().StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
+	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
 	command.Flags().StringVarP(&output, "output", "o", "text", "`format`: text or json")
 	want.flags(command.Flags())
 	return command
@@ -122,7 +122,7 @@ func explainCommand() *cobra.Command {
 			return fmt.Errorf("there is no backend, no saver, no rule and no diagnosis %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
-	command.Flags().StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
+	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
 	return command
 }
 

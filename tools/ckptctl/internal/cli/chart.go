@@ -2,59 +2,82 @@ package cli
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	embedded "checkpoint-storage/charts/checkpoint-storage"
 	"checkpoint-storage/tools/ckptctl/check"
 
+	"helm.sh/helm/v3/pkg/chart/loader"
 	"sigs.k8s.io/yaml"
 )
 
-// load reads a chart's folder, or the chart that ckptctl was built with, and all of its backends.
-func load(folder string) (*check.Chart, error) {
-	if folder == "" {
+// load reads a chart, or the chart that ckptctl was built with, and all of its backends.
+func load(path string) (*check.Chart, error) {
+	if path == "" {
 		return check.Load(embedded.FS)
 	}
-	if _, err := nameOf(folder); err != nil {
+	_, files, err := open(path)
+	if err != nil {
 		return nil, err
 	}
-	return check.Load(os.DirFS(folder))
+	return check.Load(files)
 }
 
 // target opens what values are checked for: the chart that ckptctl was built with, another version of it, or a parent
 // chart.
-func target(folder string, helm check.Helm) (*check.Target, error) {
-	if folder == "" {
-		chart, err := check.Open(embedded.FS, helm)
+func target(path string, helm check.Helm) (*check.Target, error) {
+	var files fs.FS = embedded.FS
+	if path != "" {
+		name, own, err := open(path)
 		if err != nil {
 			return nil, err
 		}
-		return check.Standalone(chart), nil
+		if name != check.Name {
+			return check.OpenParent(path, helm, embedded.FS), nil
+		}
+		files = own
 	}
-	name, err := nameOf(folder)
-	if err != nil {
-		return nil, err
-	}
-	if name != check.Name {
-		return check.OpenParent(folder, helm, embedded.FS)
-	}
-	chart, err := check.Open(os.DirFS(folder), helm)
+	chart, err := check.Open(files, helm)
 	if err != nil {
 		return nil, err
 	}
 	return check.Standalone(chart), nil
 }
 
-// nameOf reads a chart's name.
-func nameOf(folder string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(folder, "Chart.yaml"))
+// open opens a chart's folder, or its archive, and reads its name.
+func open(path string) (name string, files fs.FS, err error) {
+	files = os.DirFS(path)
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		if files, err = unpack(path); err != nil {
+			return "", nil, fmt.Errorf("--chart %s: it is neither a chart's folder nor its archive: %w", path, err)
+		}
+	}
+	text, err := fs.ReadFile(files, "Chart.yaml")
 	if err != nil {
-		return "", fmt.Errorf("--chart %s: there is no Chart.yaml in it", folder)
+		return "", nil, fmt.Errorf("--chart %s: there is no Chart.yaml in it", path)
 	}
 	var metadata struct{ Name string }
 	if err := yaml.Unmarshal(text, &metadata); err != nil {
-		return "", fmt.Errorf("--chart %s: its Chart.yaml cannot be read: %w", folder, err)
+		return "", nil, fmt.Errorf("--chart %s: its Chart.yaml cannot be read: %w", path, err)
 	}
-	return metadata.Name, nil
+	return metadata.Name, files, nil
+}
+
+// unpack reads an archive that `helm package` has made.
+func unpack(path string) (fs.FS, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	packed, err := loader.LoadArchiveFiles(file)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, each := range packed {
+		files[each.Name] = each.Data
+	}
+	return check.Packaged(files, embedded.FS)
 }

@@ -38,7 +38,7 @@ With --each, or with files that are named without -f, every such file is laid ov
 and one overlay for each cluster. Where a folder of the GLOB has a * in it, the files of one folder are the releases of
 one cluster, named after their files; otherwise every file is a cluster.
 
-With --chart PARENT, every checkpoint-storage dependency of that chart is checked, under its alias.
+With --chart PARENT, every checkpoint-storage dependency of that chart is checked, at any depth, under its alias.
 
 A comment accepts a warning, with a reason: # ckptctl:accept W03 the disk is mounted by the node's image
 
@@ -68,7 +68,7 @@ func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, 
 	flags.StringArrayVar(&in.SetJSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
 	flags.StringArrayVar(&in.SetFile, "set-file", nil, "set a `key=file` to what the file holds, as Helm does")
 	flags.StringArrayVar(&in.SetLiteral, "set-literal", nil, "set a `key=value` to a string as it stands, as Helm does")
-	flags.StringVar(chart, "chart", "", "`folder` of the chart, or of a parent chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(chart, "chart", "", "`folder` or archive (.tgz) of the chart, or of a parent chart; left out, the chart that ckptctl was built with")
 	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	flags.IntVar(helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	embedded "checkpoint-storage/charts/checkpoint-storage"
@@ -40,14 +39,13 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 			}
 			var files fs.FS = embedded.FS
 			if chart != "" {
-				name, err := nameOf(chart)
-				if err != nil {
+				var name string
+				if name, files, err = open(chart); err != nil {
 					return err
 				}
 				if name != check.Name {
 					return errors.New("--chart " + chart + ": diff compares the values of " + check.Name + " itself")
 				}
-				files = os.DirFS(chart)
 			}
 			findings, err := check.Diff(command.Context(), files, generation, old, fresh, release, cluster)
 			if err != nil {
@@ -72,7 +70,7 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	flags.StringVar(&cluster.Kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster")
 	flags.StringVar(&cluster.Context, "kube-context", fromHelm("HELM_KUBECONTEXT", ""), "`context` of the kubeconfig")
-	flags.StringVar(&chart, "chart", "", "`folder` of the chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
 	flags.IntVar(&helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4")
 	flags.StringVarP(&output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	complete(command, "output", report.Formats()...)

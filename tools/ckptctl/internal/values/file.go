@@ -27,6 +27,8 @@ type File struct {
 	// Accepted are the warnings that comments in the file accept.
 	Accepted []Acceptance
 
+	// at leads to where Helm lays the values: those of a chart below a parent lie at its alias.
+	at        Path
 	text      []byte
 	documents []document
 }

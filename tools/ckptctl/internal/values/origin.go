@@ -2,6 +2,7 @@ package values
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -38,6 +39,12 @@ func (f *File) origins() *origin {
 		if o := p.place(d.root, d.root, 0); o.children != nil {
 			all = all.merge(o, false)
 		}
+	}
+	if all == nil {
+		return nil
+	}
+	for _, step := range slices.Backward(f.at) {
+		all = &origin{Position: all.Position, key: all.key, children: map[string]*origin{step: all}}
 	}
 	return all
 }

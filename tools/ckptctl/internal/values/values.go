@@ -20,9 +20,7 @@ type Values struct {
 	files   []*File
 	options []option
 	// prefix leads to these values in the files: the alias of a dependency.
-	prefix Path
-	// below are positions that come before those of the files: those of parent charts.
-	below   *origin
+	prefix  Path
 	origins *origin
 }
 
@@ -132,7 +130,6 @@ func (v *Values) Written(path Path) (Position, bool) {
 
 // place finds the positions of everything that somebody wrote.
 func (v *Values) place() {
-	v.origins = v.below
 	for _, file := range v.files {
 		if o := file.origins(); o != nil {
 			v.origins = v.origins.merge(o, false)
