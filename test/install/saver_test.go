@@ -171,7 +171,9 @@ func TestSaverCannotWrite(t *testing.T) {
 	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/saver-owner","sharedMount":true}`)
 	table, err := s.tryHelm("test", release)
 	require.Error(t, err)
-	assert.Contains(t, table, "FAILED: cannot write as 65534:65534; the volume's root is 0:0 mode 755. Set podSecurityContext to its owner, or make the directory writable.")
+	assert.Contains(t, table, "FAILED: cannot write as 65534:65534; the volume's root is 0:0 mode 755. "+
+		"Make the directory writable; or have one made for this user: --set prepare.enabled=true,prepare.directory=team-a,prepare.owner=65534; "+
+		"or save as its owner: --set podSecurityContext.runAsUser=0")
 }
 
 // TestSaverBenchmark holds that fio's figures come out whole, and that nothing of it is left on the claim.

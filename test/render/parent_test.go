@@ -102,8 +102,10 @@ func TestParent(t *testing.T) {
 		assert.Equal(t, "trainer", pod.Spec.ServiceAccountName)
 	})
 
-	t.Run("the default store says what may write to it", func(t *testing.T) {
+	t.Run("pods are root where a value says so", func(t *testing.T) {
 		_, pod := parent(t, chart, nil)
+		assert.Nil(t, pod.Spec.SecurityContext)
+		_, pod = parent(t, chart, map[string]string{"checkpoints.podSecurityContext": `{"runAsUser": 0}`})
 		assert.EqualValues(t, 0, *pod.Spec.SecurityContext.RunAsUser)
 	})
 }

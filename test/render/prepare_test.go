@@ -36,6 +36,7 @@ func TestPrepare(t *testing.T) {
 	assert.Equal(t, "/checkpoints/team-a", got.configMaps[0].Data["CHECKPOINT_DIR"])
 	assert.NotContains(t, job.Annotations, "helm.sh/hook", "a hook runs after the wait for the claim, which may be waiting for this pod")
 	assert.NotContains(t, pod.Containers[0].Args[0], " -R")
+	assert.Equal(t, "prepare", job.Spec.Template.Labels["app.kubernetes.io/component"])
 	assertPodSecurity(t, api.LevelRestricted, &job.Spec.Template)
 }
 
@@ -52,7 +53,7 @@ func TestPrepareGivesAway(t *testing.T) {
 		assert.Nil(t, template.Spec.SecurityContext.FSGroup)
 		assert.Equal(t, []corev1.Capability{"ALL"}, template.Spec.Containers[0].SecurityContext.Capabilities.Drop)
 	}
-	assert.Contains(t, prepared(t, map[string]string{"prepare.group": "1000000"}).prepares[0].Spec.Template.Spec.Containers[0].Args[0], "group=1000000\n")
+	assert.Contains(t, prepared(t, map[string]string{"prepare.group": "1000000"}).prepares[0].Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "GROUP", Value: "1000000"})
 }
 
 // TestPrepareShards holds that every shard is prepared, by a Job of its own.
@@ -76,7 +77,7 @@ func TestPrepareIsNotChanged(t *testing.T) {
 	first := job(nil)
 	assert.Equal(t, first, job(map[string]string{"size": `"20Gi"`}))
 	for key, value := range map[string]string{
-		"prepare.directory": `"b"`, "prepare.mode": `"0700"`, "prepare.owner": "0", "prepare.image.tag": `"1.36"`, "mountPath": `"/ckpt"`,
+		"prepare.directory": `"b"`, "prepare.takeOver": "true", "prepare.mode": `"0700"`, "prepare.owner": "0", "prepare.image.tag": `"1.36"`, "mountPath": `"/ckpt"`,
 	} {
 		other := job(map[string]string{key: value})
 		assert.NotEqual(t, first.Name, other.Name, key)
@@ -88,6 +89,26 @@ func TestPrepareIsNotChanged(t *testing.T) {
 	for _, job := range long.prepares {
 		assert.LessOrEqual(t, len(job.Name), 63)
 	}
+}
+
+// TestPrepareIsOneScript holds that no value is part of the script: each reaches it as text, and Kubernetes, which fills in
+// $(NAME) in a container's env, leaves it as it is.
+func TestPrepareIsOneScript(t *testing.T) {
+	t.Parallel()
+	script := func(values map[string]string) (string, map[string]string) {
+		container := prepared(t, values).prepares[0].Spec.Template.Spec.Containers[0]
+		env := map[string]string{}
+		for _, e := range container.Env {
+			env[e.Name] = strings.ReplaceAll(e.Value, "$$", "$")
+		}
+		assert.Equal(t, env["MOUNT"], container.VolumeMounts[0].MountPath)
+		return container.Args[0], env
+	}
+	first, _ := script(nil)
+	other, env := script(map[string]string{"mountPath": `"/x y$z"`, "prepare.directory": `"b"`, "prepare.owner": "1", "prepare.group": "2", "prepare.mode": `"0700"`, "prepare.takeOver": "true"})
+	assert.Equal(t, first, other)
+	assert.Equal(t, map[string]string{"MOUNT": "/x y$z", "DIRECTORY": "b", "MODE": "0700", "OWNER": "1", "GROUP": "2", "TAKE_OVER": "true"}, env)
+	assert.NotContains(t, first, "$$", "Kubernetes makes one $ of two in args")
 }
 
 // TestDirectory holds where consumers are told to save.

@@ -22,7 +22,7 @@ import (
 )
 
 // hooks are the defines that a backend may have.
-var hooks = []string{"source", "handle", "attributes", "parameters", "fsType", "podAnnotations", "podLabels", "podSecurityContext"}
+var hooks = []string{"source", "handle", "attributes", "parameters", "fsType", "podAnnotations", "podLabels"}
 
 var define = regexp.MustCompile(`\{\{-? *define "([^"]+)"`)
 

@@ -45,7 +45,7 @@ Inputs: as above, with an optional "variable", and an optional "below" for a dir
 one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 */}}
 {{- define "checkpoint-storage.env" -}}
-{{- $directory := include "checkpoint-storage.directory" . }}
+{{- $directory := include "checkpoint-storage.directory" . | include "checkpoint-storage.literal" }}
 {{- with .below }}
 {{- $directory = printf "%s/%s" (trimSuffix "/" $directory) . }}
 {{- end -}}
@@ -84,15 +84,13 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 {{- end }}
 
 {{/*
-Outputs: the pod security context that can write to the claim: the values' own, or what the backend needs; may be empty.
-Where kubelet gives every file to fsGroup each time a pod starts, it is told to look at the volume's root first.
+Outputs: the security context that the values give to pods that write to the claim; may be empty. A key may be null, which
+takes away what a chart would say by itself. Where kubelet gives every file to fsGroup each time a pod starts, it is told to
+look at the volume's root first.
 */}}
 {{- define "checkpoint-storage.podSecurityContext" -}}
 {{- $context := .context | default . }}
 {{- $security := deepCopy ($context.Values.podSecurityContext | default dict) }}
-{{- if not $security }}
-{{- $security = include "checkpoint-storage.hook" (merge (dict "hook" "podSecurityContext" "root" $context) (include "checkpoint-storage.hook.arguments" . | fromJson)) | fromYaml }}
-{{- end }}
 {{- if and (hasKey $security "fsGroup") (not (hasKey $security "fsGroupChangePolicy")) (include "checkpoint-storage.fsGroupApplies" .) }}
 {{- $_ := set $security "fsGroupChangePolicy" "OnRootMismatch" }}
 {{- end }}

@@ -57,9 +57,12 @@ tell_failure() {
 # what the other pod has cleared already, or may not be cleared, is in nobody's way.
 start() {
   trap tell_failure EXIT
-  cd "$CHECKPOINT_DIR" || die "the claim is not mounted"
+  cd "$CHECKPOINT_DIR" || die "cannot enter $CHECKPOINT_DIR as $(id -u):$(id -g). With prepare, see that its Job has ended" \
+    "well, and that podSecurityContext.runAsUser is prepare.owner."
   mkdir -p "$work/talk" || die "cannot write as $(id -u):$(id -g); the volume's root is $(stat -c '%u:%g mode %a' .)." \
-    "Set podSecurityContext to its owner, or make the directory writable."
+    "Make the directory writable; or have one made for this user:" \
+    "--set prepare.enabled=true,prepare.directory=team-a,prepare.owner=$(id -u);" \
+    "or save as its owner: --set podSecurityContext.runAsUser=$(stat -c %u .)"
   for left in "${work%-"$RUN"}"-*; do
     [ "$left" = "$work" ] || rm -rf "$left" || true
   done

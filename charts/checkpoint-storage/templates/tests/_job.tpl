@@ -23,27 +23,27 @@ alone
 {{- include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" .) "suffix" "-test" "room" 40) }}
 {{- end }}
 
-{{/* Inputs: dict "root" "weight" "delete" (a hook-delete-policy). Outputs: the annotations of a hook. */}}
+{{/* Inputs: dict "context" "weight". Outputs: the annotations of a hook, and those that the values ask for. */}}
 {{- define "checkpoint-storage.test.hook" -}}
-helm.sh/hook: test
-helm.sh/hook-weight: {{ .weight | quote }}
-{{- /* A finished pod still holds its claim, so none is left behind. */}}
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-{{- /* So Helm prints what the pods say before they are gone, without being asked. */}}
-helm.sh/hook-output-log-policy: hook-succeeded,hook-failed
-{{- with .root.Values.test.annotations }}
-{{ include "checkpoint-storage.stringMap" . }}
-{{- end }}
+{{- /* A finished pod still holds its claim, so none is left behind; and so Helm prints what the pods say before they are
+     gone, without being asked. */}}
+{{- $hook := dict
+  "helm.sh/hook" "test"
+  "helm.sh/hook-weight" .weight
+  "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded"
+  "helm.sh/hook-output-log-policy" "hook-succeeded,hook-failed"
+}}
+{{- include "checkpoint-storage.job.annotations" (dict "context" .context "settings" .context.Values.test "hook" $hook) }}
 {{- end }}
 
 {{/*
-Inputs: dict "context", perhaps "shard", and "what" (test or benchmark), "script", "settings" (test or benchmark of the
-values), "env" (name: value). Outputs: a Job.
+Inputs: dict "context", perhaps "shard", and "what" (test or benchmark), "script", "run" (test or benchmark of the
+values), "env" (name: value). Outputs: a Job. Where its pods run, and what they are called, is for test to say.
 */}}
 {{- define "checkpoint-storage.test.job" -}}
-{{- $args := . }}
 {{- $root := .context }}
 {{- $values := $root.Values }}
+{{- $args := merge (dict "settings" $values.test) . }}
 {{- $meeting := include "checkpoint-storage.test.meeting" $root }}
 {{- $name := include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-%s" (include "checkpoint-storage.suffix" $args) .what) "room" 40) }}
 {{- $pods := ternary 1 2 (eq $meeting "alone") }}
@@ -53,8 +53,8 @@ kind: Job
 metadata:
   name: {{ $name | quote }}
   namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
-  labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" $values.test.labels) | nindent 4 }}
-  annotations: {{- include "checkpoint-storage.test.hook" (dict "root" $root "weight" (ternary 1 2 (eq .what "test"))) | nindent 4 }}
+  labels: {{- include "checkpoint-storage.job.labels" $args | nindent 4 }}
+  annotations: {{- include "checkpoint-storage.test.hook" (dict "context" $root "weight" (ternary 1 2 (eq .what "test"))) | nindent 4 }}
 spec:
   completionMode: Indexed
   completions: {{ $pods }}
@@ -63,76 +63,57 @@ spec:
        of one pod, it prints that of none. */}}
   {{ ternary "backoffLimitPerIndex" "backoffLimit" (has $meeting (list "spread" "together")) }}: 0
   {{- /* A pod ends itself in time, and its log stays; this is for one that never starts. */}}
-  activeDeadlineSeconds: {{ add .settings.timeoutSeconds 30 }}
+  activeDeadlineSeconds: {{ add .run.timeoutSeconds 30 }}
+  {{- if not (kindIs "invalid" $values.test.ttlSecondsAfterFinished) }}
+  ttlSecondsAfterFinished: {{ int $values.test.ttlSecondsAfterFinished }}
+  {{- end }}
   template:
     metadata:
-      labels: {{- include "checkpoint-storage.labels" (dict "root" $root "extra" (merge (include "checkpoint-storage.podLabels" $root | fromYaml) $values.test.labels)) | nindent 8 }}
-      {{- with merge (include "checkpoint-storage.podAnnotations" $root | fromYaml) $values.test.annotations }}
-      annotations: {{- include "checkpoint-storage.stringMap" . | nindent 8 }}
+      labels: {{- include "checkpoint-storage.job.podLabels" $args | nindent 8 }}
+      {{- with include "checkpoint-storage.job.podAnnotations" $args }}
+      annotations: {{- . | nindent 8 }}
       {{- end }}
-    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) .) | trim | nindent 6 }}
+    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) $args) | trim | nindent 6 }}
 {{- end }}
 
-{{/* Inputs: those of checkpoint-storage.test.job, "job" and "meeting". Outputs: the spec of its pods. */}}
+{{/* Inputs: those of checkpoint-storage.test.job, "settings", "job" and "meeting". Outputs: the spec of its pods. */}}
 {{- define "checkpoint-storage.test.podSpec" -}}
 {{- $args := . }}
 {{- $root := .context }}
 {{- $values := $root.Values }}
-restartPolicy: Never
-activeDeadlineSeconds: {{ .settings.timeoutSeconds | int }}
-automountServiceAccountToken: false
-{{- with include "checkpoint-storage.podServiceAccountName" $root }}
-serviceAccountName: {{ . | quote }}
-{{- end }}
-{{- with $values.test.imagePullSecrets }}
-imagePullSecrets: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.test.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.test.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
 {{- $beside := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (dict "job-name" .job)) }}
+{{- $affinity := dict }}
 {{- if eq .meeting "spread" }}
 {{- /* Preferred: a cluster of one node is told so, and passes. */}}
-affinity:
-  podAntiAffinity:
-    preferredDuringSchedulingIgnoredDuringExecution:
-      - weight: 100
-        podAffinityTerm: {{- toYaml $beside | nindent 10 }}
+{{- $affinity = dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict "weight" 100 "podAffinityTerm" $beside))) }}
 {{- else if eq .meeting "together" }}
 {{- /* Only one node can have the volume. */}}
-affinity:
-  podAffinity:
-    requiredDuringSchedulingIgnoredDuringExecution: {{- list $beside | toYaml | nindent 6 }}
+{{- $affinity = dict "podAffinity" (dict "requiredDuringSchedulingIgnoredDuringExecution" (list $beside)) }}
 {{- end }}
-{{- $security := dict "runAsNonRoot" true "runAsUser" 65534 "runAsGroup" 65534 "seccompProfile" (dict "type" "RuntimeDefault") }}
-{{- range $key, $value := include "checkpoint-storage.podSecurityContext" $root | fromYaml }}
-{{- $_ := set $security $key $value }}
-{{- end }}
-securityContext: {{- toYaml $security | nindent 2 }}
+activeDeadlineSeconds: {{ .run.timeoutSeconds | int }}
+{{ include "checkpoint-storage.job.podSpec" (merge (dict "affinity" $affinity) .) }}
+securityContext: {{- include "checkpoint-storage.job.securityContext" . | nindent 2 }}
 containers:
   - name: {{ .what }}
-    image: {{ printf "%s:%s" .settings.image.repository .settings.image.tag | quote }}
-    imagePullPolicy: {{ .settings.image.pullPolicy }}
+    image: {{ include "checkpoint-storage.image" (dict "context" $root "image" .run.image) | quote }}
+    imagePullPolicy: {{ .run.image.pullPolicy }}
     command: [sh, {{ printf "/helm-test/%s" .script | quote }}]
     env:
       {{- include "checkpoint-storage.env" $args | nindent 6 }}
       - {name: CLAIM, value: {{ printf "%s/%s" (include "checkpoint-storage.namespace" $root) (include "checkpoint-storage.claimName" $args) | quote }}}
       - {name: MEETING, value: {{ .meeting }}}
-      - {name: PATIENCE, value: {{ .settings.timeoutSeconds | quote }}}
+      - {name: PATIENCE, value: {{ .run.timeoutSeconds | int | quote }}}
       {{- /* Both pods of a run know it, and no other run has it. */}}
       - {name: RUN, valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']"}}}
       - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
       {{- range $key, $value := .env }}
-      - {name: {{ $key }}, value: {{ toString $value | quote }}}
+      - {name: {{ $key }}, value: {{ include "checkpoint-storage.literal" (toString $value) | toJson }}}
       {{- end }}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
       capabilities: {drop: [ALL]}
-    {{- with .settings.resources }}
+    {{- with .run.resources }}
     resources: {{- toYaml . | nindent 6 }}
     {{- end }}
     {{- if eq $values.volumeMode "Block" }}

@@ -9,12 +9,3 @@ hostPath:
   type: {{ dig "type" (ternary "Directory" "DirectoryOrCreate" (hasKey .section "path")) .section | quote }}
 {{- end }}
 
-
-
-{{/* Outputs: the pod security context that can write to the claim. The directory that kubelet creates belongs to root. */}}
-{{- define "checkpoint-storage.backend.hostPath.podSecurityContext" -}}
-{{- if and (eq .root.Values.provisioning "static") (not (hasKey .section "path")) -}}
-runAsNonRoot: false
-runAsUser: 0
-{{- end }}
-{{- end }}
