@@ -49,7 +49,7 @@ func TestTraining(t *testing.T) {
 				for _, pod := range templates(t, got) {
 					assert.Equal(t, "a", pod.Labels["team"])
 					assert.Equal(t, "b", pod.Annotations["note"])
-					assert.Equal(t, map[string]string{"gpu": "yes"}, pod.Spec.NodeSelector)
+					assert.Equal(t, map[string]string{"gpu": "yes", "kubernetes.io/os": "linux"}, pod.Spec.NodeSelector)
 					assert.Equal(t, map[string]string{"run-checkpoints": "/checkpoints", "run-fast-tier": "/fast-tier"}, claims(pod))
 					assert.EqualValues(t, 1000, *pod.Spec.SecurityContext.FSGroup)
 					assertPodSecurity(t, api.LevelRestricted, pod)
@@ -213,21 +213,44 @@ func TestTrainingSchema(t *testing.T) {
 	}
 }
 
-// TestTrainingNotes holds that every kind says how to go on, in commands for its namespace.
+// TestTrainingNotes holds that every kind says how to go on, in commands for its namespace, and who runs as root.
 func TestTrainingNotes(t *testing.T) {
 	t.Parallel()
-	chart, err := loader.Load(charts.TrainingJob(t))
-	require.NoError(t, err)
+	training := charts.TrainingJob(t)
 	for _, kind := range workloads(t) {
-		given := map[string]any{"workload": kind}
-		require.NoError(t, chartutil.ProcessDependencies(chart, given))
-		values, err := chartutil.ToRenderValues(chart, given, chartutil.ReleaseOptions{Name: "run", Namespace: namespace}, nil)
-		require.NoError(t, err)
-		files, err := engine.Render(chart, values)
-		require.NoError(t, err, kind)
-		notes := files["training-job/templates/NOTES.txt"]
-		assert.Contains(t, notes, kind+" of 4 workers")
-		assert.Contains(t, notes, "\n  kubectl -n train ")
-		assert.NotContains(t, notes, "<no value>")
+		text := notes(t, training, map[string]any{"workload": kind})
+		assert.Contains(t, text, kind+" of 4 workers")
+		assert.Contains(t, text, "\n  kubectl -n train ")
+		assert.NotContains(t, text, "<no value>")
+		assert.NotContains(t, text, "ROOT")
 	}
+	root := map[string]any{"podSecurityContext": map[string]any{"runAsUser": 0}}
+	assert.Contains(t, notes(t, training, map[string]any{"fastTier": map[string]any{"enabled": true, "podSecurityContext": root["podSecurityContext"]}}),
+		"ROOT: the workers run as root, because fastTier.podSecurityContext.runAsUser is 0.\n")
+	assert.Contains(t, notes(t, training, root), "ROOT: the workers run as root, because podSecurityContext.runAsUser is 0.\n")
+}
+
+// TestNotesSayWhoIsRoot holds that a release says which of its pods run as root, and by which value.
+func TestNotesSayWhoIsRoot(t *testing.T) {
+	t.Parallel()
+	prepare := map[string]any{"enabled": true, "directory": "team-a"}
+	assert.NotContains(t, notes(t, charts.Chart(), map[string]any{"prepare": prepare}), "ROOT")
+	assert.Contains(t, notes(t, charts.Chart(), map[string]any{"podSecurityContext": map[string]any{"runAsUser": 0}}),
+		"ROOT: the chart's own pods run as root, because podSecurityContext.runAsUser is 0.\n")
+	prepare["owner"] = 1000
+	assert.Contains(t, notes(t, charts.Chart(), map[string]any{"prepare": prepare}),
+		"ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.\n")
+}
+
+// notes are what Helm prints of a release.
+func notes(t *testing.T, path string, given map[string]any) string {
+	t.Helper()
+	chart, err := loader.Load(path)
+	require.NoError(t, err)
+	require.NoError(t, chartutil.ProcessDependencies(chart, given))
+	values, err := chartutil.ToRenderValues(chart, given, chartutil.ReleaseOptions{Name: "run", Namespace: namespace}, nil)
+	require.NoError(t, err)
+	files, err := engine.Render(chart, values)
+	require.NoError(t, err)
+	return files[chart.Name()+"/templates/NOTES.txt"]
 }

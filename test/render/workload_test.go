@@ -124,7 +124,7 @@ func templates(t *testing.T, objects map[string][]map[string]any) []*corev1.PodT
 	var found []*corev1.PodTemplateSpec
 	for _, kind := range slices.Sorted(maps.Keys(objects)) {
 		for _, object := range objects[kind] {
-			if metadata, ok := object["metadata"].(map[string]any); !ok || !strings.HasPrefix(metadata["name"].(string), "run-train") {
+			if !ofTraining(object) {
 				continue
 			}
 			walk(object, func(m map[string]any) {
@@ -142,6 +142,12 @@ func templates(t *testing.T, objects map[string][]map[string]any) []*corev1.PodT
 	}
 	require.NotEmpty(t, found)
 	return found
+}
+
+// ofTraining says whether an object is the training chart's own, and no store's.
+func ofTraining(object map[string]any) bool {
+	metadata, ok := object["metadata"].(map[string]any)
+	return ok && strings.HasPrefix(metadata["name"].(string), "run-train")
 }
 
 // environments are the lists of environment variables of a workload, by name.
@@ -166,7 +172,9 @@ func anys(objects map[string][]map[string]any) []any {
 	var all []any
 	for _, kind := range slices.Sorted(maps.Keys(objects)) {
 		for _, object := range objects[kind] {
-			all = append(all, object)
+			if ofTraining(object) {
+				all = append(all, object)
+			}
 		}
 	}
 	return all

@@ -28,6 +28,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
+{{/*
+Outputs: the metadata of a workload: with the values' labels and annotations, where Kueue looks for a queue. Inputs: a chart
+context, or dict "root" "name" for a workload of several objects.
+*/}}
+{{- define "training-job.workloadMetadata" -}}
+{{- $root := .root | default . -}}
+name: {{ .name | default (include "training-job.name" $root) | quote }}
+labels: {{- include "training-job.overlay" (list $root.Values.labels (include "training-job.labels" $root | fromYaml)) | nindent 2 }}
+{{- with $root.Values.annotations }}
+annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Inputs: dict "root" "keys" "why". Outputs: nothing; ends the rendering where one of the keys is set, which the workload cannot heed. */}}
+{{- define "training-job.unheeded" -}}
+{{- range $key := .keys }}
+{{- if get $.root.Values $key }}
+{{- include "training-job.refuse" (dict "root" $.root "message" (printf "%s is set, and %s." $key $.why) "fix" (printf "leave %s out" $key)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Inputs: dict "root" "message" "fix". Outputs: nothing; ends the rendering. */}}
 {{- define "training-job.refuse" -}}
 {{- fail (printf "\n\n%s %q: %s\n  Fix: %s\n" .root.Chart.Name .root.Release.Name .message .fix) }}

@@ -25,27 +25,16 @@ Outputs: a pod's metadata and spec.
 {{- end }}
 {{- $stores = append $stores $store }}
 {{- end }}
+{{- end }}
+{{- $labels := list }}
+{{- $annotations := list (dict "checksum/script" (.root.Files.Get "files/train.py" | sha256sum)) }}
+{{- range $stores }}
+{{- $labels = append $labels (include "checkpoint-storage.podLabels" . | fromYaml) }}
+{{- $annotations = append $annotations (include "checkpoint-storage.podAnnotations" . | fromYaml) }}
 {{- end -}}
 metadata:
-  labels: {{- include "training-job.selector" .root | nindent 4 }}
-    {{- range $stores }}
-    {{- with include "checkpoint-storage.podLabels" . }}
-    {{- . | nindent 4 }}
-    {{- end }}
-    {{- end }}
-    {{- with $values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  annotations:
-    checksum/script: {{ .root.Files.Get "files/train.py" | sha256sum }}
-    {{- range $stores }}
-    {{- with include "checkpoint-storage.podAnnotations" . }}
-    {{- . | nindent 4 }}
-    {{- end }}
-    {{- end }}
-    {{- with $values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  labels: {{- include "training-job.overlay" (concat $labels (list $values.podLabels (include "training-job.selector" .root | fromYaml))) | nindent 4 }}
+  annotations: {{- include "training-job.overlay" (append $annotations $values.podAnnotations) | nindent 4 }}
 spec:
   {{- /* Never, because a worker that failed may have to go to another node: a new pod replaces it. */}}
   {{- with dig "restartPolicy" "Never" (omit . "root") }}
@@ -63,21 +52,24 @@ spec:
   {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  {{- range $key := list "imagePullSecrets" "nodeSelector" "tolerations" "affinity" }}
+  {{- with include "training-job.imagePullSecrets" .root | fromJsonArray }}
+  imagePullSecrets: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- range $key := list "priorityClassName" "runtimeClassName" }}
+  {{- with get $values $key }}
+  {{ $key }}: {{ . | quote }}
+  {{- end }}
+  {{- end }}
+  nodeSelector: {{- include "training-job.overlay" (list (dict "kubernetes.io/os" "linux") $values.nodeSelector) | nindent 4 }}
+  {{- range $key := list "tolerations" "affinity" }}
   {{- with get $values $key }}
   {{ $key }}: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- end }}
-  {{- $security := deepCopy $values.podSecurityContext }}
-  {{- range $stores }}
-  {{- range $key, $value := include "checkpoint-storage.podSecurityContext" . | fromYaml }}
-  {{- $_ := set $security $key $value }}
-  {{- end }}
-  {{- end }}
-  securityContext: {{- toYaml $security | nindent 4 }}
+  securityContext: {{- include "training-job.securityContext" (dict "root" .root "stores" $stores) | nindent 4 }}
   containers:
     - name: {{ .container | default "worker" }}
-      image: {{ printf "%s:%s" $values.image.repository $values.image.tag | quote }}
+      image: {{ include "training-job.image" .root | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
       {{- with ternary .command (include "training-job.command" .root | fromYamlArray) (hasKey . "command") }}
       command: {{- toYaml . | nindent 8 }}
@@ -125,4 +117,69 @@ spec:
 {{- $names = append $names (include "checkpoint-storage.podServiceAccountName" .) }}
 {{- end }}
 {{- first (append (without $names "") "") }}
+{{- end }}
+
+{{/*
+Inputs: dict "root" "stores". Outputs: the security context of the pods: the values' own, and over it what the stores say.
+Root is who a value names so; null takes a key away, for clusters that choose the user themselves.
+*/}}
+{{- define "training-job.securityContext" -}}
+{{- $security := dict }}
+{{- $from := list .root.Values.podSecurityContext }}
+{{- range .stores }}
+{{- $from = append $from (include "checkpoint-storage.podSecurityContext" . | fromYaml) }}
+{{- end }}
+{{- range $from }}
+{{- range $key, $value := . }}
+{{- $_ := set $security $key $value }}
+{{- end }}
+{{- end }}
+{{- range $key, $value := $security }}
+{{- if kindIs "invalid" $value }}
+{{- $security = omit $security $key }}
+{{- end }}
+{{- end }}
+{{- $root := eq (toString $security.runAsUser) "0" }}
+{{- if not (hasKey $security "runAsNonRoot") }}
+{{- $_ := set $security "runAsNonRoot" (not $root) }}
+{{- else if and $root $security.runAsNonRoot }}
+{{- include "training-job.refuse" (dict "root" .root "message" "the workers are told to be root (runAsUser: 0), and not to be (runAsNonRoot: true)." "fix" "leave podSecurityContext.runAsNonRoot out, here and in the stores; or name another user") }}
+{{- end }}
+{{- toYaml $security }}
+{{- end }}
+
+{{/* Inputs: a list of maps. Outputs: one map of strings as YAML; of two that have a key, the later has its say. */}}
+{{- define "training-job.overlay" -}}
+{{- $all := dict }}
+{{- range . }}
+{{- range $key, $value := . }}
+{{- $_ := set $all $key (toString $value) }}
+{{- end }}
+{{- end }}
+{{- toYaml $all }}
+{{- end }}
+
+{{/* Outputs: the workers' image; global.imageRegistry is for a repository that names no registry itself. */}}
+{{- define "training-job.image" -}}
+{{- $image := .Values.image }}
+{{- $repository := $image.repository }}
+{{- with (.Values.global | default dict).imageRegistry }}
+{{- if not (regexMatch "^([^/]*[.:][^/]*|localhost)/" $repository) }}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) $repository }}
+{{- end }}
+{{- end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $repository $image.tag }}
+{{- end }}
+{{- end }}
+
+{{/* Outputs: the pull secrets of this chart and of all charts, as a JSON list; both may be names or {name: …}. */}}
+{{- define "training-job.imagePullSecrets" -}}
+{{- $secrets := list }}
+{{- range concat (.Values.imagePullSecrets | default list) ((.Values.global | default dict).imagePullSecrets | default list) }}
+{{- $secrets = append $secrets (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- uniq $secrets | toJson }}
 {{- end }}

@@ -24,10 +24,11 @@ is a Job for each, because the pods of one Job all mount the same claims.
 {{- end -}}
 apiVersion: batch/v1
 kind: Job
-metadata:
-  name: {{ $name }}{{ if hasKey . "rank" }}-{{ .rank }}{{ end }}
-  labels: {{- include "training-job.labels" .root | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" (dict "root" .root "name" (ternary (printf "%s-%v" $name .rank) $name (hasKey . "rank"))) | nindent 2 }}
 spec: {{- include "training-job.jobSpec" (merge $pod .) | nindent 2 }}
+  {{- with .root.Values.ttlSecondsAfterFinished }}
+  ttlSecondsAfterFinished: {{ int . }}
+  {{- end }}
 {{- end }}
 
 {{- define "training-job.job.env" -}}

@@ -6,14 +6,14 @@ JobSet can make claims too (volumeClaimPolicies), and deletes them with the JobS
 and let the store keep what was saved.
 */}}
 {{- define "training-job.workload.jobset" -}}
-{{- $root := . }}
-{{- $name := include "training-job.name" . -}}
+{{- $root := . -}}
 apiVersion: jobset.x-k8s.io/v1alpha2
 kind: JobSet
-metadata:
-  name: {{ $name | quote }}
-  labels: {{- include "training-job.labels" . | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
+  {{- with .Values.ttlSecondsAfterFinished }}
+  ttlSecondsAfterFinished: {{ int . }}
+  {{- end }}
   network:
     enableDNSHostnames: true
     publishNotReadyAddresses: true

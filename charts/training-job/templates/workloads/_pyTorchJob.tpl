@@ -12,13 +12,14 @@ profile of Pod Security asks for: baseline is needed, or a template of yours in 
 {{- $workers := int .Values.workers -}}
 apiVersion: kubeflow.org/v1
 kind: PyTorchJob
-metadata:
-  name: {{ include "training-job.name" . | quote }}
-  labels: {{- include "training-job.labels" . | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
   nprocPerNode: "1"
   runPolicy:
     cleanPodPolicy: Running
+    {{- with .Values.ttlSecondsAfterFinished }}
+    ttlSecondsAfterFinished: {{ int . }}
+    {{- end }}
     # It counts the failures of all workers together.
     backoffLimit: {{ mul $workers (int .Values.backoffLimitPerWorker) }}
   pytorchReplicaSpecs:

@@ -5,14 +5,13 @@ its storage_path. Ray decides where a rank runs, and a rank that moves needs its
 same claims.
 */}}
 {{- define "training-job.workload.rayCluster" -}}
+{{- include "training-job.unheeded" (dict "root" . "keys" (list "ttlSecondsAfterFinished") "why" "a RayCluster ends when it is deleted") }}
 {{- include "training-job.sameForAll" (dict "root" . "why" "Ray decides which worker is which rank") }}
 {{- $workers := int .Values.workers }}
 {{- $pod := dict "root" . "command" list "restartPolicy" "" -}}
 apiVersion: ray.io/v1
 kind: RayCluster
-metadata:
-  name: {{ include "training-job.name" . | quote }}
-  labels: {{- include "training-job.labels" . | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
   headGroupSpec:
     rayStartParams:

@@ -6,6 +6,7 @@ store's, so they stay when the StatefulSet goes, and the StatefulSet makes none.
 A StatefulSet starts what has ended again, so files/train.py is told to stay when it is done.
 */}}
 {{- define "training-job.workload.statefulSet" -}}
+{{- include "training-job.unheeded" (dict "root" . "keys" (list "ttlSecondsAfterFinished") "why" "a StatefulSet never ends") }}
 {{- $root := . }}
 {{- $name := include "training-job.name" . }}
 {{- $perRank := include "training-job.perRank" . -}}
@@ -13,9 +14,7 @@ A StatefulSet starts what has ended again, so files/train.py is told to stay whe
 ---
 apiVersion: apps/v1
 kind: StatefulSet
-metadata:
-  name: {{ $name | quote }}
-  labels: {{- include "training-job.labels" . | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
   serviceName: {{ $name | quote }}
   replicas: {{ .Values.workers | int }}

@@ -7,6 +7,7 @@ Trainer tells each pod where it stands in torchrun's variables, PET_*. With one 
 files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun reads them as they are.
 */}}
 {{- define "training-job.workload.trainJob" -}}
+{{- include "training-job.unheeded" (dict "root" . "keys" (list "priorityClassName" "runtimeClassName" "ttlSecondsAfterFinished") "why" "a TrainJob leaves that to its runtime") }}
 {{- include "training-job.sameForAll" (dict "root" . "why" "a training runtime has one pod template for all workers") }}
 {{- $join := "export RANK=$PET_NODE_RANK WORLD_SIZE=$PET_NNODES MASTER_ADDR=$PET_MASTER_ADDR MASTER_PORT=$PET_MASTER_PORT; exec \"$@\"" }}
 {{- $command := concat (list "sh" "-c" $join "--") (include "training-job.command" . | fromYamlArray) }}
@@ -14,9 +15,7 @@ files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun rea
 {{- $worker := first $pod.spec.containers -}}
 apiVersion: trainer.kubeflow.org/v1alpha1
 kind: TrainJob
-metadata:
-  name: {{ include "training-job.name" . | quote }}
-  labels: {{- include "training-job.labels" . | nindent 4 }}
+metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
   runtimeRef:
     apiGroup: trainer.kubeflow.org
