@@ -21,6 +21,37 @@ const (
 	// mountOptionKey is the mount option, with {} for the value; that of a true or false is there when it is true.
 	// It stands beside the options that the values may replace, because it says what is mounted.
 	mountOptionKey = "mountOption"
+	// hostKey says that the value, or each of the values, is a host's name or address: see Host.
+	hostKey = "host"
+)
+
+// Host is what there is to know of a key that holds a host's name or address.
+type Host struct {
+	// Asks is node where the kubelet, the kernel or a pod with the node's own DNS resolves the name; empty where a pod
+	// asks the cluster's DNS, or nobody knows.
+	Asks string `json:"asks,omitempty"`
+	// WithPort says that the address may have a port, PortOption that the mount option port stands for one.
+	WithPort   bool `json:"withPort,omitempty"`
+	PortOption bool `json:"portOption,omitempty"`
+}
+
+// hosts are the keys that hold a host's name or address.
+func (b Backend) hosts() map[string]Host {
+	out := map[string]Host{}
+	for key, property := range b.Schema.Properties {
+		if about, ok := property[hostKey].(map[string]any); ok {
+			asks, _ := about["asks"].(string)
+			out[key] = Host{Asks: asks, WithPort: about["withPort"] == true, PortOption: about["portOption"] == true}
+		}
+	}
+	return out
+}
+
+// What a host's name or address looks like at first sight; whether a port may follow is a rule's matter, because a colon
+// is also in IPv6 addresses.
+const (
+	hostPattern        = `^[^\s/\\@,?#]+$`
+	hostPatternMessage = "is no host name or address: no scheme, share or path belongs here."
 )
 
 // mapping is what becomes of a section's keys, from data.
@@ -51,10 +82,13 @@ func JSONSchema(property map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range property {
 		switch key {
-		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey:
+		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey, hostKey:
 		default:
 			out[key] = value
 		}
+	}
+	if property[hostKey] != nil && out["pattern"] == nil && out["type"] == "string" {
+		out["pattern"], out["patternErrorMessage"] = hostPattern, hostPatternMessage
 	}
 	return out
 }
@@ -117,6 +151,8 @@ func (b Backend) Facts() map[string]any {
 		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
 		"examples":              examples,
 		"identity":              b.Schema.Identity,
+		"hosts":                 slices.Sorted(maps.Keys(b.hosts())),
+		"hostKeys":              b.hosts(),
 		"becomes":               b.mapping(),
 		"hooks":                 append([]string{}, b.Hooks...),
 		"rules":                 append([]Case{}, b.Rules...),

@@ -50,15 +50,21 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- define "checkpoint-storage.rules.fill" -}}
 {{- $in := . }}
 {{- $text := .text }}
-{{- range regexFindAll "\\{[$A-Za-z.]+\\}" $text -1 }}
+{{- range regexFindAll "\\{[$A-Za-z.]+(\\|host|\\|port)?\\}" $text -1 }}
 {{- $placeholder := . }}
-{{- $path := . | trimPrefix "{" | trimSuffix "}" }}
+{{- $part := . | trimPrefix "{" | trimSuffix "}" | splitList "|" }}
+{{- $path := first $part }}
 {{- $value := $in.each }}
 {{- if ne $path "$" }}
 {{- $value = (include "checkpoint-storage.rules.at" (dict "path" $path "in" $in.in "each" $in.each) | fromJson).value }}
 {{- end }}
 {{- if kindIs "slice" $value }}
 {{- $value = join ", " $value }}
+{{- end }}
+{{- if has "host" (rest $part) }}
+{{- $value = regexReplaceAll ":[0-9]*$" (toString $value) "" }}
+{{- else if has "port" (rest $part) }}
+{{- $value = regexFind "[0-9]*$" (toString $value) }}
 {{- end }}
 {{- if not (kindIs "invalid" $value) }}
 {{- $text = replace $placeholder (toString $value) $text }}
@@ -101,7 +107,8 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- if eq ($case.severity | default "error") $in.severity }}
 {{- range $each := include "checkpoint-storage.rules.each" (dict "case" $case "in" $in.in) | fromJsonArray }}
 {{- if include "checkpoint-storage.rules.hold" (dict "when" $case.when "in" $in.in "each" $each) }}
-{{- $finding := dict "rule" $case.rule "path" (ternary $each $case.path (eq $case.path "$")) }}
+{{- $path := regexReplaceAll "^section[.]" (replace "$" $each $case.path) (printf "%s." $in.in.values.backend) }}
+{{- $finding := dict "rule" $case.rule "path" $path }}
 {{- range $word := list "message" "fix" }}
 {{- $_ := set $finding $word (include "checkpoint-storage.rules.fill" (dict "text" (get $case $word) "in" $in.in "each" $each)) }}
 {{- end }}

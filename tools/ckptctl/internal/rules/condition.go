@@ -259,16 +259,27 @@ func (c *condition) paths() [][]string {
 	return out
 }
 
-var placeholder = regexp.MustCompile(`\{[$A-Za-z.]+\}`)
+var (
+	placeholder = regexp.MustCompile(`\{[$A-Za-z.]+(\|host|\|port)?\}`)
+	portSuffix  = regexp.MustCompile(`:[0-9]*$`)
+)
 
 // fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is.
 func fill(text string, s *subject, each []string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		path := strings.Split(strings.Trim(found, "{}"), ".")
+		text, part, _ := strings.Cut(strings.Trim(found, "{}"), "|")
+		path := strings.Split(text, ".")
 		if path[0] == eachWord {
 			return strings.Join(each, ".")
 		}
-		switch value := s.at(along(path, each)).(type) {
+		value := s.at(along(path, each))
+		switch part {
+		case "host":
+			return portSuffix.ReplaceAllString(fmt.Sprint(value), "")
+		case "port":
+			return strings.TrimPrefix(portSuffix.FindString(fmt.Sprint(value)), ":")
+		}
+		switch value := value.(type) {
 		case nil:
 			return found
 		case []any, []string:

@@ -205,12 +205,12 @@ func finding(c catalog.Case, s *subject, when *condition, each []string) Finding
 	if f.Severity == "" {
 		f.Severity = "error"
 	}
-	if f.Path == "$" {
-		f.Path = strings.Join(each, ".")
+	if f.Path = strings.ReplaceAll(f.Path, eachWord, strings.Join(each, ".")); strings.HasPrefix(f.Path, "section.") {
+		f.Path = fmt.Sprint(s.values["backend"]) + strings.TrimPrefix(f.Path, "section")
 	}
 	if when != nil {
 		for _, path := range when.paths() {
-			if text := strings.Join(path, "."); !slices.Contains(f.Because, text) {
+			if text := strings.Join(along(path, each), "."); !slices.Contains(f.Because, text) {
 				f.Because = append(f.Because, text)
 			}
 		}
