@@ -119,6 +119,9 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 		assert.Contains(t, known, fact, "backend %s gives a source for no fact", b.Name)
 		assert.Regexp(t, "^https://", source, "backend %s, %s", b.Name, fact)
 	}
+	readOnly := len(c.ReadOnly.Options) > 0 || c.ReadOnly.Attach != "" || c.ReadOnly.Mode
+	assert.Equal(t, readOnly, c.ReadOnly.Source != "", "backend %s: what is said of reading only has a source", b.Name)
+	assert.True(t, c.MountOptions.Supported || len(c.ReadOnly.Options) == 0, "backend %s takes no mount options", b.Name)
 	if c.MountOptions.By != "" {
 		assert.Contains(t, b.Schema.Properties, c.MountOptions.By, b.Name)
 	}

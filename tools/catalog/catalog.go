@@ -64,6 +64,8 @@ type Capabilities struct {
 	AccessModes map[string][]string `json:"accessModes"`
 	// MountOptions says whether the kubelet takes any, and which suit checkpoints.
 	MountOptions MountOptions `json:"mountOptions"`
+	// ReadOnly is what keeps pods from writing to a volume that is only to be read.
+	ReadOnly ReadOnly `json:"readOnly"`
 	// VolumeAttributesClass says whether Kubernetes takes such a class on the volume.
 	VolumeAttributesClass bool `json:"volumeAttributesClass"`
 	// NodeBound says that the storage is one node's own.
@@ -116,6 +118,26 @@ type NeededOption struct {
 	Operation string `json:"operation,omitempty"`
 	// Why says what happens without it.
 	Why string `json:"why"`
+}
+
+// ReadOnly is what keeps a pod from writing that mounts the claim without asking for a read-only mount itself; all of it
+// is empty where nothing does.
+type ReadOnly struct {
+	// Options mount the file system itself read-only; the first whose condition holds is the one. An option that only
+	// reaches a bind mount does not count, because container runtimes take it off again.
+	Options []ReadOnlyOption `json:"options,omitempty"`
+	// Attach says whether the readOnly of the volume's source, which the driver is told of when it attaches, keeps pods
+	// from writing. It is empty where the driver is not told, and Unknown where it may be.
+	Attach Answer `json:"attach,omitempty"`
+	// Mode says that the driver mounts the file system read-only for ReadOnlyMany alone.
+	Mode   bool   `json:"mode,omitempty"`
+	Source string `json:"source,omitempty"`
+}
+
+// ReadOnlyOption is a mount option, with the condition of the values under which the driver takes it; nil where always.
+type ReadOnlyOption struct {
+	Option string     `json:"option"`
+	When   *Condition `json:"when,omitempty"`
 }
 
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.

@@ -135,6 +135,7 @@ func (b Backend) Facts() map[string]any {
 		"mountOptionsVerbatim":  c.MountOptions.Verbatim,
 		"mountOptionsNeeded":    c.MountOptions.Needed,
 		"neededOptions":         slices.Sorted(maps.Keys(c.MountOptions.Needed)),
+		"readOnly":              ReadOnly{Options: c.ReadOnly.Options, Attach: c.ReadOnly.Attach, Mode: c.ReadOnly.Mode},
 		"volumeAttributesClass": c.VolumeAttributesClass,
 		"expansion":             c.Expansion,
 		"fsGroup":               c.FSGroup,

@@ -65,7 +65,8 @@ one that follows from where the section says that the storage is.
 
 {{/*
 Inputs: a chart context, or dict "context" "shard". Outputs: the mount options as a JSON list: the values' list when there
-is one, the backend's defaults otherwise; and in either case those that keys of the section stand for.
+is one, the backend's defaults otherwise; and in either case those that keys of the section stand for, and the one by
+which a store that is only read is mounted so.
 */}}
 {{- define "checkpoint-storage.mountOptions" -}}
 {{- $context := .context | default . }}
@@ -88,6 +89,9 @@ is one, the backend's defaults otherwise; and in either case those that keys of 
 {{- else if not (or (kindIs "bool" $value) (kindIs "invalid" $value) (eq (toString $value) "")) }}
 {{- $options = append $options (replace "{}" (include "checkpoint-storage.string" $value) $option) }}
 {{- end }}
+{{- end }}
+{{- with include "checkpoint-storage.readOnly.option" . }}
+{{- $options = append (without $options .) . }}
 {{- end }}
 {{- $options | toJson }}
 {{- end }}

@@ -14,6 +14,9 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
 - name: {{ include "checkpoint-storage.podVolumeName" . | quote }}
   persistentVolumeClaim:
     claimName: {{ include "checkpoint-storage.claimName" . | quote }}
+    {{- if include "checkpoint-storage.readOnly" . }}
+    readOnly: true
+    {{- end }}
 {{- end }}
 
 {{/* Outputs: an entry of a container's volumeMounts; a Block claim needs checkpoint-storage.volumeDevice instead. */}}
@@ -21,6 +24,10 @@ or (dict "context" .Subcharts.<alias> "shard" <number>) where the store has shar
 {{- $context := .context | default . -}}
 - name: {{ include "checkpoint-storage.podVolumeName" . | quote }}
   mountPath: {{ $context.Values.mountPath | quote }}
+  {{- /* Beside the volume's own: a StatefulSet writes the volumes of its volumeClaimTemplates itself, and not read-only. */}}
+  {{- if include "checkpoint-storage.readOnly" . }}
+  readOnly: true
+  {{- end }}
 {{- end }}
 
 {{/* Outputs: an entry of a container's volumeDevices, for a Block claim. */}}

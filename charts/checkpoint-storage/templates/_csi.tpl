@@ -20,7 +20,8 @@ csi:
   {{- with include "checkpoint-storage.csi.fsType" $in }}
   fsType: {{ . | quote }}
   {{- end }}
-  {{- if .section.readOnly }}
+  {{- /* A driver that is told when it attaches has to be. For others it is a word that cannot be taken back: a source never changes. */}}
+  {{- if or .section.readOnly (and $facts.readOnly.attach (include "checkpoint-storage.readOnly.in" .)) }}
   readOnly: true
   {{- end }}
   {{- range $key, $uses := $facts.becomes.secrets }}

@@ -65,6 +65,13 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- if eq $store.Values.volumeMode "Block" }}
 {{- include "training-job.refuse" (dict "root" $root "message" (printf "%s is a raw device, and the workers save files." $alias) "fix" (printf "set %s.volumeMode: Filesystem" $alias)) }}
 {{- end }}
+{{- /* A command of one's own may be one that only reads. */}}
+{{- if not $root.Values.command }}
+{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $store "section" (include "checkpoint-storage.section" $store | fromJson)) | fromJson }}
+{{- with $said.instead }}
+{{- include "training-job.refuse" (dict "root" $root "message" (printf "pods only read %s (%s), and files/train.py saves there." $alias (join ", " $said.by)) "fix" (printf "set, under %s, %s; or set a command of your own that only reads" $alias (join ", " .))) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

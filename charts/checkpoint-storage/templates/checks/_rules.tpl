@@ -14,6 +14,11 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
 {{- end }}
+{{- $section := include "checkpoint-storage.section" . | fromJson }}
+{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $context "section" $section) | fromJson }}
+{{- $_ := set $names "readOnly" $said.by }}
+{{- $_ := set $names "writable" $said.instead }}
+{{- $_ := set $names "readOnlyOption" (include "checkpoint-storage.readOnly.option" .) }}
 {{- $affinity := include "checkpoint-storage.nodeAffinity" . | fromJson }}
 {{- $options := $context.Values.mountOptions }}
 {{- if kindIs "slice" $options }}
@@ -21,7 +26,7 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- end }}
 {{- dict
   "values" $context.Values
-  "section" (include "checkpoint-storage.section" . | fromJson)
+  "section" $section
   "facts" (include "checkpoint-storage.facts" $context | fromJson)
   "affinity" $affinity
   "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" $affinity | fromJsonArray)

@@ -3,18 +3,20 @@ The Jobs of `helm test`. Helm runs one hook after the other and waits for each t
 other are the two indexes of one Job. What they run is in a ConfigMap: a thousand shards then share one text.
 */}}
 
-{{/* Outputs: how the pods of a test meet: spread, together (on one node), after (one another), or alone (one pod, reading). */}}
+{{/*
+Inputs: a chart context, or dict "context" "shard". Outputs: how the pods of a test meet: spread, together (on one node),
+after (one another), or alone (one pod, reading).
+*/}}
 {{- define "checkpoint-storage.test.meeting" -}}
-{{- if eq .Values.volumeMode "Block" -}}
+{{- $values := (.context | default .).Values }}
+{{- if or (eq $values.volumeMode "Block") (include "checkpoint-storage.readOnly" .) -}}
 alone
-{{- else if has "ReadWriteMany" .Values.accessModes -}}
+{{- else if has "ReadWriteMany" $values.accessModes -}}
 spread
-{{- else if has "ReadWriteOnce" .Values.accessModes -}}
+{{- else if has "ReadWriteOnce" $values.accessModes -}}
 together
-{{- else if has "ReadWriteOncePod" .Values.accessModes -}}
-after
 {{- else -}}
-alone
+after
 {{- end }}
 {{- end }}
 
@@ -37,14 +39,14 @@ alone
 {{- end }}
 
 {{/*
-Inputs: dict "context", perhaps "shard", and "what" (test or benchmark), "script", "run" (test or benchmark of the
-values), "env" (name: value). Outputs: a Job. Where its pods run, and what they are called, is for test to say.
+Inputs: dict "context", perhaps "shard", and "what" (test or benchmark), "script" (of pods that write), "run" (test or benchmark
+of the values), "env" (name: value). Outputs: a Job. Where its pods run, and what they are called, is for test to say.
 */}}
 {{- define "checkpoint-storage.test.job" -}}
 {{- $root := .context }}
 {{- $values := $root.Values }}
 {{- $args := merge (dict "settings" $values.test) . }}
-{{- $meeting := include "checkpoint-storage.test.meeting" $root }}
+{{- $meeting := include "checkpoint-storage.test.meeting" $args }}
 {{- $name := include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-%s" (include "checkpoint-storage.suffix" $args) .what) "room" 40) }}
 {{- $pods := ternary 1 2 (eq $meeting "alone") }}
 ---
@@ -73,7 +75,11 @@ spec:
       {{- with include "checkpoint-storage.job.podAnnotations" $args }}
       annotations: {{- . | nindent 8 }}
       {{- end }}
-    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting) $args) | trim | nindent 6 }}
+    {{- $script := .script }}
+    {{- if eq $meeting "alone" }}
+    {{- $script = ternary "device.sh" "reader.sh" (eq $values.volumeMode "Block") }}
+    {{- end }}
+    spec: {{- include "checkpoint-storage.test.podSpec" (merge (dict "job" $name "meeting" $meeting "script" $script) $args) | trim | nindent 6 }}
 {{- end }}
 
 {{/* Inputs: those of checkpoint-storage.test.job, "settings", "job" and "meeting". Outputs: the spec of its pods. */}}
@@ -106,6 +112,9 @@ containers:
       {{- /* Both pods of a run know it, and no other run has it. */}}
       - {name: RUN, valueFrom: {fieldRef: {fieldPath: "metadata.labels['batch.kubernetes.io/controller-uid']"}}}
       - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
+      {{- with include "checkpoint-storage.readOnly" $args }}
+      - {name: READ_ONLY, value: {{ . | quote }}}
+      {{- end }}
       {{- range $key, $value := .env }}
       - {name: {{ $key }}, value: {{ include "checkpoint-storage.literal" (toString $value) | toJson }}}
       {{- end }}

@@ -69,6 +69,7 @@ func abilities(w io.Writer, b catalog.Backend) {
 		row(volumeMode, list)
 	}
 	mountOptions(w, c.MountOptions)
+	row("read-only", held(c.ReadOnly))
 	if c.Size != nil {
 		for _, limit := range []struct{ name, value string }{{"smallest", c.Size.Minimum}, {"largest", c.Size.Maximum}, {"in steps of", c.Size.Step}} {
 			row(limit.name, limit.value)
@@ -117,6 +118,26 @@ func mountOptions(w io.Writer, m catalog.MountOptions) {
 	if m.Source != "" {
 		fmt.Fprintf(w, "\t%s\n", m.Source)
 	}
+}
+
+// held says what keeps a pod from writing to a store that is only read when the pod does not ask for that itself.
+func held(r catalog.ReadOnly) string {
+	var by []string
+	for _, o := range r.Options {
+		if option := "mount option " + o.Option; !slices.Contains(by, option) {
+			by = append(by, option)
+		}
+	}
+	if r.Mode {
+		by = append(by, "ReadOnlyMany alone")
+	}
+	if r.Attach == catalog.Yes {
+		by = append(by, "readOnly of the volume's source")
+	}
+	if len(by) == 0 {
+		return "only for pods that ask for it, as those of the chart's templates do"
+	}
+	return "by " + strings.Join(by, ", or ")
 }
 
 // operations prints what a file system on the storage does, and under which condition.

@@ -56,10 +56,12 @@ func (j *judge) subject(shard int) *subject {
 	}
 	affinity := j.affinity(shard)
 	options, mounted := j.mountOptions(j.sectionOf(shard))
-	return &subject{
+	s := &subject{
 		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts, options: options, mounted: mounted,
 		affinity: affinity, affinityKeys: affinityKeys(affinity), names: names,
 	}
+	j.readOnly(s)
+	return s
 }
 
 func (j *judge) section(name string) map[string]any {

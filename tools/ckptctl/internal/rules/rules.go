@@ -52,6 +52,8 @@ type backend struct {
 	options map[string]any
 	// semantics is the condition under which what it says of its file system holds; nil where it always does.
 	semantics *condition
+	// readOnly are the options by which its volumes are mounted read-only.
+	readOnly []readOnlyOption
 }
 
 // Chart reads what the rules ask of a chart when values first name it.
@@ -147,6 +149,15 @@ func (b *Book) backend(name string) (*backend, error) {
 		if out.semantics, err = compile(*when); err != nil {
 			return nil, err
 		}
+	}
+	for _, o := range loaded.Capabilities.ReadOnly.Options {
+		option := readOnlyOption{option: o.Option}
+		if o.When != nil {
+			if option.when, err = compile(*o.When); err != nil {
+				return nil, err
+			}
+		}
+		out.readOnly = append(out.readOnly, option)
 	}
 	becomes, _ := out.facts["becomes"].(map[string]any)
 	out.topology, _ = becomes["topology"].(map[string]any)

@@ -1,0 +1,47 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+)
+
+// readOnlyOption is a catalog.ReadOnlyOption with its condition compiled; nil where it always holds.
+type readOnlyOption struct {
+	option string
+	when   *condition
+}
+
+// readOnly adds to the subject's names which values say that pods only read the store, what to write to have them write,
+// and the option by which the volume is mounted read-only for every pod; the chart's templates/_read-only.tpl says the same.
+func (j *judge) readOnly(s *subject) {
+	var by, instead []any
+	say := func(key string, value, other any) {
+		by, instead = append(by, fmt.Sprintf("%s: %v", key, value)), append(instead, fmt.Sprintf("%s: %v", key, other))
+	}
+	if s.values["readOnly"] == true {
+		say("readOnly", true, false)
+	}
+	if s.section["readOnly"] == true {
+		say(j.backend.Name+".readOnly", true, false)
+	}
+	if modes := items(s.values["accessModes"]); len(modes) == 1 && modes[0] == "ReadOnlyMany" {
+		able := j.backend.Capabilities.AccessModes[fmt.Sprint(s.values["volumeMode"])]
+		if len(able) == 0 {
+			able = []string{"ReadWriteMany"}
+		}
+		say("accessModes", modes, able[:1])
+	}
+	s.names["readOnly"], s.names["writable"], s.names["readOnlyOption"] = by, instead, ""
+	here := s.values["provisioning"] == "static" || s.values["provisioning"] == "dynamic" && j.section("storageClass")["create"] == true
+	if len(by) == 0 || !here || s.values["volumeMode"] != "Filesystem" {
+		return
+	}
+	for _, o := range j.backend.readOnly {
+		if o.when == nil || o.when.holds(s, nil) {
+			s.names["readOnlyOption"] = o.option
+			option := readOptions([]any{o.option})
+			s.mounted = append(slices.DeleteFunc(slices.Clone(s.mounted), func(other any) bool { return slices.Contains(option, other) }), option...)
+			return
+		}
+	}
+}
