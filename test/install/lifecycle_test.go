@@ -33,6 +33,7 @@ var lifecycle = []lifeCase{
 	{title: "an install that fails: `--atomic`, `--rollback-on-failure`; `keep: false`", prove: atomicInstallNotKept},
 	{title: "an upgrade that fails: `--atomic`, `--rollback-on-failure`", prove: atomicUpgrade},
 	{title: "a claim grows, and `helm rollback` is to undo it", prove: rollbackOverExpansion},
+	{title: "a claim was grown by hand (`kubectl edit`), and its release is upgraded", prove: grownByHand},
 	{title: "labels, annotations, mount options change", prove: upgradedGently},
 	{title: "the reclaim policy was set to Delete by hand", prove: policyByHand},
 	{title: "a static store is to change what cannot change", prove: refusedStatic},

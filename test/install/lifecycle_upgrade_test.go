@@ -107,6 +107,58 @@ func rollbackOverExpansion(l *life) string {
 	return "refused"
 }
 
+// grownByHand is a claim that somebody has made larger in a hurry, and the values know nothing of it. It plays the driver's
+// resizer, as above.
+func grownByHand(l *life) string {
+	class := l.makeClass("grows", true)
+	volume := l.ns + "-made"
+	l.makeVolume(volume, class, "")
+	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
+	l.install("--wait", "--timeout", "60s")
+	before := l.pair(release)
+	l.save(release)
+	_, err := l.client.CoreV1().PersistentVolumeClaims(l.ns).Patch(l.t.Context(), release, types.MergePatchType,
+		[]byte(`{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	require.NoError(l.t, err)
+	l.patchVolume(volume, map[string]any{"spec": map[string]any{"capacity": map[string]any{"storage": "2Gi"}}})
+	_, err = l.client.CoreV1().PersistentVolumeClaims(l.ns).Patch(l.t.Context(), release, types.MergePatchType,
+		[]byte(`{"status":{"capacity":{"storage":"2Gi"}}}`), metav1.PatchOptions{}, "status")
+	require.NoError(l.t, err)
+
+	asked := func() string { return l.claim(release).Spec.Resources.Requests.Storage().String() }
+	words := "can not be less than status.capacity"
+	if l.program == "helm4" {
+		words = "conflict"
+	}
+	out, err := l.tryUpgrade("--set", "claim.labels.team=a")
+	l.refused(out, err, words)
+	assert.Equal(l.t, "2Gi", asked())
+	l.saw("an upgrade with the old size is refused (%q), the claim keeps its 2Gi", words)
+	if l.program == "helm4" {
+		out, err = l.tryUpgrade("--set", "claim.labels.team=a", "--force-conflicts")
+		l.refused(out, err, "can not be less than status.capacity")
+		l.saw("with `--force-conflicts` too (%q)", "can not be less than status.capacity")
+	}
+
+	l.upgrade("--set", "size=2Gi,claim.labels.team=a")
+	assert.Equal(l.t, "2Gi", asked())
+	assert.Equal(l.t, "a", l.claim(release).Labels["team"])
+	assert.Equal(l.t, before.Claim, l.claimUID(release))
+	l.kept(release)
+	l.saw("way out: `size: 2Gi` in the values, which is what the claim asks for now (`kubectl get pvc -o jsonpath='{.items[*].spec.resources.requests.storage}'`)")
+	out, err = l.tryUpgrade("--set", "size=3Gi,claim.labels.team=a")
+	if err != nil {
+		require.Contains(l.t, out, "conflict")
+		l.upgrade("--set", "size=3Gi,claim.labels.team=a", "--force-conflicts")
+		l.saw("to grow it further by values takes `--force-conflicts` once, because the size is still the hand's")
+	} else {
+		l.saw("values grow it further from there")
+	}
+	assert.Equal(l.t, "3Gi", asked())
+	l.kept(release)
+	return "refused"
+}
+
 func upgradedGently(l *life) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)

@@ -120,6 +120,42 @@ func TestPrepareMakesOneDirectory(t *testing.T) {
 	untouched()
 }
 
+// TestPrepareTakesNothing holds that a directory that is somebody else's, and in use, stays so until a value says otherwise;
+// and that even then nothing in it changes hands.
+func TestPrepareTakesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "prepare-theirs", "baseline")
+	node := func(script string) string { return run(t, s.cluster, script) }
+	values := directories(t, "prepare-theirs", node, s.cluster.Workers()[0])
+	theirs := "/mnt/checkpoints/prepare-theirs/0/old"
+	s.helm("install", release, charts.Chart(), "--values", values, "--set", "prepare.directory=old")
+	s.says("FAILED: old is there already, with files in it, and belongs to user 7 (group 7, mode 755).", "prepare.takeOver: true")
+	assert.Equal(t, "7:7 755", node("stat -c '%u:%g %a' "+theirs))
+
+	s.helm("upgrade", release, charts.Chart(), "--values", values, "--set", "prepare.directory=old,prepare.takeOver=true", "--wait", "--wait-for-jobs", "--timeout", "120s")
+	assert.Equal(t, "1000:2000 2770", node("stat -c '%u:%g %a' "+theirs))
+	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' "+theirs+"/deep"))[0], "what is in it is nobody else's")
+}
+
+// says waits until a pod of the store has printed all the words.
+func (s *store) says(words ...string) {
+	s.t.Helper()
+	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
+		pods, err := s.client.CoreV1().Pods(s.ns).List(s.t.Context(), metav1.ListOptions{})
+		if !assert.NoError(c, err) {
+			return
+		}
+		said := ""
+		for _, pod := range pods.Items {
+			log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(s.t.Context())
+			said += string(log)
+		}
+		for _, word := range words {
+			assert.Contains(c, said, word)
+		}
+	}, patience, 500*time.Millisecond)
+}
+
 // TestPrepareRefusesALink holds that a symbolic link does not lead the Job, which is root, to a directory elsewhere; and
 // that the Job says so.
 func TestPrepareRefusesALink(t *testing.T) {
@@ -129,18 +165,7 @@ func TestPrepareRefusesALink(t *testing.T) {
 	values := directories(t, "prepare-link", node, s.cluster.Workers()[0])
 	node("ln -s old /mnt/checkpoints/prepare-link/0/team-a")
 	s.helm("install", release, charts.Chart(), "--values", values)
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		pods, err := s.client.CoreV1().Pods(s.ns).List(t.Context(), metav1.ListOptions{})
-		if !assert.NoError(c, err) {
-			return
-		}
-		said := ""
-		for _, pod := range pods.Items {
-			log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(t.Context())
-			said += string(log)
-		}
-		assert.Contains(c, said, "FAILED: team-a is a symbolic link")
-	}, patience, 500*time.Millisecond)
+	s.says("FAILED: team-a is a symbolic link")
 	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' /mnt/checkpoints/prepare-link/0/old"))[0])
 }
 

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -31,6 +32,25 @@ func TestDefaults(t *testing.T) {
 	// Installing again changes nothing, and neither does asking for what is there.
 	s.helm("upgrade", release, charts.Chart(), "--wait", "--timeout", "60s")
 	assert.Equal(t, claim.UID, s.claimUID(release))
+}
+
+// TestDefaultsForNobody holds that on the default store, whose directory is root's, the pods of helm test are nobody all the
+// same, say what to do, and pass when that is done: root is the Job that makes a directory for them, and nothing else.
+func TestDefaultsForNobody(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, "defaults-nobody", "baseline")
+	oneNode := fmt.Sprintf(`volume.nodeAffinity={"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":[%q]}]}]}}`, s.cluster.Workers()[0])
+	run(t, s.cluster, "rm -rf /var/lib/checkpoint-storage/"+s.ns+"*")
+	s.install("--wait", "--timeout", "60s", "--set-json", oneNode)
+	out, err := s.tryHelm("test", release)
+	require.Error(t, err, out)
+	assert.Contains(t, out, "FAILED: cannot write as 65534:65534; the volume's root is 0:0 mode 755.")
+	fix := "prepare.enabled=true,prepare.directory=team-a,prepare.owner=65534"
+	require.Contains(t, out, "--set "+fix)
+
+	out = s.helm("upgrade", release, charts.Chart(), "--set-json", oneNode, "--set", fix, "--wait", "--wait-for-jobs", "--timeout", "120s")
+	assert.Contains(t, out, "ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.")
+	assert.Contains(t, s.helm("test", release), "the claim can serve\n")
 }
 
 // TestRefused holds that bad values never reach a running store: Helm refuses them with the way out, and the claim and
