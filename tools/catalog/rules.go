@@ -92,7 +92,7 @@ type Condition struct {
 	Any []Condition `json:"any,omitempty"`
 	Not *Condition  `json:"not,omitempty"`
 
-	// Path leads into the values, or into section, facts, affinity, affinityKeys, options, mounted or names.
+	// Path leads into the values, or into section, facts, affinity, affinityKeys, affinityPins, options, mounted or names.
 	Path string `json:"path,omitempty"`
 	// Is compares with a value; a pointer, because false and "" are values.
 	Is *any `json:"is,omitempty"`

@@ -1,7 +1,7 @@
 {{/*
 The rules of rules.yaml and of the backends' folders: conditions are data, judged here as ckptctl judges them.
-What they are judged on is dict "values" "section" "facts" "affinity" "affinityKeys" "options" "mounted" "names", and
-"args" with facts for the words.
+What they are judged on is dict "values" "section" "facts" "affinity" "affinityKeys" "affinityPins" "options" "mounted"
+"names", and "args" with facts for the words.
 */}}
 
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: what rules are judged on, as JSON. */}}
@@ -29,26 +29,38 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
   "section" $section
   "facts" (include "checkpoint-storage.facts" $context | fromJson)
   "affinity" $affinity
-  "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" $affinity | fromJsonArray)
+  "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity) | fromJsonArray)
+  "affinityPins" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity "pins" true) | fromJsonArray)
   "options" $options
   "mounted" (include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | fromJsonArray) | fromJsonArray)
   "names" $names
 | toJson }}
 {{- end }}
 
-{{/* Inputs: a node affinity. Outputs: the node labels that it names in each of its terms, one of which has to hold; a JSON list. */}}
+{{/*
+Inputs: dict "affinity" and perhaps "pins". Outputs: the node labels of which each term of the affinity names values, a
+JSON list; with "pins", those of which all terms name one value, the same, and that are not of the labels which
+Kubernetes gives to many nodes alike. One of the terms has to hold, and one that is empty never does.
+*/}}
 {{- define "checkpoint-storage.rules.affinityKeys" -}}
-{{- $common := list }}
-{{- range $i, $term := dig "required" "nodeSelectorTerms" list . }}
-{{- $keys := list }}
-{{- range $term.matchExpressions }}
-{{- if or (eq $i 0) (has .key $common) }}
-{{- $keys = append $keys .key }}
+{{- $in := . }}
+{{- $common := dict }}
+{{- $first := true }}
+{{- $alike := "^((topology|failure-domain[.]beta|beta|node-role)[.]kubernetes[.]io/|node[.]kubernetes[.]io/instance-type$|kubernetes[.]io/(os|arch)$)" }}
+{{- range dig "required" "nodeSelectorTerms" list .affinity }}
+{{- with concat (.matchExpressions | default list) (.matchFields | default list) }}
+{{- $keys := dict }}
+{{- range . }}
+{{- $values := ternary (.values | default list) list (eq (toString $in.pins) "true") }}
+{{- if and (eq .operator "In") (or (not $in.pins) (and (eq (len $values) 1) (not (regexMatch $alike .key)))) (or $first (eq (get $common .key) (toJson $values))) }}
+{{- $_ := set $keys .key (toJson $values) }}
 {{- end }}
 {{- end }}
 {{- $common = $keys }}
+{{- $first = false }}
 {{- end }}
-{{- $common | toJson }}
+{{- end }}
+{{- keys $common | sortAlpha | toJson }}
 {{- end }}
 
 {{/* Inputs: dict "text" "in" and perhaps "each". Outputs: the text with every {path} filled in that leads somewhere. */}}

@@ -207,7 +207,7 @@ func TestBecause(t *testing.T) {
 
 // TestQuota holds that what the stores of one cluster ask for is added up, and that of two clusters is not.
 func TestQuota(t *testing.T) {
-	const pinned = "volume: {nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: a, operator: Exists}]}]}}}\n"
+	const pinned = "volume: {nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [gpu-01]}]}]}}}\n"
 	for name, c := range map[string]struct {
 		files map[string]string
 		glob  string

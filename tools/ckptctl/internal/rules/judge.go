@@ -58,7 +58,7 @@ func (j *judge) subject(shard int) *subject {
 	options, mounted := j.mountOptions(j.sectionOf(shard))
 	s := &subject{
 		values: j.values, section: j.sectionOf(shard), facts: j.backend.facts, options: options, mounted: mounted,
-		affinity: affinity, affinityKeys: affinityKeys(affinity), names: names,
+		affinity: affinity, affinityKeys: affinityKeys(affinity, false), affinityPins: affinityKeys(affinity, true), names: names,
 	}
 	j.readOnly(s)
 	return s

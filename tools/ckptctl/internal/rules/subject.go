@@ -17,7 +17,7 @@ import (
 type subject struct {
 	values, section, facts, names map[string]any
 	affinity                      any
-	affinityKeys                  []any
+	affinityKeys, affinityPins    []any
 	// options are the user's mount options, nil where there is no list; mounted are all that the volume is mounted with.
 	options, mounted []any
 	args             map[string]any
@@ -40,6 +40,8 @@ func (s *subject) at(steps []string) any {
 		value, steps = s.affinity, steps[1:]
 	case "affinityKeys":
 		value, steps = s.affinityKeys, steps[1:]
+	case "affinityPins":
+		value, steps = s.affinityPins, steps[1:]
 	case "options":
 		if steps = steps[1:]; s.options == nil {
 			return nil
@@ -184,23 +186,41 @@ func readOptions(list []any) []any {
 	return out
 }
 
-// affinityKeys are the node labels that an affinity names in each of its terms, one of which has to hold.
-func affinityKeys(affinity any) []any {
+// alike are the labels that Kubernetes gives to many nodes alike.
+var alike = regexp.MustCompile(`^((topology|failure-domain[.]beta|beta|node-role)[.]kubernetes[.]io/|node[.]kubernetes[.]io/instance-type$|kubernetes[.]io/(os|arch)$)`)
+
+// affinityKeys are the node labels of which each term of an affinity names values; with pins, those of which all terms
+// name one value, the same, and that are not alike. One of the terms has to hold, and one that is empty never does.
+func affinityKeys(affinity any, pins bool) []any {
 	required, _ := affinity.(map[string]any)
 	required, _ = required["required"].(map[string]any)
-	var common []any
-	for i, term := range items(required["nodeSelectorTerms"]) {
+	var common map[string]any
+	for _, term := range items(required["nodeSelectorTerms"]) {
 		term, _ := term.(map[string]any)
-		var keys []any
-		for _, expression := range items(term["matchExpressions"]) {
-			expression, _ := expression.(map[string]any)
-			if key := expression["key"]; i == 0 || slices.Contains(common, key) {
-				keys = append(keys, key)
+		requirements := slices.Concat(items(term["matchExpressions"]), items(term["matchFields"]))
+		if len(requirements) == 0 {
+			continue
+		}
+		keys := map[string]any{}
+		for _, requirement := range requirements {
+			requirement, _ := requirement.(map[string]any)
+			key, _ := requirement["key"].(string)
+			var value any
+			if values := items(requirement["values"]); pins && len(values) == 1 && !alike.MatchString(key) {
+				value = values[0]
+			}
+			known, named := common[key]
+			if requirement["operator"] == "In" && (!pins || value != nil) && (common == nil || named && known == value) {
+				keys[key] = value
 			}
 		}
 		common = keys
 	}
-	return common
+	out := []any{}
+	for _, key := range slices.Sorted(maps.Keys(common)) {
+		out = append(out, key)
+	}
+	return out
 }
 
 func override(values map[string]any, shard int) map[string]any {
