@@ -273,3 +273,24 @@ func TestPatternsAreForEveryReader(t *testing.T) {
 		assert.NotRegexp(t, foreign, pattern[1])
 	}
 }
+
+// TestTemplatesReadStrictly holds that what a template reads is read by mustFromJson, which ends the rendering at what is
+// none. Helm's own functions go on with {"Error": why}, and a value that broke the text is then one of its keys.
+func TestTemplatesReadStrictly(t *testing.T) {
+	lenient := regexp.MustCompile(`\b(fromYaml|fromYamlArray|fromJson|fromJsonArray|fromToml)\b`)
+	for _, chart := range []string{"checkpoint-storage", "training-job"} {
+		root := filepath.Join(charts.Root(), "charts", chart, "templates")
+		require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) == ".yaml" && strings.HasPrefix(entry.Name(), "_") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			// The define of each chart that looks at what it has got.
+			rest := strings.Replace(string(text), "{{- $read := fromYaml . }}", "", 1)
+			assert.Empty(t, lenient.FindString(comment.ReplaceAllString(rest, "")), path)
+			return err
+		}))
+	}
+}
+
+var comment = regexp.MustCompile(`(?s)\{\{-? */\*.*?\*/ *-?\}\}`)

@@ -14,7 +14,7 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 */}}
 {{- define "checkpoint-storage.section" -}}
 {{- $context := .context | default . }}
-{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
 {{- $section := $facts.defaults }}
 {{- range $key, $value := index $context.Values $context.Values.backend }}
 {{- /* null is how an overlay takes back a key of the base file. */}}
@@ -51,9 +51,9 @@ one that follows from where the section says that the storage is.
 {{- end }}
 {{- end }}
 {{- if not $affinity }}
-{{- $topology := (include "checkpoint-storage.facts" $context | fromJson).becomes.topology }}
+{{- $topology := (include "checkpoint-storage.facts" $context | mustFromJson).becomes.topology }}
 {{- $expressions := list }}
-{{- range include "checkpoint-storage.csi.topology" (dict "section" (include "checkpoint-storage.section" . | fromJson) "topology" $topology) | fromJsonArray }}
+{{- range include "checkpoint-storage.csi.topology" (dict "section" (include "checkpoint-storage.section" . | mustFromJson) "topology" $topology) | mustFromJson }}
 {{- $expressions = append $expressions (set . "operator" "In") }}
 {{- end }}
 {{- if $expressions }}
@@ -71,13 +71,13 @@ which a store that is only read is mounted so.
 {{- define "checkpoint-storage.mountOptions" -}}
 {{- $context := .context | default . }}
 {{- $values := $context.Values }}
-{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
-{{- $section := include "checkpoint-storage.section" . | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
+{{- $section := include "checkpoint-storage.section" . | mustFromJson }}
 {{- $options := list }}
 {{- if and (hasKey $values "mountOptions") (not (kindIs "invalid" $values.mountOptions)) }}
 {{- $options = $values.mountOptions }}
 {{- if not $facts.mountOptionsVerbatim }}
-{{- $options = include "checkpoint-storage.mountOptions.read" $options | fromJsonArray }}
+{{- $options = include "checkpoint-storage.mountOptions.read" $options | mustFromJson }}
 {{- end }}
 {{- else if eq $values.volumeMode "Filesystem" }}
 {{- $options = get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions }}
@@ -114,7 +114,7 @@ stands in one item with commas between is several, and dashes are the command li
 
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: what hooks take, as JSON without the root: section and volume name. */}}
 {{- define "checkpoint-storage.hook.arguments" -}}
-{{- dict "section" (include "checkpoint-storage.section" . | fromJson) "volume" (include "checkpoint-storage.volumeName" .) | toJson }}
+{{- dict "section" (include "checkpoint-storage.section" . | mustFromJson) "volume" (include "checkpoint-storage.volumeName" .) | toJson }}
 {{- end }}
 
 {{/*
@@ -122,13 +122,13 @@ Inputs: dict "hook" "root" "section" "volume". Outputs: what the chosen backend'
 Every hook takes (dict "root" <chart context> "section" <the backend's values> "volume" <volume name>).
 */}}
 {{- define "checkpoint-storage.hook" -}}
-{{- if has .hook (include "checkpoint-storage.facts" .root | fromJson).hooks }}
+{{- if has .hook (include "checkpoint-storage.facts" .root | mustFromJson).hooks }}
 {{- include (printf "checkpoint-storage.backend.%s.%s" .root.Values.backend .hook) (omit . "hook") }}
 {{- end }}
 {{- end }}
 
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: the volume source; what has no source of its own is a CSI volume. */}}
 {{- define "checkpoint-storage.source" -}}
-{{- $in := merge (dict "root" .context) (include "checkpoint-storage.hook.arguments" . | fromJson) }}
+{{- $in := merge (dict "root" .context) (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
 {{- include "checkpoint-storage.hook" (merge (dict "hook" "source") $in) | default (include "checkpoint-storage.csi.source" $in) }}
 {{- end }}

@@ -63,9 +63,9 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 {{/* Outputs: the annotations a pod needs to mount the claim; may be empty. */}}
 {{- define "checkpoint-storage.podAnnotations" -}}
 {{- $context := .context | default . }}
-{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
-{{- $in := merge (dict "root" $context "keys" $facts.becomes.podAnnotations "hook" "podAnnotations") (include "checkpoint-storage.hook.arguments" . | fromJson) }}
-{{- $annotations := merge (include "checkpoint-storage.csi.mapped" $in | fromYaml) ($facts.pod.annotations | default dict) }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
+{{- $in := merge (dict "root" $context "keys" $facts.becomes.podAnnotations "hook" "podAnnotations") (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
+{{- $annotations := merge (include "checkpoint-storage.csi.mapped" $in | mustFromJson) ($facts.pod.annotations | default dict) }}
 {{- with $annotations }}
 {{- include "checkpoint-storage.stringMap" . }}
 {{- end }}
@@ -74,9 +74,9 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 {{/* Outputs: the labels a pod needs to mount the claim; may be empty. */}}
 {{- define "checkpoint-storage.podLabels" -}}
 {{- $context := .context | default . }}
-{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
-{{- $in := merge (dict "root" $context "keys" dict "hook" "podLabels") (include "checkpoint-storage.hook.arguments" . | fromJson) }}
-{{- $labels := merge (include "checkpoint-storage.csi.mapped" $in | fromYaml) ($facts.pod.labels | default dict) }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
+{{- $in := merge (dict "root" $context "keys" dict "hook" "podLabels") (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
+{{- $labels := merge (include "checkpoint-storage.csi.mapped" $in | mustFromJson) ($facts.pod.labels | default dict) }}
 {{- with $labels }}
 {{- include "checkpoint-storage.stringMap" . }}
 {{- end }}
@@ -85,7 +85,7 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 {{/* Outputs: the service account whose identity opens the storage, where the backend's section names one; may be empty. */}}
 {{- define "checkpoint-storage.podServiceAccountName" -}}
 {{- $context := .context | default . }}
-{{- with (include "checkpoint-storage.section" . | fromJson).podServiceAccountName }}
+{{- with (include "checkpoint-storage.section" . | mustFromJson).podServiceAccountName }}
 {{- . }}
 {{- end }}
 {{- end }}
@@ -112,10 +112,10 @@ and of a claim that it does not make, nobody has said.
 */}}
 {{- define "checkpoint-storage.fsGroupApplies" -}}
 {{- $values := (.context | default .).Values }}
-{{- $policy := (include "checkpoint-storage.facts" (.context | default .) | fromJson).fsGroup }}
+{{- $policy := (include "checkpoint-storage.facts" (.context | default .) | mustFromJson).fsGroup }}
 {{- $applies := ne $policy "None" }}
 {{- if eq $policy "ReadWriteOnceWithFSType" }}
-{{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.section" . | fromJson).fsType }}
+{{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.section" . | mustFromJson).fsType }}
 {{- $applies = and $typed (or (has "ReadWriteOnce" $values.accessModes) (has "ReadWriteOncePod" $values.accessModes)) }}
 {{- end }}
 {{- if and $applies (eq $values.volumeMode "Filesystem") }}true{{ end }}

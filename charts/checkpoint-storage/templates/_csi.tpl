@@ -2,19 +2,19 @@
 What every backend of a CSI driver shares. Where a key of its section goes is data in the backend's folder (attribute,
 parameter, secrets, topology); a backend's hooks add what data cannot say:
   handle      outputs the volume handle; without it, the handle is free text, and the volume's name is taken
-  attributes  outputs further volume attributes, as YAML
-  parameters  outputs further parameters of the StorageClass, as YAML
+  attributes  outputs further volume attributes, as JSON
+  parameters  outputs further parameters of the StorageClass, as JSON
   fsType      outputs the file system; without it, the section's fsType is taken
 */}}
 
 {{/* Inputs: what hooks take, as checkpoint-storage.hook.arguments says. Outputs: the volume source of a PersistentVolume. */}}
 {{- define "checkpoint-storage.csi.source" -}}
 {{- $in := . }}
-{{- $facts := include "checkpoint-storage.facts" .root | fromJson -}}
+{{- $facts := include "checkpoint-storage.facts" .root | mustFromJson -}}
 csi:
   driver: {{ .section.driver | default $facts.driver | quote }}
-  volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | trim | default .volume | quote }}
-  {{- with include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | fromYaml }}
+  volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | default .volume | quote }}
+  {{- with include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | mustFromJson }}
   volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}
   {{- end }}
   {{- with include "checkpoint-storage.csi.fsType" $in }}
@@ -34,36 +34,36 @@ csi:
   {{- end }}
 {{- end }}
 
-{{/* Inputs: as above. Outputs: parameters of the StorageClass. */}}
+{{/* Inputs: as above. Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.csi.parameters" -}}
 {{- $in := . }}
-{{- $facts := include "checkpoint-storage.facts" .root | fromJson }}
-{{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | fromYaml }}
+{{- $facts := include "checkpoint-storage.facts" .root | mustFromJson }}
+{{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | mustFromJson }}
 {{- with include "checkpoint-storage.csi.fsType" $in }}
 {{- $_ := set $parameters "csi.storage.k8s.io/fstype" . }}
 {{- end }}
 {{- range $key, $uses := $facts.becomes.secrets }}
 {{- with get $in.section $key }}
-{{- $ref := include "checkpoint-storage.secretRef" (dict "root" $in.root "ref" .) | fromYaml }}
+{{- $ref := . }}
 {{- range $uses }}
 {{- $_ := set $parameters (printf "csi.storage.k8s.io/%s-secret-name" (kebabcase .)) $ref.name }}
-{{- $_ := set $parameters (printf "csi.storage.k8s.io/%s-secret-namespace" (kebabcase .)) $ref.namespace }}
+{{- $_ := set $parameters (printf "csi.storage.k8s.io/%s-secret-namespace" (kebabcase .)) ($ref.namespace | default (include "checkpoint-storage.namespace" $in.root)) }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- toYaml $parameters }}
+{{- $parameters | toJson }}
 {{- end }}
 
 {{/* Inputs: what hooks take. Outputs: the file system of the volume, or nothing. */}}
 {{- define "checkpoint-storage.csi.fsType" -}}
 {{- if eq .root.Values.volumeMode "Filesystem" }}
-{{- include "checkpoint-storage.hook" (merge (dict "hook" "fsType") .) | trim | default (.section.fsType | default "") }}
+{{- include "checkpoint-storage.hook" (merge (dict "hook" "fsType") .) | default (.section.fsType | default "") }}
 {{- end }}
 {{- end }}
 
 {{/*
 Inputs: what hooks take, with "keys" (a map from keys of the section to what the driver calls them) and "hook".
-Outputs: the driver's names with the section's values, and what the hook adds, as YAML. A list is joined by commas.
+Outputs: the driver's names with the section's values, and what the hook adds, as JSON. A list is joined by commas.
 */}}
 {{- define "checkpoint-storage.csi.mapped" -}}
 {{- $in := . }}
@@ -77,10 +77,12 @@ Outputs: the driver's names with the section's values, and what the hook adds, a
 {{- $_ := set $mapped $name $value }}
 {{- end }}
 {{- end }}
-{{- range $name, $value := include "checkpoint-storage.hook" (omit $in "keys") | fromYaml }}
+{{- with include "checkpoint-storage.hook" (omit $in "keys") }}
+{{- range $name, $value := mustFromJson . }}
 {{- $_ := set $mapped $name $value }}
 {{- end }}
-{{- toYaml $mapped }}
+{{- end }}
+{{- $mapped | toJson }}
 {{- end }}
 
 {{/* Inputs: dict "section" "topology" (a map from keys of the section to node labels). Outputs: a JSON list of label and values. */}}

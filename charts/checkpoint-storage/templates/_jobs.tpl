@@ -17,7 +17,7 @@ What the chart's own Jobs share: prepare, and those of helm test. Each define ta
 {{/* Outputs: labels of the Job. */}}
 {{- define "checkpoint-storage.job.labels" -}}
 {{- $own := ternary (dict "app.kubernetes.io/component" .component) dict (hasKey . "component") }}
-{{- include "checkpoint-storage.labels" (dict "root" .context "extra" (include "checkpoint-storage.overlay" (list $own .settings.labels) | fromYaml)) }}
+{{- include "checkpoint-storage.labels" (dict "root" .context "extra" (include "checkpoint-storage.read" (include "checkpoint-storage.overlay" (list $own .settings.labels)) | mustFromJson)) }}
 {{- end }}
 
 {{/*
@@ -25,13 +25,13 @@ Outputs: labels of its pods: the Job's, and what the backend needs. Without the 
 changed, and a new version is no other work.
 */}}
 {{- define "checkpoint-storage.job.podLabels" -}}
-{{- $job := omit (include "checkpoint-storage.job.labels" . | fromYaml) "helm.sh/chart" }}
-{{- include "checkpoint-storage.overlay" (list $job (include "checkpoint-storage.podLabels" . | fromYaml) .settings.labels) }}
+{{- $job := omit (include "checkpoint-storage.read" (include "checkpoint-storage.job.labels" .) | mustFromJson) "helm.sh/chart" }}
+{{- include "checkpoint-storage.overlay" (list $job (include "checkpoint-storage.read" (include "checkpoint-storage.podLabels" .) | mustFromJson) .settings.labels) }}
 {{- end }}
 
 {{/* Inputs: as above, and perhaps "hook" (annotations). Outputs: annotations of the Job; may be empty. */}}
 {{- define "checkpoint-storage.job.annotations" -}}
-{{- $all := include "checkpoint-storage.overlay" (list .context.Values.commonAnnotations .hook .settings.annotations) | fromYaml }}
+{{- $all := include "checkpoint-storage.read" (include "checkpoint-storage.overlay" (list .context.Values.commonAnnotations .hook .settings.annotations)) | mustFromJson }}
 {{- with $all }}
 {{- toYaml . }}
 {{- end }}
@@ -39,7 +39,7 @@ changed, and a new version is no other work.
 
 {{/* Outputs: annotations of its pods; may be empty. */}}
 {{- define "checkpoint-storage.job.podAnnotations" -}}
-{{- $all := include "checkpoint-storage.overlay" (list .context.Values.commonAnnotations (include "checkpoint-storage.podAnnotations" . | fromYaml) .settings.annotations) | fromYaml }}
+{{- $all := include "checkpoint-storage.read" (include "checkpoint-storage.overlay" (list .context.Values.commonAnnotations (include "checkpoint-storage.read" (include "checkpoint-storage.podAnnotations" .) | mustFromJson) .settings.annotations)) | mustFromJson }}
 {{- with $all }}
 {{- toYaml . }}
 {{- end }}
@@ -57,7 +57,7 @@ enableServiceLinks: false
 {{- with include "checkpoint-storage.podServiceAccountName" . }}
 serviceAccountName: {{ . | quote }}
 {{- end }}
-{{- with include "checkpoint-storage.imagePullSecrets" . | fromJsonArray }}
+{{- with include "checkpoint-storage.imagePullSecrets" . | mustFromJson }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- range $key := list "priorityClassName" "runtimeClassName" }}
@@ -89,7 +89,7 @@ clusters that choose the user themselves.
 */}}
 {{- define "checkpoint-storage.job.securityContext" -}}
 {{- $security := dict "runAsUser" 65534 "runAsGroup" 65534 "seccompProfile" (dict "type" "RuntimeDefault") }}
-{{- range $key, $value := include "checkpoint-storage.podSecurityContext" . | fromYaml }}
+{{- range $key, $value := include "checkpoint-storage.read" (include "checkpoint-storage.podSecurityContext" .) | mustFromJson }}
 {{- if kindIs "invalid" $value }}
 {{- $security = omit $security $key }}
 {{- else }}

@@ -41,7 +41,7 @@ who writes it has the controller that reads it.
 {{- define "checkpoint-storage.protect" -}}
 {{- $root := .root }}
 {{- $all := .annotations }}
-{{- $delivery := ($root.Files.Get "rules.json" | fromJson).delivery }}
+{{- $delivery := ($root.Files.Get "rules.json" | mustFromJson).delivery }}
 {{- $protection := dict }}
 {{- range $by, $protects := $delivery.protects }}
 {{- range $when, $annotations := $protects }}
@@ -75,6 +75,18 @@ who writes it has the controller that reads it.
 {{- $_ := set $strings $key (include "checkpoint-storage.string" $value) }}
 {{- end }}
 {{- toYaml $strings }}
+{{- end }}
+
+{{/*
+Inputs: a map as YAML. Outputs: the same as JSON, for mustFromJson. Text that is no YAML ends the rendering: Helm's own
+fromYaml and fromJson go on with {"Error": why}, which would be taken for a value.
+*/}}
+{{- define "checkpoint-storage.read" -}}
+{{- $read := fromYaml . }}
+{{- if and (hasKey $read "Error") (not (hasPrefix "Error:" .)) }}
+{{- fail (printf "what the chart has written is no YAML: %s\n%s" $read.Error .) }}
+{{- end }}
+{{- $read | toJson }}
 {{- end }}
 
 {{/* Inputs: a scalar. Outputs: it as text. A number that went through JSON is a float, and 1000000 would read 1e+06. */}}

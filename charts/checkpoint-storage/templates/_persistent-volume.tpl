@@ -27,10 +27,10 @@ spec:
     kind: PersistentVolumeClaim
     namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
     name: {{ include "checkpoint-storage.claimName" $args | quote }}
-  {{- with include "checkpoint-storage.mountOptions" $args | fromJsonArray }}
+  {{- with include "checkpoint-storage.mountOptions" $args | mustFromJson }}
   mountOptions: {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with include "checkpoint-storage.nodeAffinity" $args | fromJson }}
+  {{- with include "checkpoint-storage.nodeAffinity" $args | mustFromJson }}
   nodeAffinity: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- include "checkpoint-storage.source" $args | nindent 2 }}

@@ -40,7 +40,7 @@ metadata:
   annotations: {{- . | nindent 4 }}
   {{- end }}
 spec: {{- include "checkpoint-storage.job.podSpec" . | nindent 2 }}
-  {{- $security := include "checkpoint-storage.job.securityContext" . | fromYaml }}
+  {{- $security := include "checkpoint-storage.read" (include "checkpoint-storage.job.securityContext" .) | mustFromJson }}
   {{- if $owned }}
   {{- /* Without fsGroup: for its sake kubelet would go through every file on the claim. */}}
   {{- $security = omit $security "fsGroup" "fsGroupChangePolicy" "supplementalGroups" }}

@@ -21,7 +21,7 @@ what to write to have them write, as JSON: {"by": ["readOnly: true"], "instead":
 {{- $instead = append $instead (printf "%s.readOnly: false" $values.backend) }}
 {{- end }}
 {{- if eq (join "," $values.accessModes) "ReadOnlyMany" }}
-{{- $modes := get (include "checkpoint-storage.facts" .root | fromJson).accessModes $values.volumeMode }}
+{{- $modes := get (include "checkpoint-storage.facts" .root | mustFromJson).accessModes $values.volumeMode }}
 {{- $by = append $by "accessModes: [ReadOnlyMany]" }}
 {{- $instead = append $instead (printf "accessModes: [%s]" (first ($modes | default (list "ReadWriteMany")))) }}
 {{- end }}
@@ -30,12 +30,12 @@ what to write to have them write, as JSON: {"by": ["readOnly: true"], "instead":
 
 {{/* Inputs: as above. Outputs: "true" where pods only read the store, otherwise nothing. */}}
 {{- define "checkpoint-storage.readOnly.in" -}}
-{{- if (include "checkpoint-storage.readOnly.said" (pick . "root" "section") | fromJson).by }}true{{ end }}
+{{- if (include "checkpoint-storage.readOnly.said" (pick . "root" "section") | mustFromJson).by }}true{{ end }}
 {{- end }}
 
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: the same. */}}
 {{- define "checkpoint-storage.readOnly" -}}
-{{- include "checkpoint-storage.readOnly.in" (dict "root" (.context | default .) "section" (include "checkpoint-storage.section" . | fromJson)) }}
+{{- include "checkpoint-storage.readOnly.in" (dict "root" (.context | default .) "section" (include "checkpoint-storage.section" . | mustFromJson)) }}
 {{- end }}
 
 {{/*
@@ -47,8 +47,8 @@ pod; nothing where pods write, where the driver takes none, and where somebody e
 {{- $values := $context.Values }}
 {{- $here := or (eq $values.provisioning "static") (and (eq $values.provisioning "dynamic") $values.storageClass.create) }}
 {{- if and $here (eq $values.volumeMode "Filesystem") (include "checkpoint-storage.readOnly" .) }}
-{{- $facts := include "checkpoint-storage.facts" $context | fromJson }}
-{{- $in := dict "values" $values "section" (include "checkpoint-storage.section" . | fromJson) "facts" $facts }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
+{{- $in := dict "values" $values "section" (include "checkpoint-storage.section" . | mustFromJson) "facts" $facts }}
 {{- $option := "" }}
 {{- range $facts.readOnly.options }}
 {{- if and (not $option) (or (not .when) (include "checkpoint-storage.rules.hold" (dict "when" .when "in" $in))) }}

@@ -23,7 +23,7 @@ shard, one after the other; the define takes dict "context" and perhaps "shard".
 */}}
 {{- define "checkpoint-storage.forEachShard" -}}
 {{- $in := . }}
-{{- range include "checkpoint-storage.shards" .root | fromJsonArray }}
+{{- range include "checkpoint-storage.shards" .root | mustFromJson }}
 {{- $text := include $in.define (merge (dict "context" $in.root) . ($in.with | default dict)) }}
 {{- if not (hasKey . "shard") }}
 {{ $text }}

@@ -35,7 +35,7 @@ context, or dict "root" "name" for a workload of several objects.
 {{- define "training-job.workloadMetadata" -}}
 {{- $root := .root | default . -}}
 name: {{ .name | default (include "training-job.name" $root) | quote }}
-labels: {{- include "training-job.overlay" (list $root.Values.labels (include "training-job.labels" $root | fromYaml)) | nindent 2 }}
+labels: {{- include "training-job.overlay" (list $root.Values.labels (include "training-job.read" (include "training-job.labels" $root) | mustFromJson)) | nindent 2 }}
 {{- with $root.Values.annotations }}
 annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- end }}
@@ -67,7 +67,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- end }}
 {{- /* A command of one's own may be one that only reads. */}}
 {{- if not $root.Values.command }}
-{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $store "section" (include "checkpoint-storage.section" $store | fromJson)) | fromJson }}
+{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $store "section" (include "checkpoint-storage.section" $store | mustFromJson)) | mustFromJson }}
 {{- with $said.instead }}
 {{- include "training-job.refuse" (dict "root" $root "message" (printf "pods only read %s (%s), and files/train.py saves there." $alias (join ", " $said.by)) "fix" (printf "set, under %s, %s; or set a command of your own that only reads" $alias (join ", " .))) }}
 {{- end }}
@@ -98,9 +98,9 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* Outputs: the command of a worker, as a YAML list. */}}
+{{/* Outputs: the command of a worker, as a JSON list. */}}
 {{- define "training-job.command" -}}
-{{- toYaml (.Values.command | default (list "python3" "/training/train.py")) }}
+{{- .Values.command | default (list "python3" "/training/train.py") | toJson }}
 {{- end }}
 
 {{/* Outputs: what a worker is told, as entries of env. Who it is, and where the others meet, is for the workload to say. */}}
@@ -113,4 +113,16 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 - {name: MILESTONE_EVERY, value: {{ .milestoneEvery | int | quote }}}
 - {name: PEER_TIMEOUT, value: {{ .peerTimeoutSeconds | int | quote }}}
 {{- end }}
+{{- end }}
+
+{{/*
+Inputs: a map as YAML. Outputs: the same as JSON, for mustFromJson. Text that is no YAML ends the rendering: Helm's own
+fromYaml goes on with {"Error": why}, which would be taken for a value.
+*/}}
+{{- define "training-job.read" -}}
+{{- $read := fromYaml . }}
+{{- if and (hasKey $read "Error") (not (hasPrefix "Error:" .)) }}
+{{- fail (printf "what the chart has written is no YAML: %s\n%s" $read.Error .) }}
+{{- end }}
+{{- $read | toJson }}
 {{- end }}

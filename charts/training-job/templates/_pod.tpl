@@ -29,11 +29,11 @@ Outputs: a pod's metadata and spec.
 {{- $labels := list }}
 {{- $annotations := list (dict "checksum/script" (.root.Files.Get "files/train.py" | sha256sum)) }}
 {{- range $stores }}
-{{- $labels = append $labels (include "checkpoint-storage.podLabels" . | fromYaml) }}
-{{- $annotations = append $annotations (include "checkpoint-storage.podAnnotations" . | fromYaml) }}
+{{- $labels = append $labels (include "training-job.read" (include "checkpoint-storage.podLabels" .) | mustFromJson) }}
+{{- $annotations = append $annotations (include "training-job.read" (include "checkpoint-storage.podAnnotations" .) | mustFromJson) }}
 {{- end -}}
 metadata:
-  labels: {{- include "training-job.overlay" (concat $labels (list $values.podLabels (include "training-job.selector" .root | fromYaml))) | nindent 4 }}
+  labels: {{- include "training-job.overlay" (concat $labels (list $values.podLabels (include "training-job.read" (include "training-job.selector" .root) | mustFromJson))) | nindent 4 }}
   annotations: {{- include "training-job.overlay" (append $annotations $values.podAnnotations) | nindent 4 }}
 spec:
   {{- /* Never, because a worker that failed may have to go to another node: a new pod replaces it. */}}
@@ -52,7 +52,7 @@ spec:
   {{- end }}
   automountServiceAccountToken: false
   enableServiceLinks: false
-  {{- with include "training-job.imagePullSecrets" .root | fromJsonArray }}
+  {{- with include "training-job.imagePullSecrets" .root | mustFromJson }}
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- range $key := list "priorityClassName" "runtimeClassName" }}
@@ -71,7 +71,7 @@ spec:
     - name: {{ .container | default "worker" }}
       image: {{ include "training-job.image" .root | quote }}
       imagePullPolicy: {{ $values.image.pullPolicy }}
-      {{- with ternary .command (include "training-job.command" .root | fromYamlArray) (hasKey . "command") }}
+      {{- with ternary .command (include "training-job.command" .root | mustFromJson) (hasKey . "command") }}
       command: {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- with $values.args }}
@@ -127,7 +127,7 @@ Root is who a value names so; null takes a key away, for clusters that choose th
 {{- $security := dict }}
 {{- $from := list .root.Values.podSecurityContext }}
 {{- range .stores }}
-{{- $from = append $from (include "checkpoint-storage.podSecurityContext" . | fromYaml) }}
+{{- $from = append $from (include "training-job.read" (include "checkpoint-storage.podSecurityContext" .) | mustFromJson) }}
 {{- end }}
 {{- range $from }}
 {{- range $key, $value := . }}

@@ -9,7 +9,7 @@ What a schema cannot see, refused before anything is rendered.
 
 {{/* Inputs: dict "root" "rule" "case" "path" and "args" (facts for the words of rules.yaml). Outputs: nothing; ends the rendering. */}}
 {{- define "checkpoint-storage.refuse.case" -}}
-{{- $words := get (get (.root.Files.Get "rules.json" | fromJson).rules .rule).cases .case }}
+{{- $words := get (get (.root.Files.Get "rules.json" | mustFromJson).rules .rule).cases .case }}
 {{- $in := dict "values" .root.Values "args" (.args | default dict) }}
 {{- include "checkpoint-storage.refuse" (dict "root" .root "finding" (dict
   "rule" .rule
@@ -21,13 +21,13 @@ What a schema cannot see, refused before anything is rendered.
 
 {{- define "checkpoint-storage.check" -}}
 {{- $root := . }}
-{{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | fromJson) "have" .Values) }}
-{{- with get (.Files.Get "rules.json" | fromJson).retired .Values.backend }}
+{{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | mustFromJson) "have" .Values) }}
+{{- with get (.Files.Get "rules.json" | mustFromJson).retired .Values.backend }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E21" "case" "retired" "path" "backend" "args" .) }}
 {{- end }}
-{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
-{{- $in := include "checkpoint-storage.rules.subject" (merge (dict "context" $root) .) | fromJson }}
-{{- range (include "checkpoint-storage.rules.broken" (dict "root" $root "severity" "error" "in" $in) | fromJson).broken }}
+{{- range include "checkpoint-storage.shards" . | mustFromJson }}
+{{- $in := include "checkpoint-storage.rules.subject" (merge (dict "context" $root) .) | mustFromJson }}
+{{- range (include "checkpoint-storage.rules.broken" (dict "root" $root "severity" "error" "in" $in) | mustFromJson).broken }}
 {{- include "checkpoint-storage.refuse" (dict "root" $root "finding" .) }}
 {{- end }}
 {{- end }}
@@ -44,15 +44,15 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check.required" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- $required := list }}
 {{- if eq $values.provisioning "static" }}
 {{- $required = $facts.required }}
 {{- else if $values.storageClass.create }}
 {{- $required = $facts.classRequired }}
 {{- end }}
-{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
-{{- $section := include "checkpoint-storage.section" (merge (dict "context" $root) .) | fromJson }}
+{{- range include "checkpoint-storage.shards" . | mustFromJson }}
+{{- $section := include "checkpoint-storage.section" (merge (dict "context" $root) .) | mustFromJson }}
 {{- range $key := $required }}
 {{- if or (not (hasKey $section $key)) (kindIs "invalid" (get $section $key)) (eq (toString (get $section $key)) "") }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E17" "case" "missing" "path" $values.backend "args" (dict "key" (printf "%s.%s" $values.backend $key) "example" (get $facts.examples $key | toJson))) }}
@@ -65,15 +65,15 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check.shards" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- if and $values.shardOverrides (ne (len $values.shardOverrides) (int $values.shards)) }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" . "rule" "E17" "case" "shardOverrides" "path" "shardOverrides" "args" (dict "count" (len $values.shardOverrides) "shards" (int $values.shards))) }}
 {{- end }}
 {{- $seen := dict }}
-{{- range include "checkpoint-storage.shards" . | fromJsonArray }}
+{{- range include "checkpoint-storage.shards" . | mustFromJson }}
 {{- if and (hasKey . "shard") (eq $values.provisioning "static") }}
 {{- $args := merge (dict "context" $root) . }}
-{{- $section := include "checkpoint-storage.section" $args | fromJson }}
+{{- $section := include "checkpoint-storage.section" $args | mustFromJson }}
 {{- $identity := dict }}
 {{- range $key := $facts.identity }}
 {{- if not (kindIs "invalid" (index $section $key)) }}
@@ -100,7 +100,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check.accessModes" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- $modes := get $facts.accessModes $values.volumeMode }}
 {{- if $modes }}
 {{- range $mode := $values.accessModes }}
@@ -119,7 +119,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- define "checkpoint-storage.check.delivery" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- $delivery := (.Files.Get "rules.json" | fromJson).delivery }}
+{{- $delivery := (.Files.Get "rules.json" | mustFromJson).delivery }}
 {{- range $path, $given := dict
   "claim.annotations" $values.claim.annotations
   "claim.labels" $values.claim.labels

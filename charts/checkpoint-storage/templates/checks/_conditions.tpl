@@ -16,7 +16,7 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- define "checkpoint-storage.rules.compare" -}}
 {{- $limit := .limit }}
 {{- if not (regexMatch "^[0-9]" $limit) }}
-{{- $limit = (include "checkpoint-storage.rules.at" (dict "path" $limit "in" .in) | fromJson).value }}
+{{- $limit = (include "checkpoint-storage.rules.at" (dict "path" $limit "in" .in) | mustFromJson).value }}
 {{- end }}
 {{- if and .value $limit }}
 {{- $value := include "checkpoint-storage.rules.quantity" (toString .value) | float64 }}
@@ -72,7 +72,7 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- $hold = and $hold (not (include "checkpoint-storage.rules.hold" (dict "when" . "in" $in.in "each" $in.each))) }}
 {{- end }}
 {{- with $when.path }}
-{{- $value := (include "checkpoint-storage.rules.at" (dict "path" . "in" $in.in "each" $in.each) | fromJson).value }}
+{{- $value := (include "checkpoint-storage.rules.at" (dict "path" . "in" $in.in "each" $in.each) | mustFromJson).value }}
 {{- if hasKey $when "is" }}
 {{- $hold = and $hold (eq (toJson $value) (toJson $when.is)) }}
 {{- end }}
@@ -93,7 +93,7 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- end }}
 {{- with $when.hasAny }}
 {{- $one := false }}
-{{- range (include "checkpoint-storage.rules.at" (dict "path" . "in" $in.in) | fromJson).value }}
+{{- range (include "checkpoint-storage.rules.at" (dict "path" . "in" $in.in) | mustFromJson).value }}
 {{- $one = or $one (has . ($value | default list)) }}
 {{- end }}
 {{- $hold = and $hold $one }}

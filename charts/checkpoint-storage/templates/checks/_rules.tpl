@@ -14,25 +14,25 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
 {{- end }}
-{{- $section := include "checkpoint-storage.section" . | fromJson }}
-{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $context "section" $section) | fromJson }}
+{{- $section := include "checkpoint-storage.section" . | mustFromJson }}
+{{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $context "section" $section) | mustFromJson }}
 {{- $_ := set $names "readOnly" $said.by }}
 {{- $_ := set $names "writable" $said.instead }}
 {{- $_ := set $names "readOnlyOption" (include "checkpoint-storage.readOnly.option" .) }}
-{{- $affinity := include "checkpoint-storage.nodeAffinity" . | fromJson }}
+{{- $affinity := include "checkpoint-storage.nodeAffinity" . | mustFromJson }}
 {{- $options := $context.Values.mountOptions }}
 {{- if kindIs "slice" $options }}
-{{- $options = include "checkpoint-storage.mountOptions.read" $options | fromJsonArray }}
+{{- $options = include "checkpoint-storage.mountOptions.read" $options | mustFromJson }}
 {{- end }}
 {{- dict
   "values" $context.Values
   "section" $section
-  "facts" (include "checkpoint-storage.facts" $context | fromJson)
+  "facts" (include "checkpoint-storage.facts" $context | mustFromJson)
   "affinity" $affinity
-  "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity) | fromJsonArray)
-  "affinityPins" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity "pins" true) | fromJsonArray)
+  "affinityKeys" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity) | mustFromJson)
+  "affinityPins" (include "checkpoint-storage.rules.affinityKeys" (dict "affinity" $affinity "pins" true) | mustFromJson)
   "options" $options
-  "mounted" (include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | fromJsonArray) | fromJsonArray)
+  "mounted" (include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | mustFromJson) | mustFromJson)
   "names" $names
 | toJson }}
 {{- end }}
@@ -73,7 +73,7 @@ Kubernetes gives to many nodes alike. One of the terms has to hold, and one that
 {{- $path := first $part }}
 {{- $value := $in.each }}
 {{- if ne $path "$" }}
-{{- $value = (include "checkpoint-storage.rules.at" (dict "path" $path "in" $in.in "each" $in.each) | fromJson).value }}
+{{- $value = (include "checkpoint-storage.rules.at" (dict "path" $path "in" $in.in "each" $in.each) | mustFromJson).value }}
 {{- end }}
 {{- if kindIs "slice" $value }}
 {{- $value = join ", " $value }}
@@ -96,7 +96,7 @@ Kubernetes gives to many nodes alike. One of the terms has to hold, and one that
 {{- $paths := list }}
 {{- range .case.each }}
 {{- if hasPrefix "facts." . }}
-{{- $paths = concat $paths ((include "checkpoint-storage.rules.at" (dict "path" . "in" $in) | fromJson).value | default list) }}
+{{- $paths = concat $paths ((include "checkpoint-storage.rules.at" (dict "path" . "in" $in) | mustFromJson).value | default list) }}
 {{- else }}
 {{- $paths = append $paths . }}
 {{- end }}
@@ -111,7 +111,7 @@ Kubernetes gives to many nodes alike. One of the terms has to hold, and one that
 {{- define "checkpoint-storage.rules.broken" -}}
 {{- $in := . }}
 {{- $cases := list }}
-{{- range $rule, $entry := (.root.Files.Get "rules.json" | fromJson).rules }}
+{{- range $rule, $entry := (.root.Files.Get "rules.json" | mustFromJson).rules }}
 {{- range $_, $case := $entry.cases }}
 {{- if $case.when }}
 {{- $cases = append $cases (merge (dict "rule" $rule) $case) }}
@@ -122,7 +122,7 @@ Kubernetes gives to many nodes alike. One of the terms has to hold, and one that
 {{- range concat $cases $in.in.facts.rules }}
 {{- $case := . }}
 {{- if eq ($case.severity | default "error") $in.severity }}
-{{- range $each := include "checkpoint-storage.rules.each" (dict "case" $case "in" $in.in) | fromJsonArray }}
+{{- range $each := include "checkpoint-storage.rules.each" (dict "case" $case "in" $in.in) | mustFromJson }}
 {{- if include "checkpoint-storage.rules.hold" (dict "when" $case.when "in" $in.in "each" $each) }}
 {{- $path := regexReplaceAll "^section[.]" (replace "$" $each $case.path) (printf "%s." $in.in.values.backend) }}
 {{- $finding := dict "rule" $case.rule "path" $path }}

@@ -1,12 +1,12 @@
 {{/* Inputs: a chart context. Outputs: what the backend says of operations, as JSON; {} where it can say nothing. */}}
 {{- define "checkpoint-storage.savers.able" -}}
-{{- $facts := include "checkpoint-storage.facts" . | fromJson }}
+{{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- $able := $facts.semantics | default dict }}
 {{- if eq .Values.provisioning "existing" }}
 {{- /* The claim is somebody else's, whatever backend the values name. */}}
 {{- $able = dict }}
 {{- else if $facts.semanticsWhen }}
-{{- if not (include "checkpoint-storage.rules.hold" (dict "when" $facts.semanticsWhen "in" (include "checkpoint-storage.rules.subject" . | fromJson))) }}
+{{- if not (include "checkpoint-storage.rules.hold" (dict "when" $facts.semanticsWhen "in" (include "checkpoint-storage.rules.subject" . | mustFromJson))) }}
 {{- $able = dict }}
 {{- end }}
 {{- end }}
@@ -19,9 +19,9 @@
 {{- $values := .Values }}
 {{- /* Savers on a raw device are a mistake of its own. */}}
 {{- if and $values.savers (ne $values.volumeMode "Block") }}
-{{- $catalog := include "checkpoint-storage.savers" . | fromJson }}
-{{- $able := include "checkpoint-storage.savers.able" . | fromJson }}
-{{- $in := include "checkpoint-storage.rules.subject" . | fromJson }}
+{{- $catalog := include "checkpoint-storage.savers" . | mustFromJson }}
+{{- $able := include "checkpoint-storage.savers.able" . | mustFromJson }}
+{{- $in := include "checkpoint-storage.rules.subject" . | mustFromJson }}
 {{- range $name := sortAlpha $values.savers }}
 {{- $saver := get $catalog.savers $name }}
 {{- $missing := list }}
@@ -46,7 +46,7 @@
 
 {{/* Outputs: who wants each operation, as JSON: {"renameFile": "dcp, megatron", …}. */}}
 {{- define "checkpoint-storage.savers.wanted" -}}
-{{- $catalog := include "checkpoint-storage.savers" . | fromJson }}
+{{- $catalog := include "checkpoint-storage.savers" . | mustFromJson }}
 {{- $wanted := dict "fsync" (list "all") }}
 {{- if has "ReadWriteMany" .Values.accessModes }}
 {{- $_ := set $wanted "visible" (list "ReadWriteMany") }}

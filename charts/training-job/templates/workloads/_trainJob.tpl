@@ -10,8 +10,8 @@ files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun rea
 {{- include "training-job.unheeded" (dict "root" . "keys" (list "priorityClassName" "runtimeClassName" "ttlSecondsAfterFinished") "why" "a TrainJob leaves that to its runtime") }}
 {{- include "training-job.sameForAll" (dict "root" . "why" "a training runtime has one pod template for all workers") }}
 {{- $join := "export RANK=$PET_NODE_RANK WORLD_SIZE=$PET_NNODES MASTER_ADDR=$PET_MASTER_ADDR MASTER_PORT=$PET_MASTER_PORT; exec \"$@\"" }}
-{{- $command := concat (list "sh" "-c" $join "--") (include "training-job.command" . | fromYamlArray) }}
-{{- $pod := include "training-job.pod" (dict "root" . "container" "node" "command" $command) | fromYaml }}
+{{- $command := concat (list "sh" "-c" $join "--") (include "training-job.command" . | mustFromJson) }}
+{{- $pod := include "training-job.read" (include "training-job.pod" (dict "root" . "container" "node" "command" $command)) | mustFromJson }}
 {{- $worker := first $pod.spec.containers -}}
 apiVersion: trainer.kubeflow.org/v1alpha1
 kind: TrainJob

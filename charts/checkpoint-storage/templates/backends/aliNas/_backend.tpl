@@ -2,17 +2,16 @@
 An Alibaba Cloud NAS file system.
 */}}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.aliNas.attributes" -}}
-server: {{ .section.server | quote }}
-path: {{ .section.path | quote }}
+{{ pick .section "server" "path" | toJson }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.aliNas.parameters" -}}
 {{- if eq .section.volumeAs "subpath" }}
-server: {{ printf "%s:%s" .section.server .section.path | quote }}
+{{- dict "server" (printf "%s:%s" .section.server .section.path) | toJson }}
 {{- else if eq (.section.fileSystemType | default "") "extreme" }}
-capacity: {{ .root.Values.size | quote }}
+{{- dict "capacity" .root.Values.size | toJson }}
 {{- end }}
 {{- end }}

@@ -14,7 +14,7 @@ A directory of an Amazon EFS file system, or of an S3 bucket that S3 Files serve
 {{- end }}
 {{- end }}
 
-{{/* Outputs: further parameters of the StorageClass. */}}
+{{/* Outputs: further parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.awsEfs.parameters" -}}
-provisioningMode: {{ .section.service }}-ap
+{{ dict "provisioningMode" (printf "%s-ap" .section.service) | toJson }}
 {{- end }}

@@ -7,24 +7,25 @@ An Amazon FSx for OpenZFS file system, or one of its volumes.
 {{ .section.volumeId | default .section.fileSystemId }}
 {{- end }}
 
-{{/* Outputs: further volume attributes. */}}
+{{/* Outputs: further volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.awsFsxOpenZfs.attributes" -}}
-ResourceType: {{ ternary "volume" "filesystem" (not (empty .section.volumeId)) }}
+{{ dict "ResourceType" (ternary "volume" "filesystem" (not (empty .section.volumeId))) | toJson }}
 {{- end }}
 
-{{/* Outputs: further parameters of the StorageClass. The driver wants JSON in them, except for ResourceType. */}}
+{{/* Outputs: further parameters of the StorageClass, as JSON. The driver wants JSON in them too, except for ResourceType. */}}
 {{- define "checkpoint-storage.backend.awsFsxOpenZfs.parameters" -}}
-ResourceType: volume
+{{- $parameters := dict "ResourceType" "volume" }}
 {{- with .section.parentVolumeId }}
-ParentVolumeId: {{ toJson . | squote }}
+{{- $_ := set $parameters "ParentVolumeId" (toJson .) }}
 {{- end }}
 {{- with .section.nfsClients }}
-NfsExports: {{ list (dict "ClientConfigurations" (list (dict "Clients" . "Options" (list "rw" "sync" "crossmnt")))) | toJson | squote }}
+{{- $_ := set $parameters "NfsExports" (list (dict "ClientConfigurations" (list (dict "Clients" . "Options" (list "rw" "sync" "crossmnt")))) | toJson) }}
 {{- end }}
 {{- with .section.dataCompressionType }}
-DataCompressionType: {{ toJson . | squote }}
+{{- $_ := set $parameters "DataCompressionType" (toJson .) }}
 {{- end }}
 {{- with .section.recordSizeKiB }}
-RecordSizeKiB: {{ include "checkpoint-storage.string" . | squote }}
+{{- $_ := set $parameters "RecordSizeKiB" (include "checkpoint-storage.string" .) }}
 {{- end }}
+{{- $parameters | toJson }}
 {{- end }}

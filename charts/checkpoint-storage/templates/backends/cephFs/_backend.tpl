@@ -2,7 +2,7 @@
 A CephFS directory. A static volume's handle is free text.
 */}}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.cephFs.attributes" -}}
-staticVolume: "true"
+{{ dict "staticVolume" "true" | toJson }}
 {{- end }}

@@ -7,7 +7,7 @@ A Ceph block image.
 {{ .section.image }}
 {{- end }}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.cephRbd.attributes" -}}
-staticVolume: "true"
+{{ dict "staticVolume" "true" | toJson }}
 {{- end }}

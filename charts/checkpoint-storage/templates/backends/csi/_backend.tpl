@@ -7,7 +7,7 @@ A volume of any CSI driver.
 {{ .section.volumeHandle }}
 {{- end }}
 
-{{/* Outputs: the volume attributes, as YAML. */}}
+{{/* Outputs: the volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.csi.attributes" -}}
-{{ toYaml (.section.volumeAttributes | default dict) }}
+{{ .section.volumeAttributes | default dict | toJson }}
 {{- end }}

@@ -3,12 +3,12 @@ An IBM Cloud Object Storage bucket. The driver looks up a volume's bucket in the
 so the handle is the volume's name.
 */}}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.ibmCos.attributes" -}}
-client: awss3
+{{ dict "client" "awss3" | toJson }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.ibmCos.parameters" -}}
-client: awss3
+{{ dict "client" "awss3" | toJson }}
 {{- end }}

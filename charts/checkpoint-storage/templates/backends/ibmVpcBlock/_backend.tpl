@@ -7,10 +7,9 @@ An IBM VPC block volume.
 {{ .section.volumeId }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.ibmVpcBlock.parameters" -}}
 {{- with .section.encryptionKey }}
-encrypted: "true"
-encryptionKey: {{ . | quote }}
+{{- dict "encrypted" "true" "encryptionKey" . | toJson }}
 {{- end }}
 {{- end }}

@@ -7,23 +7,22 @@ An IBM VPC file share.
 {{ .section.shareId }}#{{ .section.targetId }}
 {{- end }}
 
-{{/* Outputs: volume attributes, as YAML; the driver looks at them only where the network is encrypted. */}}
+{{/* Outputs: volume attributes, as JSON; the driver looks at them only where the network is encrypted. */}}
 {{- define "checkpoint-storage.backend.ibmVpcFile.attributes" -}}
 {{- if .section.encryptInTransit }}
-isEITEnabled: "true"
-profile: {{ .section.profile }}
-fileShareId: {{ .section.shareId | quote }}
+{{- dict "isEITEnabled" "true" "profile" .section.profile "fileShareId" .section.shareId | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.ibmVpcFile.parameters" -}}
-isENIEnabled: "true"
+{{- $parameters := dict "isENIEnabled" "true" }}
 {{- if .section.encryptInTransit }}
-isEITEnabled: "true"
+{{- $_ := set $parameters "isEITEnabled" "true" }}
 {{- end }}
 {{- with .section.encryptionKey }}
-encrypted: "true"
-encryptionKey: {{ . | quote }}
+{{- $_ := set $parameters "encrypted" "true" }}
+{{- $_ := set $parameters "encryptionKey" . }}
 {{- end }}
+{{- $parameters | toJson }}
 {{- end }}

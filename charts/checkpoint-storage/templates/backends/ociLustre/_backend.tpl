@@ -7,19 +7,21 @@ An OCI File Storage with Lustre file system. The driver takes lists as JSON in a
 {{ .section.managementAddress }}@{{ .section.lnet }}:/{{ .section.mountName }}
 {{- end }}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.ociLustre.attributes" -}}
 {{- with .section.lustreParameters }}
-lustrePostMountParameters: {{ toJson . | quote }}
+{{- dict "lustrePostMountParameters" (toJson .) | toJson }}
 {{- end }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.ociLustre.parameters" -}}
+{{- $parameters := dict }}
 {{- with .section.lustreParameters }}
-lustrePostMountParameters: {{ toJson . | quote }}
+{{- $_ := set $parameters "lustrePostMountParameters" (toJson .) }}
 {{- end }}
 {{- with .section.securityGroupIds }}
-nsgIds: {{ toJson . | quote }}
+{{- $_ := set $parameters "nsgIds" (toJson .) }}
 {{- end }}
+{{- $parameters | toJson }}
 {{- end }}

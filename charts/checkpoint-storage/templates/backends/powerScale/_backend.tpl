@@ -7,7 +7,7 @@ An export of a PowerScale cluster.
 {{- list (base .section.path) (.section.exportId | int64 | toString) .section.accessZone .section.clusterName | join "=_=_=" }}
 {{- end }}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.powerScale.attributes" -}}
-Name: {{ base .section.path | quote }}
+{{ dict "Name" (base .section.path) | toJson }}
 {{- end }}

@@ -7,13 +7,12 @@ A bucket, mounted by GeeseFS.
 {{ .section.bucket }}{{ with .section.prefix }}/{{ . }}{{ end }}
 {{- end }}
 
-{{/* Outputs: volume attributes, as YAML. */}}
+{{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.s3Csi.attributes" -}}
-mounter: geesefs
-capacity: {{ .root.Values.size | quote }}
+{{ dict "mounter" "geesefs" "capacity" .root.Values.size | toJson }}
 {{- end }}
 
-{{/* Outputs: parameters of the StorageClass, as YAML. */}}
+{{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.s3Csi.parameters" -}}
-mounter: geesefs
+{{ dict "mounter" "geesefs" | toJson }}
 {{- end }}

@@ -2,12 +2,12 @@
 An SMB share.
 */}}
 
-{{/* Outputs: further volume attributes. */}}
+{{/* Outputs: further volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.smbCsi.attributes" -}}
-source: //{{ .section.server }}/{{ .section.share }}
+{{ dict "source" (printf "//%s/%s" .section.server .section.share) | toJson }}
 {{- end }}
 
-{{/* Outputs: further parameters of the StorageClass. */}}
+{{/* Outputs: further parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.smbCsi.parameters" -}}
-source: //{{ .section.server }}/{{ .section.share }}
+{{ dict "source" (printf "//%s/%s" .section.server .section.share) | toJson }}
 {{- end }}

@@ -7,9 +7,9 @@ A vSphere disk, or a share of vSAN's file service.
 {{ ternary "file:" "" (eq .section.kind "file") }}{{ .section.volumeId }}
 {{- end }}
 
-{{/* Outputs: further volume attributes. */}}
+{{/* Outputs: further volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.vsphere.attributes" -}}
-type: vSphere CNS {{ ternary "File" "Block" (eq .section.kind "file") }} Volume
+{{ dict "type" (printf "vSphere CNS %s Volume" (ternary "File" "Block" (eq .section.kind "file"))) | toJson }}
 {{- end }}
 
 {{/* Outputs: the file system. */}}
