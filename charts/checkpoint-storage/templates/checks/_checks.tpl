@@ -33,6 +33,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- end }}
 {{- if ne .Values.provisioning "existing" }}
 {{- include "checkpoint-storage.check.required" . }}
+{{- include "checkpoint-storage.check.backsteps" . }}
 {{- include "checkpoint-storage.check.accessModes" . }}
 {{- include "checkpoint-storage.check.shards" . }}
 {{- include "checkpoint-storage.check.delivery" . }}
@@ -56,6 +57,27 @@ What a schema cannot see, refused before anything is rendered.
 {{- range $key := $required }}
 {{- if or (not (hasKey $section $key)) (kindIs "invalid" (get $section $key)) (eq (toString (get $section $key)) "") }}
 {{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E17" "case" "missing" "path" $values.backend "args" (dict "key" (printf "%s.%s" $values.backend $key) "example" (get $facts.examples $key | toJson))) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A path that leads back out of itself is refused by Kubernetes and by drivers, and hides that two are one. */}}
+{{- define "checkpoint-storage.check.backsteps" -}}
+{{- $root := . }}
+{{- $backend := .Values.backend }}
+{{- $places := list (dict "path" $backend "key" $backend "section" (index .Values $backend)) }}
+{{- range $i, $override := .Values.shardOverrides }}
+{{- $places = append $places (dict "path" "shardOverrides" "key" (printf "shardOverrides[%d].source" $i) "section" $override.source) }}
+{{- end }}
+{{- range $place := $places }}
+{{- range $key, $value := $place.section }}
+{{- range ternary $value (list $value) (kindIs "slice" $value) }}
+{{- if and (kindIs "string" .) (regexMatch "(^|/)[.][.](/|$)" .) }}
+{{- $path := ternary (printf "%s.%s" $backend $key) $place.path (eq $place.path $backend) }}
+{{- $clean := ternary (clean .) (clean (printf "/%s" .) | trimPrefix "/") (hasPrefix "/" .) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E23" "case" "backsteps" "path" $path "args" (dict "key" (printf "%s.%s" $place.key $key) "clean" $clean)) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -3,8 +3,11 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	posix "path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,6 +120,39 @@ func (j *judge) required() {
 				return
 			}
 		}
+	}
+}
+
+// backstep is a step of a path that leads back.
+var backstep = regexp.MustCompile(`(^|/)[.][.](/|$)`)
+
+// backsteps looks for paths that lead back out of themselves: Kubernetes and drivers refuse them, and they hide that two
+// are one.
+func (j *judge) backsteps() {
+	look := func(section map[string]any, path func(key string) string, prefix string) {
+		for _, key := range slices.Sorted(maps.Keys(section)) {
+			values := items(section[key])
+			if values == nil {
+				values = []any{section[key]}
+			}
+			for _, value := range values {
+				text, ok := value.(string)
+				if !ok || !backstep.MatchString(text) {
+					continue
+				}
+				clean := posix.Clean("/" + text)
+				if !strings.HasPrefix(text, "/") {
+					clean = strings.TrimPrefix(clean, "/")
+				}
+				j.report("E23", "backsteps", path(key), map[string]any{"key": prefix + "." + key, "clean": clean})
+			}
+		}
+	}
+	look(j.section(j.backend.Name), func(key string) string { return j.backend.Name + "." + key }, j.backend.Name)
+	for i, each := range items(j.values["shardOverrides"]) {
+		each, _ := each.(map[string]any)
+		source, _ := each["source"].(map[string]any)
+		look(source, func(string) string { return "shardOverrides" }, fmt.Sprintf("shardOverrides[%d].source", i))
 	}
 }
 

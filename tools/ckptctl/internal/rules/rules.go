@@ -193,6 +193,7 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 	j.conditions()
 	if values["provisioning"] != "existing" {
 		j.required()
+		j.backsteps()
 		j.accessModes()
 		j.shards()
 		j.delivery()
