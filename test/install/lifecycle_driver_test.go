@@ -26,6 +26,7 @@ var lifecycleDriver = []lifeCase{
 	{title: "ReadWriteOncePod and a second pod", prove: onePod, one: noHelm},
 	{title: "a store is filled from another claim: `claim.dataSourceRef`", prove: cloned},
 	{title: "a store is filled from a VolumeSnapshot: `claim.dataSourceRef`", prove: restored},
+	{title: "`shards: 3`, each filled from the VolumeSnapshot of its number", prove: restoredShards},
 }
 
 const lifeDriver = "lifecycle.csi.example.com"
@@ -146,40 +147,5 @@ func cloned(l *life) string {
 	l.install("--wait", "--timeout", "120s")
 	l.save(release)
 	l.filled(fmt.Sprintf(`{"kind": "PersistentVolumeClaim", "name": %q}`, release))
-	return "filled"
-}
-
-func restored(l *life) string {
-	l.use(l.copied())
-	l.install("--wait", "--timeout", "120s")
-	l.save(release)
-	kubectl := func(args ...string) string {
-		out, err := k8s.RunKubectlAndGetOutputContextE(l.t, l.t.Context(), l.options.KubectlOptions, args...)
-		require.NoError(l.t, err, out)
-		return out
-	}
-	manifest := fmt.Sprintf(`
-apiVersion: snapshot.storage.k8s.io/v1
-kind: VolumeSnapshotClass
-metadata: {name: %[1]s}
-driver: %[2]s
-deletionPolicy: Delete
----
-apiVersion: snapshot.storage.k8s.io/v1
-kind: VolumeSnapshot
-metadata: {name: before, namespace: %[1]s}
-spec: {volumeSnapshotClassName: %[1]s, source: {persistentVolumeClaimName: %[3]s}}
-`, l.ns, lifeDriver, release)
-	require.NoError(l.t, k8s.KubectlApplyFromStringContextE(l.t, l.t.Context(), l.options.KubectlOptions, manifest))
-	l.t.Cleanup(func() {
-		_ = k8s.KubectlDeleteFromStringContextE(l.t, cleanup(l.t), l.options.KubectlOptions, manifest)
-	})
-	kubectl("wait", "volumesnapshot/before", "--for=jsonpath={.status.readyToUse}=true", "--timeout=120s")
-	// What is saved later is not in it.
-	l.ran(l.podOn(release, "echo later > /checkpoints/later; sync"))
-	l.filled(`{"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "before"}`)
-	log := l.ran(l.podOn("second", "ls /checkpoints"))
-	assert.NotContains(l.t, log, "later")
-	l.saw("what was saved after the snapshot is not in it")
 	return "filled"
 }

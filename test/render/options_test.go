@@ -85,6 +85,26 @@ func TestShards(t *testing.T) {
 	assert.Equal(t, "theirs-0 theirs-1", existing.configMaps[0].Data["CHECKPOINT_CLAIMS"])
 }
 
+// TestShardsAreFilledFromTheirOwn holds that each claim names the source of its number.
+func TestShardsAreFilledFromTheirOwn(t *testing.T) {
+	t.Parallel()
+	restored := map[string]string{
+		"provisioning": `"dynamic"`, "shards": "3",
+		"claim": `{"name": "restored", "dataSourceRef": {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "before-{shard}"}}`,
+	}
+	sources := func() (names []string) {
+		for _, claim := range set(t, restored).claims {
+			require.NotNil(t, claim.Spec.DataSourceRef)
+			assert.Equal(t, "VolumeSnapshot", claim.Spec.DataSourceRef.Kind)
+			names = append(names, claim.Spec.DataSourceRef.Name)
+		}
+		return names
+	}
+	assert.Equal(t, []string{"before-0", "before-1", "before-2"}, sources())
+	restored["shardOverrides"] = `[{}, {"dataSourceRef": {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "by-hand"}}, {}]`
+	assert.Equal(t, []string{"before-0", "by-hand", "before-2"}, sources())
+}
+
 func TestStorageClass(t *testing.T) {
 	t.Parallel()
 	got := set(t, map[string]string{

@@ -16,6 +16,27 @@ spec: {{- include "checkpoint-storage.persistentVolumeClaim.spec" $args | ninden
 {{- end }}
 
 {{/*
+Inputs: a chart context, or dict "context" "shard". Outputs: what the claim is filled from, a shard's own or the store's, as
+JSON; {} where it begins empty.
+*/}}
+{{- define "checkpoint-storage.dataSource" -}}
+{{- $context := .context | default . }}
+{{- $source := $context.Values.claim.dataSourceRef }}
+{{- $shard := "{shard}" }}
+{{- if hasKey . "shard" }}
+{{- $shard = toString .shard }}
+{{- $overrides := $context.Values.shardOverrides }}
+{{- if and $overrides (lt (int .shard) (len $overrides)) }}
+{{- $override := index $overrides (int .shard) }}
+{{- if hasKey $override "dataSourceRef" }}
+{{- $source = $override.dataSourceRef }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $source | toJson | replace "{shard}" $shard }}
+{{- end }}
+
+{{/*
 Inputs: dict "context" and perhaps "shard"; with "template" true, what holds for the claims of all shards alike.
 Outputs: the spec of a PersistentVolumeClaim.
 */}}
@@ -34,7 +55,7 @@ volumeAttributesClassName: {{ . | quote }}
 {{- if eq $root.Values.provisioning "static" }}
 volumeName: {{ include "checkpoint-storage.volumeName" $args | quote }}
 {{- end }}
-{{- with $root.Values.claim.dataSourceRef }}
+{{- with include "checkpoint-storage.dataSource" $args | mustFromJson }}
 dataSourceRef: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -36,6 +36,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- include "checkpoint-storage.check.backsteps" . }}
 {{- include "checkpoint-storage.check.accessModes" . }}
 {{- include "checkpoint-storage.check.shards" . }}
+{{- include "checkpoint-storage.check.dataSources" . }}
 {{- include "checkpoint-storage.check.delivery" . }}
 {{- end }}
 {{- include "checkpoint-storage.check.savers" . }}
@@ -116,6 +117,43 @@ What a schema cannot see, refused before anything is rendered.
 {{- $_ := set $seen $identity .shard }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A rank that is filled from another's checkpoint, or from none while the others are, restores what nobody saved. */}}
+{{- define "checkpoint-storage.check.dataSources" -}}
+{{- $root := . }}
+{{- $values := .Values }}
+{{- $seen := dict }}
+{{- $empty := list }}
+{{- if eq $values.provisioning "dynamic" }}
+{{- range include "checkpoint-storage.shards" . | mustFromJson }}
+{{- if hasKey . "shard" }}
+{{- $override := dict }}
+{{- if $values.shardOverrides }}
+{{- $override = index $values.shardOverrides (int .shard) }}
+{{- end }}
+{{- $own := hasKey $override "dataSourceRef" }}
+{{- $refusal := dict "root" $root "rule" "E12" "path" (ternary "shardOverrides" "claim.dataSourceRef" $own) }}
+{{- $source := include "checkpoint-storage.dataSource" (merge (dict "context" $root) .) }}
+{{- $words := $source | mustFromJson }}
+{{- if $words }}
+{{- $words = printf "%s %s" (get $words "kind" | default "") (get $words "name" | default "") | trim }}
+{{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $source)) }}
+{{- include "checkpoint-storage.refuse.case" (merge $refusal (dict "case" "sameSource" "args" (dict "firstShard" 0 "secondShard" 1 "source" $words))) }}
+{{- end }}
+{{- if hasKey $seen $source }}
+{{- include "checkpoint-storage.refuse.case" (merge $refusal (dict "case" "sameSource" "args" (dict "firstShard" (get $seen $source) "secondShard" (int .shard) "source" $words))) }}
+{{- end }}
+{{- $_ := set $seen $source .shard }}
+{{- else if not $own }}
+{{- $empty = append $empty (int .shard) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and $seen $empty }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E12" "case" "noSource" "path" "shardOverrides" "args" (dict "rank" (first $empty))) }}
 {{- end }}
 {{- end }}
 

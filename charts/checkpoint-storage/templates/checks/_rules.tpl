@@ -20,6 +20,7 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- $_ := set $names "writable" $said.instead }}
 {{- $_ := set $names "readOnlyOption" (include "checkpoint-storage.readOnly.option" .) }}
 {{- $affinity := include "checkpoint-storage.nodeAffinity" . | mustFromJson }}
+{{- $_ := set $names "dataSource" (include "checkpoint-storage.dataSource" . | mustFromJson) }}
 {{- $options := $context.Values.mountOptions }}
 {{- if kindIs "slice" $options }}
 {{- $options = include "checkpoint-storage.mountOptions.read" $options | mustFromJson }}

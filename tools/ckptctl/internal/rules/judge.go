@@ -57,6 +57,7 @@ func (j *judge) subject(shard int) *subject {
 		all := size * float64(number(j.section("retention")["keep"])+1)
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
 	}
+	names["dataSource"] = j.dataSource(shard)
 	affinity := j.affinity(shard)
 	options, mounted := j.mountOptions(j.sectionOf(shard))
 	s := &subject{

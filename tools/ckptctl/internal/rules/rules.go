@@ -196,6 +196,7 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 		j.backsteps()
 		j.accessModes()
 		j.shards()
+		j.dataSources()
 		j.delivery()
 	}
 	err = j.savers()
