@@ -134,7 +134,7 @@ func TestPrepareTakesNothing(t *testing.T) {
 
 	s.helm("upgrade", release, charts.Chart(), "--values", values, "--set", "prepare.directory=old,prepare.takeOver=true", "--wait", "--wait-for-jobs", "--timeout", "120s")
 	assert.Equal(t, "1000:2000 2770", node("stat -c '%u:%g %a' "+theirs))
-	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' "+theirs+"/deep"))[0], "what is in it is nobody else's")
+	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' " + theirs + "/deep"))[0], "what is in it is nobody else's")
 }
 
 // says waits until a pod of the store has printed all the words.

@@ -115,6 +115,10 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &known))
+	for place, known := range b.Places {
+		assert.NotEmpty(t, known.Says, "backend %s, %s", b.Name, place)
+		assert.Regexp(t, "^https://", known.Source, "backend %s, %s", b.Name, place)
+	}
 	for fact, source := range b.Sources {
 		assert.Contains(t, known, fact, "backend %s gives a source for no fact", b.Name)
 		assert.Regexp(t, "^https://", source, "backend %s, %s", b.Name, fact)

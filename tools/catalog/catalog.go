@@ -23,6 +23,12 @@ var Families = []string{
 // Root is the folder of the backends inside the chart.
 const Root = "templates/backends"
 
+// Place is what to know of a backend in one place, and where that is documented.
+type Place struct {
+	Says   string `json:"says"`
+	Source string `json:"source"`
+}
+
 // Backend is one storage backend, as its folder describes it.
 type Backend struct {
 	// Name is the folder's name, the value of `backend`, and the key of the section.
@@ -35,6 +41,8 @@ type Backend struct {
 	Description string `json:"description"`
 	// Source is where the facts of this backend are documented, unless Sources says another place.
 	Source string `json:"source"`
+	// Places is what to know of where it runs, by the place: a kind of cluster, or of node.
+	Places map[string]Place `json:"places,omitempty"`
 	// Sources is where single facts are documented, by the fact's name in Capabilities.
 	Sources map[string]string `json:"sources,omitempty"`
 	// Capabilities is what the storage can do.

@@ -14,7 +14,8 @@ const (
 	// secretsKey lists what a secret reference is for: provisioner, controllerPublish, controllerExpand, nodeStage,
 	// nodePublish or nodeExpand.
 	secretsKey = "secrets"
-	// topologyKey names the node label that the value, or each of the values, is one of.
+	// topologyKey names the node label that the value, or each of the values, is one of; or it has, for a value, the node
+	// labels that this stands for.
 	topologyKey = "topology"
 	// podAnnotationKey names the annotation that pods get.
 	podAnnotationKey = "podAnnotation"
@@ -102,6 +103,14 @@ func (b Backend) Becomes(key string) []string {
 	} {
 		if name, ok := property[to.key].(string); ok {
 			out = append(out, to.word+" "+name)
+		}
+	}
+	if byValue, ok := property[topologyKey].(map[string]any); ok {
+		for _, value := range slices.Sorted(maps.Keys(byValue)) {
+			labels, _ := byValue[value].(map[string]any)
+			for _, label := range slices.Sorted(maps.Keys(labels)) {
+				out = append(out, fmt.Sprintf("node label %s: %v with %s", label, labels[label], value))
+			}
 		}
 	}
 	if uses, ok := property[secretsKey].([]any); ok {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,9 @@ func values(old []byte, backends []catalog.Backend) ([]byte, error) {
 	for _, b := range backends {
 		fmt.Fprintf(&out, "\n# %s: %s.\n", b.Name, b.Title)
 		comment(&out, b.Description)
+		for _, place := range slices.Sorted(maps.Keys(b.Places)) {
+			comment(&out, "On "+place+": "+b.Places[place].Says)
+		}
 		comment(&out, "Access modes: "+modes(b)+".")
 		if options := b.Capabilities.MountOptions.Default; len(options) > 0 {
 			comment(&out, "Mount options when none are set: "+strings.Join(options, ", ")+".")

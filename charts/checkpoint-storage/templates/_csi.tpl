@@ -85,13 +85,22 @@ Outputs: the driver's names with the section's values, and what the hook adds, a
 {{- $mapped | toJson }}
 {{- end }}
 
-{{/* Inputs: dict "section" "topology" (a map from keys of the section to node labels). Outputs: a JSON list of label and values. */}}
+{{/*
+Inputs: dict "section" "topology" (a map from keys of the section to the node label that their value is one of, or from a
+value of theirs to the node labels that it stands for). Outputs: a JSON list of label and values.
+*/}}
 {{- define "checkpoint-storage.csi.topology" -}}
 {{- $in := . }}
 {{- $labels := list }}
 {{- range $key, $label := .topology }}
 {{- with get $in.section $key }}
+{{- if kindIs "map" $label }}
+{{- range $name, $value := get $label . | default dict }}
+{{- $labels = append $labels (dict "key" $name "values" (list $value)) }}
+{{- end }}
+{{- else }}
 {{- $labels = append $labels (dict "key" $label "values" (ternary . (list .) (kindIs "slice" .))) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- $labels | toJson }}

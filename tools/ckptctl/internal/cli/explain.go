@@ -17,6 +17,9 @@ import (
 // explainBackend prints what a backend can do, its keys, what its rules say, and an example.
 func explainBackend(out io.Writer, b catalog.Backend, book check.Book) error {
 	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
+	for _, place := range slices.Sorted(maps.Keys(b.Places)) {
+		fmt.Fprintf(out, "On %s: %s\n  %s\n\n", place, b.Places[place].Says, b.Places[place].Source)
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	abilities(w, b)
 	operations(w, b.Capabilities.Semantics, book.Savers)

@@ -46,7 +46,7 @@ type backend struct {
 	defaults map[string]any
 	facts    map[string]any
 	cases    []*item
-	// topology has the node label that a key of the section is a value of.
+	// topology has the node label that a key of the section is a value of, or the labels that each value stands for.
 	topology map[string]any
 	// options has the mount option that a key of the section stands for.
 	options map[string]any

@@ -116,6 +116,13 @@ func (j *judge) affinity(shard int) any {
 			if empty(have[key]) {
 				continue
 			}
+			if byValue, ok := j.backend.topology[key].(map[string]any); ok {
+				labels, _ := byValue[fmt.Sprint(have[key])].(map[string]any)
+				for _, label := range slices.Sorted(maps.Keys(labels)) {
+					expressions = append(expressions, map[string]any{"key": label, "operator": "In", "values": []any{labels[label]}})
+				}
+				continue
+			}
 			in := items(have[key])
 			if in == nil {
 				in = []any{have[key]}
