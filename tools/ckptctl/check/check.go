@@ -102,6 +102,9 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.foreign(r, len(mistakes) > 0) {
+		return r, nil
+	}
 	for _, m := range mistakes {
 		at := read.Where(m.Key || m.Kind == "missing-key", m.At)
 		f := r.finding("schema/"+m.Kind, report.Error, m.Path, at, m.Message, wordHint(m, at))
@@ -114,7 +117,11 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 			if same := o.Path.String() == full && o.At.File == at.File; !same || o.Rule == "duplicate-key" {
 				return false
 			}
-			f.Message, f.Hint = strings.TrimSuffix(f.Message, ".")+": "+o.Message, o.Hint
+			f.Hint = o.Hint
+			if f.Message = strings.TrimSuffix(f.Message, ".") + ": " + o.Message; o.Rule == "placeholder" {
+				// It stands for a value, so what is wrong with it as one says nothing.
+				f.Message = o.Message
+			}
 			return true
 		})
 		r.Findings = append(r.Findings, f)
@@ -133,6 +140,21 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	}
 	c.accept(r)
 	return r, nil
+}
+
+// foreign reports the files that are none of values, and says whether there are any. Values for the chart itself are only
+// that when the schema refuses them; those for a parent chart it does not see.
+func (c *Chart) foreign(r *Result, refused bool) bool {
+	if !refused && len(r.values.Prefix()) == 0 {
+		return false
+	}
+	for _, file := range r.values.Files() {
+		if is := file.Foreign(); is != nil {
+			severity, message, fix := c.rules.Words("schema/no-values", "foreign", map[string]any{"what": is.What, "how": is.How})
+			r.Findings = append(r.Findings, r.finding("schema/no-values", severity, nil, is.At, message, fix))
+		}
+	}
+	return len(r.Findings) > 0
 }
 
 // Names are those of the objects that the values make.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -90,7 +91,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	homes := map[string][]string{}
 	var out []Mistake
 	for _, key := range slices.Sorted(maps.Keys(section)) {
-		if known[key] != nil {
+		if known[key] != nil || fitsPattern(f.schema, key) {
 			continue
 		}
 		path := f.path.To(key)
@@ -143,6 +144,17 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
+}
+
+// fitsPattern says that a section takes a key for what its name begins with.
+func fitsPattern(section map[string]any, key string) bool {
+	expressions, _ := section["patternProperties"].(map[string]any)
+	for expression := range expressions {
+		if fits, err := regexp.MatchString(expression, key); err == nil && fits {
+			return true
+		}
+	}
+	return false
 }
 
 // joined finds the key of a section whose names make up the word together: existingClaim is claim.existing.

@@ -23,13 +23,15 @@ type quick struct {
 	properties map[string]*quick
 	names      []string
 	additional *quick
-	required   []string
-	items      *quick
-	minItems   int
-	maxItems   int
-	unique     bool
-	minLength  int
-	maxLength  int
+	// patterned are for the keys whose names fit an expression, beside those of properties.
+	patterned []patterned
+	required  []string
+	items     *quick
+	minItems  int
+	maxItems  int
+	unique    bool
+	minLength int
+	maxLength int
 	// cases are those of all that say something only where a key has a certain word, by key and word; rest are the others.
 	cases   map[string]map[string][]*quick
 	rest    []*quick
@@ -45,6 +47,12 @@ type quick struct {
 	not           *quick
 	when          *quick
 	then, or      *quick
+}
+
+// patterned is a schema for the keys that fit an expression.
+type patterned struct {
+	fits   func(string) bool
+	schema *quick
 }
 
 // types is a set of JSON types.
@@ -102,7 +110,7 @@ func (k *quick) object(value map[string]any) bool {
 			return false
 		}
 	}
-	if k.additional == nil {
+	if k.additional == nil && k.patterned == nil {
 		// Fewer look-ups: a condition asks for a few keys of many.
 		for _, name := range k.names {
 			if each, ok := value[name]; ok && !k.properties[name].valid(each) {
@@ -113,10 +121,18 @@ func (k *quick) object(value map[string]any) bool {
 	}
 	for name, each := range value {
 		property := k.properties[name]
-		if property == nil {
-			property = k.additional
+		if property != nil && !property.valid(each) {
+			return false
 		}
-		if !property.valid(each) {
+		known := property != nil
+		for _, p := range k.patterned {
+			if p.fits(name) {
+				if known = true; !p.schema.valid(each) {
+					return false
+				}
+			}
+		}
+		if !known && k.additional != nil && !k.additional.valid(each) {
 			return false
 		}
 	}

@@ -22,6 +22,8 @@ func TestQuick(t *testing.T) {
 		`{}`, `true`, `false`, `{"type": "integer"}`, `{"type": ["string", "null"]}`, `{"type": "number", "minimum": 0, "maximum": 1}`, `{"enum": [1, "a", null, {"a": 1}]}`,
 		`{"const": 1}`, `{"const": {"a": 1}}`, `{"minLength": 2}`, `{"maxLength": 2}`, `{"pattern": "^a"}`, `{"minItems": 1, "maxItems": 2}`, `{"uniqueItems": true}`,
 		`{"items": {"type": "integer"}}`, `{"required": ["a"]}`, `{"properties": {"a": {"type": "integer"}}}`, `{"properties": {"a": true}, "additionalProperties": false}`,
+		`{"patternProperties": {"^a": {"type": "integer"}, "b$": true}, "additionalProperties": false}`, `{"patternProperties": {"^[ak]": {"type": "string"}}}`,
+		`{"properties": {"a": {"type": "integer"}}, "patternProperties": {"^a": {"minimum": 1}, "^b": false}, "additionalProperties": {"type": "object"}}`,
 		`{"additionalProperties": {"type": "string"}}`, `{"allOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"anyOf": [{"type": "string"}, {"minimum": 1}]}`,
 		`{"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"not": {"type": "object"}}`,
 		`{"if": {"properties": {"kind": {"const": "x"}}, "required": ["kind"]}, "then": {"required": ["x"]}, "else": {"maxProperties": 9}}`,
@@ -66,6 +68,9 @@ func compileAll(k *quick, seen map[*quick]bool) {
 	}
 	seen[k] = true
 	k.once.Do(k.compile)
+	for _, each := range k.patterned {
+		compileAll(each.schema, seen)
+	}
 	for _, each := range slices.Concat(slices.Collect(maps.Values(k.properties)), k.all, k.any, k.one, []*quick{k.additional, k.items, k.not, k.when, k.then, k.or}) {
 		compileAll(each, seen)
 	}

@@ -85,7 +85,7 @@ func (k *quick) keywords(members map[string]json.RawMessage) {
 // beyond are the keywords of the draft that judge and are not compiled. Any other word judges nothing: it says something
 // to people and editors.
 var beyond = []string{
-	"format", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "minProperties", "maxProperties", "patternProperties", "propertyNames",
+	"format", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "minProperties", "maxProperties", "propertyNames",
 	"contains", "dependencies", "additionalItems", "contentEncoding", "contentMediaType",
 }
 
@@ -112,6 +112,17 @@ func (k *quick) keyword(keyword string, text json.RawMessage) bool {
 		k.properties, k.names = make(map[string]*quick, len(sections)), slices.Sorted(maps.Keys(sections))
 		for name, section := range sections {
 			k.properties[name] = k.by.schema(section)
+		}
+		return fits
+	case "patternProperties":
+		var sections map[string]json.RawMessage
+		fits := read(text, &sections)
+		for _, expression := range slices.Sorted(maps.Keys(sections)) {
+			// What is no expression is for the library to complain of.
+			if _, err := regexp.Compile(expression); err != nil {
+				return false
+			}
+			k.patterned = append(k.patterned, patterned{matcher(expression), k.by.schema(sections[expression])})
 		}
 		return fits
 	case "required":
@@ -195,6 +206,9 @@ func (k *quick) typed(text json.RawMessage) bool {
 // matcher says whether a text fits a regular expression, which is compiled when the first text asks: most values meet few of
 // a schema's many. What fits no expression at all is for the library to complain of.
 func matcher(expression string) func(string) bool {
+	if begin, ok := strings.CutPrefix(expression, "^"); ok && regexp.QuoteMeta(begin) == begin {
+		return func(text string) bool { return strings.HasPrefix(text, begin) }
+	}
 	compiled := sync.OnceValue(func() *regexp.Regexp {
 		r, err := regexp.Compile(expression)
 		if err != nil {

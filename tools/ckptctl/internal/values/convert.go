@@ -26,6 +26,8 @@ type converter struct {
 	budget   int
 	// beyond says that the document has something that only Helm's own reader can tell.
 	beyond bool
+	// suspicious says that the text may hold placeholders.
+	suspicious bool
 }
 
 // step is a key, or the number of an item.
@@ -96,6 +98,7 @@ func (c *converter) mapping(node *yaml.Node) any {
 			c.odd("boolean-key", key, fmt.Sprintf("YAML 1.1, which Helm reads, takes the key %s for the boolean %s, and Helm makes it %q.",
 				key.Value, name, name), fmt.Sprintf("put the key in quotes: %q", key.Value))
 		}
+		c.placeholder(key, key.Value)
 		section[name] = c.convert(value)
 	}
 	c.path = c.path[:len(c.path)-1]
@@ -111,7 +114,18 @@ func firstOf(node *yaml.Node, name string) *yaml.Node {
 	return node
 }
 
+// placeholder notes what is to be replaced in a key or a value.
+func (c *converter) placeholder(node *yaml.Node, text string) {
+	if !c.suspicious {
+		return
+	}
+	if what, how := placeholder(c.here(), text); what != "" {
+		c.odd("placeholder", node, fmt.Sprintf("%s is a placeholder that nothing has filled in.", what), how)
+	}
+}
+
 func (c *converter) scalar(node *yaml.Node) any {
+	c.placeholder(node, node.Value)
 	if !isPlain(node) {
 		return node.Value
 	}

@@ -28,7 +28,9 @@ type File struct {
 	Accepted []Acceptance
 
 	// at leads to where Helm lays the values: those of a chart below a parent lie at its alias.
-	at        Path
+	at Path
+	// chart says that the file belongs to a chart: nobody gave it.
+	chart     bool
 	text      []byte
 	documents []document
 }
@@ -162,7 +164,7 @@ const maxNodes = 200_000
 // document reads one document and lays it over what the file has so far.
 func (f *File) document(text []byte, shift int) error {
 	var document1 yaml.Node
-	c := &converter{file: f.Name, shift: shift, budget: maxNodes}
+	c := &converter{file: f.Name, shift: shift, budget: maxNodes, suspicious: f.Name != DefaultsName && suspicious(text)}
 	c.beyond = yaml.Unmarshal(text, &document1) != nil || special(text)
 	var value any
 	if len(document1.Content) > 0 {
@@ -173,7 +175,7 @@ func (f *File) document(text []byte, shift int) error {
 	if c.beyond {
 		value = nil
 		if err := sigsyaml.Unmarshal(text, &value); err != nil {
-			return refused(f.Name, &document1, shift, err)
+			return f.refused(&document1, text, shift, err)
 		}
 	}
 	f.Oddities = append(f.Oddities, c.oddities...)
@@ -182,7 +184,10 @@ func (f *File) document(text []byte, shift int) error {
 	case map[string]any:
 		f.Values = overlay(f.Values, value)
 	default:
-		return &InputError{File: f.Name, Line: shift + 1, Column: 1, Message: "values are a map of keys, and this is not"}
+		if is := unread(text); is != "" {
+			return &InputError{File: f.Name, Message: is}
+		}
+		return &InputError{File: f.Name, Line: shift + 1, Column: 1, Message: "values are a map of keys, and this is " + wordsOf(value)}
 	}
 	return nil
 }

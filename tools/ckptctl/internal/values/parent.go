@@ -77,7 +77,7 @@ func (p *Parent) file(t tree, at Path) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file.at = at
+	file.at, file.chart = at, true
 	for i, odd := range file.Oddities {
 		file.Oddities[i].Path = slices.Concat(at, odd.Path)
 	}

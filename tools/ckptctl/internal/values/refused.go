@@ -32,13 +32,20 @@ func (e *InputError) Error() string {
 var yamlLine = regexp.MustCompile(`yaml: (?:unmarshal errors:\n\s*)?line (\d+): (.*)`)
 
 // refused says where Helm's reader stumbled.
-func refused(name string, document *yaml.Node, shift int, err error) *InputError {
+func (f *File) refused(document *yaml.Node, text []byte, shift int, err error) *InputError {
+	name := f.Name
+	if is := unread(text); is != "" {
+		return &InputError{File: name, Message: is}
+	}
 	budget := maxNodes
 	if bad := find(document, &budget, func(n *yaml.Node) bool {
 		return n.Kind == yaml.ScalarNode && isPlain(n) && plain(n.Value).refused
 	}); bad != nil {
 		return &InputError{File: name, Line: shift + bad.Line, Column: bad.Column,
 			Message: fmt.Sprintf("%s is no number that JSON has, and Helm cannot read it", bad.Value)}
+	}
+	if line, is := broken(text); line > 0 {
+		return &InputError{File: name, Line: shift + line, Message: is}
 	}
 	message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
