@@ -3,6 +3,7 @@ module checkpoint-storage
 go 1.26.0
 
 require (
+	al.essio.dev/pkg/shellescape v1.6.1
 	github.com/gruntwork-io/terratest v1.0.0
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/huandu/xstrings v1.5.0

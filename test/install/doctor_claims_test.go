@@ -43,7 +43,7 @@ var ailmentsOfClaims = []ailment{
 			w.deleteVolume()
 		},
 		id: "volume-deleted", says: []string{"PersistentVolume $NS.checkpoints was deleted", "Lost", "The data is where it was"},
-		repair: byFix, mended: readsBack,
+		repair: byHand, mended: readsBack,
 	},
 	{
 		title: "the volume is deleted and installed again: the claim stays Lost",

@@ -39,7 +39,10 @@ func newDoctorTable(of []ailment) *doctorTable {
 }
 
 var (
-	uid       = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	uid     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	version = regexp.MustCompile(`("/metadata/resourceVersion","value":"|--resource-version=)\d+`)
+	// object is one that a command is given; the row says its kind.
+	object    = regexp.MustCompile(`(?s)<<<'\n.*?\nkind: (\w+)\n.*\n'`)
 	nodeCount = regexp.MustCompile(`0/\d+ nodes are available: .*`)
 )
 
@@ -50,6 +53,7 @@ func (s *doctorTable) saw(title string, w *ward, d diagnosis, fixed string) {
 	plain := func(text string) string {
 		text = strings.NewReplacer(w.ns, "training", cluster, "", "|", `\|`).Replace(text)
 		text = nodeCount.ReplaceAllString(text, "0/N nodes are available: …")
+		text = object.ReplaceAllString(version.ReplaceAllString(text, "${1}VERSION"), "<<<'kind: $1 …'")
 		return uid.ReplaceAllString(text, "UID")
 	}
 	var repair []string

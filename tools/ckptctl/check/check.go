@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/names"
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
@@ -223,10 +224,11 @@ func (c *Chart) kubernetes(r *Result) {
 	}
 }
 
+// finding makes a finding whose hint is one line, whatever it quotes.
 func (r *Result) finding(rule, severity string, path values.Path, at values.Position, message, hint string) Finding {
 	return Finding{
 		Rule: rule, Severity: severity, Release: r.release.String(), File: at.File, Line: at.Line, Column: at.Column,
-		Path: slices.Concat(r.values.Prefix(), path).String(), Message: message, Hint: hint, Source: r.values.Source(at.File, at.Line),
+		Path: slices.Concat(r.values.Prefix(), path).String(), Message: message, Hint: plain.Line(hint), Source: r.values.Source(at.File, at.Line),
 	}
 }
 

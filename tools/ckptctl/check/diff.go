@@ -72,7 +72,9 @@ func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, releas
 		if i := slices.IndexFunc(paths, func(p values.Path) bool { _, ok := to.values.Written(p); return ok }); i >= 0 {
 			path = paths[i]
 		}
-		out = append(out, to.finding(change.Rule, change.Severity, path, to.values.Where(false, paths...), change.Message, change.Recipe))
+		f := to.finding(change.Rule, change.Severity, path, to.values.Where(false, paths...), change.Message, "")
+		f.Hint = change.Recipe
+		out = append(out, f)
 	}
 	return report.Join(out), nil
 }

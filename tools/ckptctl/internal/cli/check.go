@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/check"
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 
 	"github.com/spf13/cobra"
@@ -130,7 +131,7 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 		lines := make([]string, 0, len(results))
 		for _, r := range results {
 			out.Findings = append(out.Findings, r.Findings...)
-			lines = append(lines, "ok: "+r.Summary())
+			lines = append(lines, "ok: "+plain.Line(r.Summary()))
 		}
 		out.Findings, out.Closing = report.Join(out.Findings), strings.Join(lines, "\n")
 	}
@@ -194,6 +195,9 @@ func colored(stream io.Writer) bool {
 }
 
 func terminal(stream io.Writer) bool {
+	if writer, ok := stream.(plain.Writer); ok {
+		return writer.Decorated
+	}
 	file, ok := stream.(*os.File)
 	if !ok {
 		return false
@@ -211,9 +215,9 @@ func progress(stream io.Writer, all int) func(int) {
 	return func(done int) {
 		switch {
 		case done == all:
-			fmt.Fprint(stream, "\r\x1b[K")
+			fmt.Fprint(stream, plain.Rewind)
 		case done%step == 0:
-			fmt.Fprintf(stream, "\r%d of %d checked", done, all)
+			fmt.Fprintf(stream, plain.Rewind+"%d of %d checked", done, all)
 		}
 	}
 }

@@ -3,10 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,4 +96,57 @@ func TestDoctor(t *testing.T) {
 	code, out, _ = ckptctl("explain", "volume-released")
 	assert.Equal(t, OK, code)
 	assert.Contains(t, out, "an earlier claim of the same name")
+}
+
+// TestSilentServer holds that a server which does not answer, or does not come to an end, or has one wait, ends the doctor and
+// a diff in bounded time, with an error that names the server.
+func TestSilentServer(t *testing.T) {
+	quiet, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = quiet.Close() })
+	serve := func(answer http.HandlerFunc) string {
+		server := httptest.NewServer(answer)
+		t.Cleanup(server.Close)
+		t.Cleanup(server.CloseClientConnections)
+		return server.URL
+	}
+	servers := map[string]string{
+		"takes the connection": "http://" + quiet.Addr().String(),
+		"takes it, with TLS":   "https://" + quiet.Addr().String(),
+		"begins an answer": serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"items":[`)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}),
+		"drips": serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			for r.Context().Err() == nil {
+				fmt.Fprint(w, " ")
+				w.(http.Flusher).Flush()
+			}
+		}),
+		"has one wait": serve(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}),
+		"has one turn the page for ever": serve(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"metadata":{"continue":"next"},"items":[]}`)
+		}),
+	}
+	values := file(t, "values.yaml", "backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\n")
+	for name, server := range servers {
+		t.Run(name, func(t *testing.T) {
+			kubeconfig := file(t, "kubeconfig", `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "`+server+`"}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`)
+			for _, args := range [][]string{{"doctor", "checkpoints"}, {"diff", "--to", values}} {
+				began := time.Now()
+				code, _, errs := ckptctl(append(args, "-n", "training", "--kubeconfig", kubeconfig, "--request-timeout", "300ms")...)
+				assert.Equal(t, Unusable, code)
+				assert.Contains(t, errs, "the API server "+server+" did not answer within 300ms (--request-timeout)")
+				// A diff reads values first.
+				assert.Less(t, time.Since(began), 20*time.Second)
+			}
+		})
+	}
 }

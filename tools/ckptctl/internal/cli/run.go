@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 
 	"github.com/spf13/cobra"
 )
@@ -46,8 +49,9 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 		Version:       version(),
 	}
 	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	// What is printed passes here last, whoever has printed it.
+	root.SetOut(plain.Writer{To: streams.Out, Decorated: terminal(streams.Out)})
+	root.SetErr(plain.Writer{To: streams.Err, Decorated: terminal(streams.Err)})
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
 	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), backendsCommand(), explainCommand(), sizeCommand())
@@ -60,7 +64,7 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 	case errors.Is(err, errUnreadable):
 		return Unusable
 	}
-	fmt.Fprintf(streams.Err, "error: %v\n", err)
+	fmt.Fprintf(root.ErrOrStderr(), "error: %s\n", plain.Inert(strings.ReplaceAll(plain.Text(err.Error()), "\n", "\n  ")))
 	return Unusable
 }
 

@@ -73,7 +73,7 @@ func (f *sizeFlags) input(changed func(string) bool) (sizing.Input, error) {
 	} {
 		// NaN is neither more nor less than anything.
 		if changed(n.flag) && !(n.value >= n.least && n.value <= n.most) {
-			return in, fmt.Errorf("--%s %s: it is from %s to %s %s", n.flag, plain(n.value), plain(n.least), plain(n.most), n.what)
+			return in, fmt.Errorf("--%s %s: it is from %s to %s %s", n.flag, figure(n.value), figure(n.least), figure(n.most), n.what)
 		}
 	}
 	if in.Model.Processes > 0 && !changed("nodes") {
@@ -116,8 +116,8 @@ func parameters(text string) (int64, error) {
 	return int64(math.Round(n)), nil
 }
 
-// plain writes a number without an exponent.
-func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+// figure writes a number without an exponent.
+func figure(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // named returns the entry of that name.
 func named[T any](flag, word string, entries []T, name func(T) string) (T, error) {

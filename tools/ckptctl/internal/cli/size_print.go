@@ -53,7 +53,7 @@ func sizeText(r sizeReport) (string, error) {
 	}
 	if f := r.Failures; f != nil {
 		head("interval")
-		row("the job fails every", f.EverySeconds, "%s GPU hours / %d GPUs; then %v to restart", plain(f.MTBFGPUHours), r.Ranks.Total, f.RestartSeconds)
+		row("the job fails every", f.EverySeconds, "%s GPU hours / %d GPUs; then %v to restart", figure(f.MTBFGPUHours), r.Ranks.Total, f.RestartSeconds)
 		row("best by Young", f.Young.Interval, "%s", loss(f.Young))
 		row("best for availability", f.Availability.Interval, "%s", loss(f.Availability))
 		if f.Asked != nil {

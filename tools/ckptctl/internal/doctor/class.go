@@ -1,9 +1,10 @@
 package doctor
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -22,10 +23,10 @@ func noDefaultClass(p *patient) *Diagnosis {
 	d := p.found("the claim names no storage class, and the cluster has no default one.").saw(p.events(p.claim.UID, "FailedBinding"))
 	classes := p.classNames()
 	if len(classes) == 0 {
-		return d.repair("# there is no class for everybody: install a storage driver, or use static provisioning", "kubectl get storageclass")
+		return d.repair(paste.Comment("there is no class for everybody: install a storage driver, or use static provisioning"), paste.Command("kubectl get storageclass"))
 	}
-	return d.repair("# let a class be the default (there are "+few(classes)+"); the claim then gets it by itself:",
-		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class=true", classes[0]))
+	return d.repair(paste.Comment("let a class be the default (there are %s); the claim then gets it by itself:", few(classes)),
+		p.annotate(classes[0], "storageclass.kubernetes.io/is-default-class=true"))
 }
 
 // classNames are the classes that are for everybody: one that a release made for itself is for its own claims.
@@ -46,9 +47,9 @@ func noVolume(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("the claim's class is \"\", which means that nothing makes a volume for it, and no volume is reserved for it or fits it.").saw(p.events(p.claim.UID, "FailedBinding"))
-	return d.repair("# the volumes that nobody has:", "kubectl get pv | grep Available",
-		"# for a provisioner to make one, the claim needs a class; nothing is on the claim, it was never bound:",
-		fmt.Sprintf("# kubectl -n %s delete pvc %s && %s --set storageClassName=NAME", p.Namespace, p.name, p.again()))
+	return d.repair(paste.Comment("the volumes that nobody has:"), paste.Command("kubectl get pv | grep Available"),
+		paste.Comment("for a provisioner to make one, the claim needs a class; nothing is on the claim, it was never bound:"),
+		paste.Comment("%s && %s --set storageClassName=NAME", p.deleteClaim(), p.again()))
 }
 
 // classMissing is the claim of a class that the cluster does not have.
@@ -73,8 +74,8 @@ func classMissing(p *patient) *Diagnosis {
 		instead = "NAME"
 	}
 	d := p.found("the claim is of storage class %s, and the cluster has none of that name; %s.", name, known).saw(p.events(p.claim.UID, "ProvisioningFailed"))
-	return d.repair("# make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound",
-		fmt.Sprintf("kubectl -n %s delete pvc %s", p.Namespace, p.name), p.again()+" --set storageClassName="+instead)
+	return d.repair(paste.Comment("make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound"),
+		p.deleteClaim(), paste.Command("%s --set %s", p.again(), "storageClassName="+instead))
 }
 
 func orNone(list []string) string {
@@ -92,7 +93,7 @@ func noDriver(p *patient) *Diagnosis {
 	driver := p.class.Provisioner
 	if driver == "kubernetes.io/no-provisioner" {
 		d := p.found("class %s makes no volumes (%s): somebody has to make a PersistentVolume of that class first, and none that fits is free.", p.class.Name, driver)
-		return d.repair("kubectl get pv | grep " + p.class.Name)
+		return d.repair(paste.Command("kubectl get pv | grep %s", p.class.Name))
 	}
 	if p.driverKnown(driver) || p.answered(driver) {
 		return nil
@@ -104,8 +105,8 @@ func noDriver(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("class %s has its volumes made by %s, and nothing on the cluster is a driver of that name: no CSIDriver, no node that knows it, no answer from it.", p.class.Name, driver).saw(events)
-	return d.repair("# install the driver, or correct the class's provisioner (a class cannot be changed: delete it and make it anew); what is there:",
-		"kubectl get csidriver", "kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name")
+	return d.repair(paste.Comment("install the driver, or correct the class's provisioner (a class cannot be changed: delete it and make it anew); what is there:"),
+		paste.Command("kubectl get csidriver"), paste.Command("kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name"))
 }
 
 // answered says that a provisioner has worked on the claim.
@@ -125,8 +126,8 @@ func provisioningFailed(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("%s was asked for a volume and cannot make one: %s", p.class.Provisioner, sayings(events[0].Message)).saw(events)
-	return d.repair("# it tries again by itself once its reason is gone; the class that it was given:",
-		fmt.Sprintf("kubectl get storageclass %s -o yaml", p.class.Name), fmt.Sprintf("kubectl -n %s describe pvc %s", p.Namespace, p.name))
+	return d.repair(paste.Comment("it tries again by itself once its reason is gone; the class that it was given:"),
+		paste.Command("kubectl get storageclass %s -o yaml", p.class.Name), paste.Command("kubectl -n %s describe pvc %s", p.Namespace, p.name))
 }
 
 // sayings is what a driver says, without what its callers put around it.
@@ -144,8 +145,8 @@ func waitsForPod(p *patient) *Diagnosis {
 	}
 	d := p.found("class %s makes a volume together with the first pod that uses the claim (%s), and there is no such pod yet. Nothing is wrong.", p.class.Name, storagev1.VolumeBindingWaitForFirstConsumer)
 	d.Severity = Note
-	return d.repair("# start the training, or let `helm test` be the first pod; `helm install --wait` would wait for ever",
-		fmt.Sprintf("helm -n %s test %s", p.Namespace, p.Release))
+	return d.repair(paste.Comment("start the training, or let `helm test` be the first pod; `helm install --wait` would wait for ever"),
+		paste.Command("helm -n %s test %s", p.Namespace, p.Release))
 }
 
 // claimPending is what is left.
@@ -154,7 +155,7 @@ func claimPending(p *patient) *Diagnosis {
 	if p.Now.Sub(p.claim.CreationTimestamp.Time) < patience {
 		d.Cause = "the claim is not bound yet. It has just been made: look again in half a minute."
 	}
-	return d.repair(fmt.Sprintf("kubectl -n %s describe pvc %s", p.Namespace, p.name), p.look())
+	return d.repair(paste.Command("kubectl -n %s describe pvc %s", p.Namespace, p.name), p.look())
 }
 
 // twoDefaults is the claim that left its class to a cluster that has several to give.
@@ -168,6 +169,11 @@ func twoDefaults(p *patient) *Diagnosis {
 		all = append(all, c.Name)
 	}
 	d := p.found("the claim names no class, and the cluster has %d default ones (%s): it got %s, and on the next cluster, or after the next class, it may get another.", len(defaults), few(all), className(p.claim.Spec.StorageClassName))
-	return d.repair("# name the class in the values, or leave one default:",
-		fmt.Sprintf("kubectl annotate storageclass %s storageclass.kubernetes.io/is-default-class-", all[len(all)-1]))
+	return d.repair(paste.Comment("name the class in the values, or leave one default:"),
+		p.annotate(all[len(all)-1], "storageclass.kubernetes.io/is-default-class-"))
+}
+
+// annotate is the command that changes an annotation of a class, if the class is still what was looked at.
+func (s *Snapshot) annotate(class, annotation string) paste.Line {
+	return paste.Command("kubectl annotate storageclass %s %s --resource-version=%s", class, annotation, s.class(class).ResourceVersion)
 }

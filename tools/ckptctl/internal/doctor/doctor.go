@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 )
 
 // The severities of a diagnosis.
@@ -34,7 +36,7 @@ type Diagnosis struct {
 	Waits []string `json:"waits,omitempty"`
 	// Repair says what to do: comments begin with #, other lines are commands. CHART stands for what the release was
 	// installed from, which the cluster does not know.
-	Repair []string `json:"repair"`
+	Repair []paste.Line `json:"repair"`
 	// Safe says that --fix applies the repair: it cannot lose data.
 	Safe bool `json:"safe"`
 
@@ -77,7 +79,13 @@ type job struct {
 
 func (s *Snapshot) patient(name string) *patient {
 	p := &patient{Snapshot: s, name: name, claim: s.claim(name), pods: s.podsOf(name)}
-	p.want = find(s.WantClaims, func(o *corev1.PersistentVolumeClaim) string { return o.Name }, name)
+	p.want = find(s.WantClaims, func(o *corev1.PersistentVolumeClaim) string {
+		if o.Namespace != s.Namespace {
+			// A namespace has a say in itself alone.
+			return ""
+		}
+		return o.Name
+	}, name)
 	reserved := func(v corev1.PersistentVolume) bool {
 		return v.Spec.ClaimRef != nil && v.Spec.ClaimRef.Namespace == s.Namespace && v.Spec.ClaimRef.Name == name
 	}
@@ -136,6 +144,12 @@ func (p *patient) own() bool {
 	return p.owns(p.volume.Labels, p.volume.Annotations) && ref != nil && ref.Namespace == p.Namespace && ref.Name == p.name
 }
 
+// reserved says that the volume itself is for this claim: what a claim says of a volume is no more than a wish.
+func (p *patient) reserved() bool {
+	ref := p.volume.Spec.ClaimRef
+	return ref != nil && ref.Namespace == p.Namespace && ref.Name == p.name && (p.claim == nil || ref.UID == "" || ref.UID == p.claim.UID)
+}
+
 func (p *patient) found(cause string, args ...any) *Diagnosis {
 	return &Diagnosis{Object: fmt.Sprintf("claim %s/%s", p.Namespace, p.name), Cause: fmt.Sprintf(cause, args...)}
 }
@@ -144,7 +158,7 @@ func (g guest) found(cause string, args ...any) *Diagnosis {
 	return &Diagnosis{Object: fmt.Sprintf("pod %s/%s", g.Namespace, g.pod.Name), Cause: fmt.Sprintf(cause, args...)}
 }
 
-func (d *Diagnosis) repair(lines ...string) *Diagnosis {
+func (d *Diagnosis) repair(lines ...paste.Line) *Diagnosis {
 	d.Repair = append(d.Repair, lines...)
 	return d
 }

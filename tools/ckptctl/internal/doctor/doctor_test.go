@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"checkpoint-storage/tools/ckptctl/internal/live"
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 )
 
 const (
@@ -37,7 +38,7 @@ func well() *Snapshot {
 		Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
 	}
 	volume := corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: pv, Labels: labels, Annotations: map[string]string{
+		ObjectMeta: metav1.ObjectMeta{Name: pv, UID: "volume", ResourceVersion: "5", Labels: labels, Annotations: map[string]string{
 			"meta.helm.sh/release-name": theRelease, "meta.helm.sh/release-namespace": ns,
 		}},
 		Spec: corev1.PersistentVolumeSpec{
@@ -152,14 +153,14 @@ func TestRules(t *testing.T) {
 
 		"claim deleted": {func(s *Snapshot) {
 			s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased
-		}, "claim-deleted", "Released", `[{"op":"remove","path":"/spec/claimRef/uid"},{"op":"remove","path":"/spec/claimRef/resourceVersion"}]`, true},
-		"claim and volume deleted": {func(s *Snapshot) { s.Claims, s.Pods, s.Volumes = nil, nil, nil }, "claim-missing", "it is gone", "helm -n training get manifest checkpoints", true},
+		}, "claim-deleted", "Released", `{"op":"remove","path":"/spec/claimRef/uid"},{"op":"remove","path":"/spec/claimRef/resourceVersion"}]`, true},
+		"claim and volume deleted": {func(s *Snapshot) { s.Claims, s.Pods, s.Volumes = nil, nil, nil }, "claim-missing", "it is gone", "name: training.checkpoints", false},
 		"claim terminating": {func(s *Snapshot) {
 			s.Claims[0].DeletionTimestamp, s.Claims[0].Finalizers = ptr.To(at(0)), []string{"kubernetes.io/pvc-protection"}
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
 		}, "claim-terminating", "the reclaim policy Delete: its data goes", `"value":"Retain"`, true},
 		"claim terminating, Retain": {func(s *Snapshot) { s.Claims[0].DeletionTimestamp = ptr.To(at(0)) }, "claim-terminating", "Pods still use it (trainer)", "delete pod trainer", false},
-		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", `"uid":"new"`, true},
+		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", "uid: new", false},
 		"lost, not the release's": {func(s *Snapshot) {
 			s.Volumes, s.WantVolumes, s.Claims[0].Status.Phase = nil, nil, corev1.ClaimLost
 		}, "volume-deleted", "did not make that volume", "uid: new", false},
@@ -173,8 +174,8 @@ func TestRules(t *testing.T) {
 			s.Volumes[0].DeletionTimestamp, s.Volumes[0].Finalizers = ptr.To(at(0)), []string{"external-attacher/disk"}
 			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-a", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
 		}, "volume-terminating", "attached to node node-a", "kubectl wait --for=delete pv/" + pv, false},
-		"bound elsewhere": {func(s *Snapshot) { s.Claims[0].Spec.VolumeName = "stranger" }, "bound-elsewhere", "stranger", "delete pvc checkpoints", false},
-		"volume missing":  {func(s *Snapshot) { pending(s); s.Volumes = nil }, "volume-missing", "there is none", "get manifest", true},
+		"bound elsewhere": {func(s *Snapshot) { s.Claims[0].Spec.VolumeName = "stranger" }, "bound-elsewhere", "stranger", "persistentvolumeclaims/checkpoints", false},
+		"volume missing":  {func(s *Snapshot) { pending(s); s.Volumes = nil }, "volume-missing", "there is none", "kind: PersistentVolume", false},
 		"released": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase = corev1.ClaimPending
 			s.Volumes[0].Spec.ClaimRef.UID, s.Volumes[0].Status.Phase = uidOld, corev1.VolumeReleased
@@ -185,10 +186,10 @@ func TestRules(t *testing.T) {
 		}, "volume-released", "not this release's own", `"path":"/spec/claimRef/uid"`, false},
 		"taken": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimPending, "decoy"
-		}, "volume-taken", "is for claim training/decoy", "delete pvc decoy", false},
-		"class":       {func(s *Snapshot) { pending(s).Spec.StorageClassName = "fast" }, "class-mismatch", `of "fast"`, `"storageClassName":""`, false},
-		"size":        {func(s *Snapshot) { pending(s).Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("1Mi") }, "volume-too-small", "asks for 1Gi", `"storage":"1Gi"`, false},
-		"volume mode": {func(s *Snapshot) { pending(s).Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock) }, "volume-mode-mismatch", "is Block", "delete pvc", false},
+		}, "volume-taken", "is for claim training/decoy", "persistentvolumeclaims/decoy", false},
+		"class":       {func(s *Snapshot) { pending(s).Spec.StorageClassName = "fast" }, "class-mismatch", `of "fast"`, `"path":"/spec/storageClassName","value":""`, false},
+		"size":        {func(s *Snapshot) { pending(s).Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("1Mi") }, "volume-too-small", "asks for 1Gi", `"path":"/spec/capacity/storage","value":"1Gi"`, false},
+		"volume mode": {func(s *Snapshot) { pending(s).Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock) }, "volume-mode-mismatch", "is Block", "persistentvolumeclaims", false},
 		"access mode": {func(s *Snapshot) {
 			pending(s).Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}
 		}, "access-mode-mismatch", "offers ReadOnlyMany", `["ReadWriteOnce","ReadOnlyMany"]`, false},
@@ -281,7 +282,7 @@ func TestRules(t *testing.T) {
 		"option": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"flock2"}
 			s.waits("FailedMount", "mount: bad option flock2")
-		}, "mount-option-refused", "it has flock2", `"mountOptions":[]`, false},
+		}, "mount-option-refused", "it has flock2", `"path":"/spec/mountOptions","value":[]`, false},
 		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none any more", "delete pod trainer", false},
 		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
 		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
@@ -328,11 +329,20 @@ func TestRules(t *testing.T) {
 			require.Len(t, got, 1, "%v", got)
 			assert.Equal(t, c.id, got[0].ID, got[0].Cause)
 			assert.Contains(t, got[0].Cause, c.says)
-			assert.Contains(t, strings.Join(got[0].Repair, "\n"), c.repair)
+			assert.Contains(t, pasted(got[0].Repair), c.repair)
 			assert.Equal(t, c.safe, got[0].Safe)
 		})
 	}
 	for _, e := range Explanations() {
 		assert.True(t, seen[e.ID], "no test breaks %s", e.ID)
 	}
+}
+
+// pasted is a repair as a person would paste it.
+func pasted(lines []paste.Line) string {
+	var out []string
+	for _, line := range lines {
+		out = append(out, line.String())
+	}
+	return strings.Join(out, "\n")
 }

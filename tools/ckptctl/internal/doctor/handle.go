@@ -1,8 +1,9 @@
 package doctor
 
 import (
-	"fmt"
 	"slices"
+
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 )
 
 // twins are the other volumes of the same driver and handle.
@@ -33,8 +34,8 @@ func duplicateHandleStuck(g guest) *Diagnosis {
 		if other := g.Snapshot.claim(v.PersistentVolumeClaim.ClaimName); other != nil && slices.Contains(twins, other.Spec.VolumeName) {
 			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet takes them for one volume, mounts it once, and waits for the other for ever.",
 				both(g.volume.Name, other.Spec.VolumeName), g.volume.Spec.CSI.VolumeHandle)
-			return d.repair("# have the pod mount one of the two claims; two directories of one storage are two subPath mounts of one claim, or two handles",
-				fmt.Sprintf("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,CLAIM:.spec.claimRef.name", g.volume.Name, other.Spec.VolumeName))
+			return d.repair(paste.Comment("have the pod mount one of the two claims; two directories of one storage are two subPath mounts of one claim, or two handles"),
+				paste.Command("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,CLAIM:.spec.claimRef.name", g.volume.Name, other.Spec.VolumeName))
 		}
 	}
 	return nil
@@ -55,6 +56,6 @@ func duplicateHandle(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("volume %s has the same handle %q as %s: a pod that uses both never starts, and a driver may take what it does to one for the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
-	return d.repair("# where the handle is free text, give each volume its own (volumeHandle in the backend's section); whose they are:",
-		fmt.Sprintf("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,NAMESPACE:.spec.claimRef.namespace,CLAIM:.spec.claimRef.name", p.volume.Name, few(twins)))
+	return d.repair(paste.Comment("where the handle is free text, give each volume its own (volumeHandle in the backend's section); whose they are:"),
+		paste.Command("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,NAMESPACE:.spec.claimRef.namespace,CLAIM:.spec.claimRef.name", p.volume.Name, paste.Words(twins)))
 }

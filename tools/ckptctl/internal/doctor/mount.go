@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -78,14 +80,14 @@ func multiAttach(g guest) *Diagnosis {
 	d := g.found("volume %s is %s, attached to one node at a time: node %s has it%s, and this pod is to run on %s.",
 		g.volumeName(), modes(g.claim.Spec.AccessModes), node, holding(holders), g.pod.Spec.NodeName).saw(seen)
 	if n := g.node(node); n != nil && !ready(*n) {
-		return d.repair("# that node is not ready, and Kubernetes does not know whether its pods still write. Only when the machine is off for certain:",
-			fmt.Sprintf("kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", node))
+		return d.repair(paste.Comment("that node is not ready, and Kubernetes does not know whether its pods still write. Only when the machine is off for certain:"),
+			paste.Command("kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", node))
 	}
-	d.repair("# let one of the two go; the volume follows by itself")
+	d.repair(paste.Comment("let one of the two go; the volume follows by itself"))
 	for _, p := range holders {
-		d.repair(fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
 	}
-	return d.repair("# for pods of several nodes the store needs storage that serves ReadWriteMany, or shards: one volume for each rank")
+	return d.repair(paste.Comment("for pods of several nodes the store needs storage that serves ReadWriteMany, or shards: one volume for each rank"))
 }
 
 func holding(pods []corev1.Pod) string {
@@ -105,8 +107,8 @@ func driverNowhere(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("volume %s is of the CSI driver %s, and no node of the cluster has that driver.", g.volumeName(), driver).saw(g.events(g.pod.UID, troubles...))
-	return d.repair("# install the driver; what is there:", "kubectl get csidriver",
-		"kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name")
+	return d.repair(paste.Comment("install the driver; what is there:"), paste.Command("kubectl get csidriver"),
+		paste.Command("kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name"))
 }
 
 // driverNotOnNode is the pod on a node whose kubelet does not know the driver.
@@ -117,8 +119,8 @@ func driverNotOnNode(g guest) *Diagnosis {
 	}
 	nodes := g.driverNodes(driver)
 	d := g.found("the pod is on node %s, and the CSI driver %s of volume %s is not: it runs on %s.", node, driver, g.volumeName(), few(nodes)).saw(g.events(g.pod.UID, troubles...))
-	return d.repair("# have the driver's DaemonSet run there too (its nodeSelector and tolerations say where it runs), or the pod elsewhere; what runs on the node:",
-		fmt.Sprintf("kubectl get pods -A --field-selector spec.nodeName=%s", node))
+	return d.repair(paste.Comment("have the driver's DaemonSet run there too (its nodeSelector and tolerations say where it runs), or the pod elsewhere; what runs on the node:"),
+		paste.Command("kubectl get pods -A --field-selector spec.nodeName=%s", node))
 }
 
 var secretAbsent = regexp.MustCompile(`(?:ecret(?:s)?(?:Ref)? (?:([a-z0-9.-]+)/([a-z0-9.-]+) .*)?)?secrets? "([^"]+)" not found`)
@@ -139,8 +141,8 @@ func secretMissing(g guest) *Diagnosis {
 		}
 	}
 	d := g.found("volume %s needs secret %s of namespace %s to be mounted, and it is not there.", g.volumeName(), groups[3], namespace).saw(events)
-	return d.repair("# make it, with the keys that the driver asks for; the pod then goes on by itself:",
-		fmt.Sprintf("kubectl -n %s create secret generic %s --from-literal=KEY=VALUE", namespace, groups[3]))
+	return d.repair(paste.Comment("make it, with the keys that the driver asks for; the pod then goes on by itself:"),
+		paste.Command("kubectl -n %s create secret generic %s --from-literal=KEY=VALUE", namespace, groups[3]))
 }
 
 var (
@@ -164,8 +166,8 @@ func directoryMissing(g guest) *Diagnosis {
 	if g.csiDriver() == "" {
 		d.Cause += " Where a disk is to be mounted there, it is not; a directory made in its place would be empty, and fill the node's own disk."
 	}
-	return d.repair("# see on the node whether its disk is mounted (findmnt), and mount it; for a new store make the directory:",
-		fmt.Sprintf("kubectl debug node/%s -it --profile=sysadmin --image=busybox -- chroot /host mkdir -p %s", g.pod.Spec.NodeName, groups[1]))
+	return d.repair(paste.Comment("see on the node whether its disk is mounted (findmnt), and mount it; for a new store make the directory:"),
+		paste.Command("kubectl debug node/%s -it --profile=sysadmin --image=busybox -- chroot /host mkdir -p %s", g.pod.Spec.NodeName, groups[1]))
 }
 
 var refusedOption = regexp.MustCompile(`(?i)mount options are not supported|bad option|(?:unknown|unrecognized|invalid|wrong|unsupported) (?:mount )?(?:option|parameter|argument)s?`)
@@ -177,8 +179,8 @@ func mountOption(g guest) *Diagnosis {
 	if groups == nil || g.volume == nil {
 		return nil
 	}
-	again := []string{"# the kubelet keeps what it read of the volume, so that the pod has to be made anew:",
-		fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name)}
+	again := []paste.Line{paste.Comment("the kubelet keeps what it read of the volume, so that the pod has to be made anew:"),
+		paste.Command("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name)}
 	if len(g.volume.Spec.MountOptions) == 0 {
 		d := g.found("volume %s had mount options when the pod came to its node, and they were refused; it has none any more.", g.volume.Name).saw(events)
 		return d.repair(again...)
@@ -188,8 +190,8 @@ func mountOption(g guest) *Diagnosis {
 	if strings.Contains(groups[0], "not supported") {
 		d.Cause = fmt.Sprintf("volume %s has mount options (%s), and is of a kind of which nothing is mounted that could have them, such as a directory of a node: no pod starts.", g.volume.Name, options)
 	}
-	d.repair("# leave out what is refused, here and in the values (mountOptions):",
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"mountOptions":[]}}'`, g.volume.Name))
+	d.repair(paste.Comment("leave out what is refused, here and in the values (mountOptions):"),
+		patched(g.volume, operation{Op: "replace", Path: "/spec/mountOptions", Value: []string{}}))
 	return d.repair(again...)
 }
 
@@ -204,10 +206,10 @@ func staleHandle(g guest) *Diagnosis {
 		}
 	}
 	d := g.found("the mount of volume %s on node %s is of a file system that is no longer there (%s): it was exported anew, moved or made again, or its client died.", g.volumeName(), g.pod.Spec.NodeName, strings.ToLower(groups[0])).saw(events)
-	d.repair("# a new mount sees what is there now. First see that the server has the checkpoints; then make all pods of the volume on that node anew:")
+	d.repair(paste.Comment("a new mount sees what is there now. First see that the server has the checkpoints; then make all pods of the volume on that node anew:"))
 	for _, p := range g.pods {
 		if p.Spec.NodeName == g.pod.Spec.NodeName {
-			d.repair(fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+			d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
 		}
 	}
 	return d
@@ -223,8 +225,8 @@ func mountDenied(g guest) *Diagnosis {
 	}
 	message, _ := g.trouble()
 	d := g.found("the storage behind volume %s does not let node %s mount it: %s", g.volumeName(), g.pod.Spec.NodeName, sayings(message)).saw(events)
-	return d.repair("# let the node in where the storage is administered: its address among the export's clients, the driver's credentials, the security group; the addresses:",
-		"kubectl get nodes -o custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address")
+	return d.repair(paste.Comment("let the node in where the storage is administered: its address among the export's clients, the driver's credentials, the security group; the addresses:"),
+		paste.Command("kubectl get nodes -o custom-columns=NODE:.metadata.name,ADDRESS:.status.addresses[0].address"))
 }
 
 var silent = regexp.MustCompile(`(?i)timed? ?out|DeadlineExceeded|no route to host|connection refused|network is unreachable|could not resolve|name or service not known`)
@@ -240,7 +242,7 @@ func unreachable(g guest) *Diagnosis {
 		what = fmt.Sprintf("the server %s", g.volume.Spec.NFS.Server)
 	}
 	d := g.found("%s behind volume %s does not answer node %s.", what, g.volumeName(), g.pod.Spec.NodeName).saw(events)
-	return d.repair("# see that it runs, and that node and storage reach each other (firewall, DNS, zone); the pod then goes on by itself",
+	return d.repair(paste.Comment("see that it runs, and that node and storage reach each other (firewall, DNS, zone); the pod then goes on by itself"),
 		g.look())
 }
 
@@ -251,5 +253,5 @@ func mountFailed(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("volume %s cannot be mounted on node %s: %s", g.volumeName(), g.pod.Spec.NodeName, sayings(message)).saw(events)
-	return d.repair(fmt.Sprintf("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name), g.look())
+	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name), g.look())
 }

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// logLines and logPods bound what is read of the logs of pods that failed.
-	logLines, logPods = 40, 5
+	// logLines, logBytes and logPods bound what is read of the logs of pods that failed.
+	logLines, logBytes, logPods = 40, 64 << 10, 5
 	// instance is the label that says which release an object belongs to.
 	instance = "app.kubernetes.io/instance"
 )
@@ -153,7 +153,7 @@ func convert(o unstructured.Unstructured, into any) error {
 // readLogs reads the end of what failing containers of the release's pods printed: there is no event for a program that
 // may not write.
 func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) error {
-	lines := int64(logLines)
+	lines, size := int64(logLines), int64(logBytes)
 	read := 0
 	for _, name := range s.claimNames() {
 		for _, pod := range s.podsOf(name) {
@@ -163,7 +163,7 @@ func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) er
 			}
 			read++
 			text, err := client.CoreV1().Pods(s.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-				Container: container, Previous: previous, TailLines: &lines,
+				Container: container, Previous: previous, TailLines: &lines, LimitBytes: &size,
 			}).DoRaw(ctx)
 			if apierrors.IsForbidden(err) {
 				return err

@@ -102,7 +102,7 @@ func TestReadStored(t *testing.T) {
 
 	// The repair makes both ends anew, and shows each change before it is made.
 	var told []string
-	require.NoError(t, Fix(ctx, client, report.Diagnoses, func(_ Diagnosis, c Change) { told = append(told, c.Command) }))
+	require.NoError(t, Fix(ctx, client, report.Diagnoses, func(_ Diagnosis, c Change) { told = append(told, c.Command.String()) }))
 	assert.Len(t, told, 2)
 	claim, err := client.CoreV1().PersistentVolumeClaims(ns).Get(ctx, theRelease, metav1.GetOptions{})
 	require.NoError(t, err)
@@ -115,18 +115,29 @@ func TestReadStored(t *testing.T) {
 
 // TestFixIsLate holds that a volume which is no longer what was looked at stays as it is.
 func TestFixIsLate(t *testing.T) {
-	client := fakeCluster(t, true)
-	ctx := context.Background()
-	s, err := Read(ctx, client, theRelease, ns)
-	require.NoError(t, err)
-	s.Claims[0].Status.Phase, s.Volumes[0].Status.Phase = corev1.ClaimPending, corev1.VolumeReleased
-	s.Volumes[0].Spec.ClaimRef.UID = uidOld
-	report := Of(s)
-	require.Equal(t, "volume-released", report.Diagnoses[0].ID)
-	require.Error(t, Fix(ctx, client, report.Diagnoses, func(Diagnosis, Change) {}))
-	volume, err := client.CoreV1().PersistentVolumes().Get(ctx, pv, metav1.GetOptions{})
-	require.NoError(t, err)
-	assert.Equal(t, uidNew, volume.Spec.ClaimRef.UID)
+	for name, since := range map[string]func(*corev1.PersistentVolume){
+		"changed":   func(v *corev1.PersistentVolume) { v.ResourceVersion = "6" },
+		"made anew": func(v *corev1.PersistentVolume) { v.UID = "another" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fakeCluster(t, true)
+			ctx := context.Background()
+			s, err := Read(ctx, client, theRelease, ns)
+			require.NoError(t, err)
+			now := s.Volumes[0].DeepCopy()
+			since(now)
+			_, err = client.CoreV1().PersistentVolumes().Update(ctx, now, metav1.UpdateOptions{})
+			require.NoError(t, err)
+			s.Claims[0].Status.Phase, s.Volumes[0].Status.Phase = corev1.ClaimPending, corev1.VolumeReleased
+			s.Volumes[0].Spec.ClaimRef.UID = uidOld
+			report := Of(s)
+			require.Equal(t, "volume-released", report.Diagnoses[0].ID)
+			require.Error(t, Fix(ctx, client, report.Diagnoses, func(Diagnosis, Change) {}))
+			volume, err := client.CoreV1().PersistentVolumes().Get(ctx, pv, metav1.GetOptions{})
+			require.NoError(t, err)
+			assert.Equal(t, uidNew, volume.Spec.ClaimRef.UID)
+		})
+	}
 }
 
 // TestForbidden holds that each thing that may not be read is named, that the rest is read, and that nothing follows from

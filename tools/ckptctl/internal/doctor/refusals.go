@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +19,7 @@ type refusal struct {
 	pattern *regexp.Regexp
 	// cause and repair get the pattern's groups; what is "the release" or "the pods of job train".
 	cause  func(s *Snapshot, what string, groups []string) string
-	repair func(s *Snapshot, groups []string) []string
+	repair func(s *Snapshot, groups []string) []paste.Line
 }
 
 var refusals = map[string]refusal{
@@ -30,10 +32,10 @@ var refusals = map[string]refusal{
 			}
 			return cause
 		},
-		func(s *Snapshot, g []string) []string {
-			return []string{
-				"# raise the quota, or ask for less",
-				fmt.Sprintf(`kubectl -n %s patch resourcequota %s --type=merge -p '{"spec":{"hard":{%s}}}'`, s.Namespace, g[1], enough(g[2], g[3])),
+		func(s *Snapshot, g []string) []paste.Line {
+			return []paste.Line{
+				paste.Comment("raise the quota, or ask for less"),
+				paste.Command("kubectl -n %s patch resourcequota %s --type=merge -p %s", s.Namespace, g[1], paste.JSON(s.raise(g[1], g[2], g[3]))),
 			}
 		},
 	},
@@ -42,11 +44,11 @@ var refusals = map[string]refusal{
 		func(_ *Snapshot, what string, g []string) string {
 			return fmt.Sprintf("the ValidatingAdmissionPolicy %s (binding %s) refuses %s: %s", g[1], g[2], what, g[3])
 		},
-		func(_ *Snapshot, g []string) []string {
-			return []string{
-				"# the policy is somebody's decision: meet it, or have its owner except the namespace",
-				"kubectl get validatingadmissionpolicy " + g[1] + " -o yaml",
-				"kubectl get validatingadmissionpolicybinding " + g[2] + " -o yaml",
+		func(_ *Snapshot, g []string) []paste.Line {
+			return []paste.Line{
+				paste.Comment("the policy is somebody's decision: meet it, or have its owner except the namespace"),
+				paste.Command("kubectl get validatingadmissionpolicy %s -o yaml", g[1]),
+				paste.Command("kubectl get validatingadmissionpolicybinding %s -o yaml", g[2]),
 			}
 		},
 	},
@@ -55,10 +57,10 @@ var refusals = map[string]refusal{
 		func(_ *Snapshot, what string, g []string) string {
 			return fmt.Sprintf("the admission webhook %s refuses %s: %s", g[1], what, g[2])
 		},
-		func(_ *Snapshot, g []string) []string {
-			return []string{
-				"# the webhook is somebody's decision: meet it, or have its owner except the namespace",
-				"kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 " + g[1],
+		func(_ *Snapshot, g []string) []paste.Line {
+			return []paste.Line{
+				paste.Comment("the webhook is somebody's decision: meet it, or have its owner except the namespace"),
+				paste.Command("kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 %s", g[1]),
 			}
 		},
 	},
@@ -67,10 +69,10 @@ var refusals = map[string]refusal{
 		func(_ *Snapshot, what string, g []string) string {
 			return fmt.Sprintf("%s did not come to be, because the admission webhook %s, which has to be asked first, does not answer: %s", what, g[1], g[2])
 		},
-		func(_ *Snapshot, g []string) []string {
-			return []string{
-				"# bring the webhook's service back; whose it is:",
-				"kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 " + g[1],
+		func(_ *Snapshot, g []string) []paste.Line {
+			return []paste.Line{
+				paste.Comment("bring the webhook's service back; whose it is:"),
+				paste.Command("kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 %s", g[1]),
 			}
 		},
 	},
@@ -79,23 +81,32 @@ var refusals = map[string]refusal{
 		func(s *Snapshot, what string, g []string) string {
 			return fmt.Sprintf("the Pod Security profile %s of namespace %s refuses %s: %s. The claim itself is allowed under every profile; it is the pod that asks for too much.", g[1], s.Namespace, what, g[2])
 		},
-		func(s *Snapshot, _ []string) []string {
-			return []string{
-				"# give the pod the security context that this store's own pods have, and make it again:",
-				fmt.Sprintf("helm -n %s get hooks %s | grep -A 8 -i securityContext", s.Namespace, s.Release),
+		func(s *Snapshot, _ []string) []paste.Line {
+			return []paste.Line{
+				paste.Comment("give the pod the security context that this store's own pods have, and make it again:"),
+				paste.Command("helm -n %s get hooks %s | grep -A 8 -i securityContext", s.Namespace, s.Release),
 			}
 		},
 	},
 }
 
-// enough is what a quota's hard limits have to be, as JSON members.
-func enough(requested, used string) string {
+// raise is the patch that makes a quota large enough, for the quota that was looked at and none that came after it.
+func (s *Snapshot) raise(quota, requested, used string) map[string]any {
+	out := map[string]any{"spec": map[string]any{"hard": enough(requested, used)}}
+	if q := find(s.Quotas, func(o *corev1.ResourceQuota) string { return o.Name }, quota); q != nil {
+		out["metadata"] = map[string]any{"uid": q.UID}
+	}
+	return out
+}
+
+// enough is what a quota's hard limits have to be.
+func enough(requested, used string) map[string]string {
 	inUse := map[string]string{}
 	for _, pair := range strings.Split(used, ",") {
 		key, value, _ := strings.Cut(pair, "=")
 		inUse[key] = value
 	}
-	var out []string
+	out := map[string]string{}
 	for _, pair := range strings.Split(requested, ",") {
 		key, value, _ := strings.Cut(pair, "=")
 		sum, err := resource.ParseQuantity(value)
@@ -105,9 +116,9 @@ func enough(requested, used string) string {
 		if more, err := resource.ParseQuantity(inUse[key]); err == nil {
 			sum.Add(more)
 		}
-		out = append(out, fmt.Sprintf("%q:%q", key, sum.String()))
+		out[key] = sum.String()
 	}
-	return strings.Join(out, ",")
+	return out
 }
 
 // releaseRefused is a rule for what the API server refused when the release was last installed or upgraded.
@@ -122,7 +133,7 @@ func releaseRefused(by string) func(*Snapshot) *Diagnosis {
 			return nil
 		}
 		d := &Diagnosis{Object: s.object(), Cause: r.cause(s, fmt.Sprintf("the release's %s", refusedObject(s.Stored.Description)), g), Seen: s.Stored.Description}
-		return d.repair(r.repair(s, g)...).repair("# then install what is missing", s.again())
+		return d.repair(r.repair(s, g)...).repair(paste.Comment("then install what is missing"), s.again())
 	}
 }
 
@@ -164,8 +175,8 @@ func refusedObject(message string) string {
 func (s *Snapshot) object() string { return fmt.Sprintf("release %s/%s", s.Namespace, s.Release) }
 
 // again is the command that makes what a release lacks.
-func (s *Snapshot) again() string {
-	return fmt.Sprintf("helm -n %s upgrade --install %s CHART --reuse-values", s.Namespace, s.Release)
+func (s *Snapshot) again() paste.Line {
+	return paste.Command("helm -n %s upgrade --install %s CHART --reuse-values", s.Namespace, s.Release)
 }
 
 // incomplete says that the last install or upgrade failed, and that not everything that it was to make is there.

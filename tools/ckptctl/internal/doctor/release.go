@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	corev1 "k8s.io/api/core/v1"
 
 	naming "checkpoint-storage/tools/ckptctl/internal/names"
@@ -29,8 +31,8 @@ func volumeNameTaken(s *Snapshot) *Diagnosis {
 		}
 		d := &Diagnosis{Object: s.object(), Cause: fmt.Sprintf("PersistentVolume %s belongs to release %s of namespace %s. Volumes have no namespace, so that two releases cannot both have one of this name, and Helm does not install over what is another's.", name, owner, namespace)}
 		return d.repair(
-			"# give this release's volume a name of its own; leave the other alone, there are somebody's checkpoints on it",
-			fmt.Sprintf("helm -n %s upgrade --install %s CHART --set volume.name=%s-2", s.Namespace, s.Release, name),
+			paste.Comment("give this release's volume a name of its own; leave the other alone, there are somebody's checkpoints on it"),
+			paste.Command("helm -n %s upgrade --install %s CHART --set %s", s.Namespace, s.Release, "volume.name="+name+"-2"),
 		)
 	}
 	return nil
@@ -46,7 +48,7 @@ func failedRelease(s *Snapshot) *Diagnosis {
 		cause = fmt.Sprintf("an install or upgrade (revision %d) is under way, or was broken off: the release is %s, and not everything is there yet.", s.Stored.Revision, s.Stored.Status)
 	}
 	d := &Diagnosis{Object: s.object(), Cause: cause, Seen: s.Stored.Description}
-	return d.repair(fmt.Sprintf("helm -n %s history %s", s.Namespace, s.Release), s.again())
+	return d.repair(paste.Command("helm -n %s history %s", s.Namespace, s.Release), s.again())
 }
 
 // deletePolicy finds a static volume whose data goes with the claim.
@@ -68,7 +70,7 @@ func claimDeleted(p *patient) *Diagnosis {
 	if p.want != nil && p.own() {
 		return d.change(p.unclaim(), p.makeClaim())
 	}
-	return d.repair(p.unclaim().Command, "# then make the claim again", p.again())
+	return d.repair(p.unclaim().Command, paste.Comment("then make the claim again"), p.again())
 }
 
 // claimMissing is the claim that the release made, or that it was told to use, and that is not there.
@@ -78,13 +80,13 @@ func claimMissing(p *patient) *Diagnosis {
 	}
 	if p.want == nil {
 		d := p.found("the release publishes a claim that is not there: nobody has made it, or it was deleted.")
-		return d.repair(fmt.Sprintf("kubectl -n %s get pvc", p.Namespace), "# make the claim, or name another:", p.again()+" --set claim.existing=NAME")
+		return d.repair(paste.Command("kubectl -n %s get pvc", p.Namespace), paste.Comment("make the claim, or name another:"), paste.Command("%s --set claim.existing=NAME", p.again()))
 	}
 	d := p.found("the release made this claim, and it is gone.")
 	if p.volume != nil || p.wantVolume == nil {
 		return d.change(p.makeClaim())
 	}
-	return d.change(p.makeVolume(""), p.makeClaim())
+	return d.repair(p.volumeAnew("")...).repair(p.makeClaim().Command)
 }
 
 // claimTerminating is the claim that goes when its last pod does.
@@ -97,22 +99,22 @@ func claimTerminating(p *patient) *Diagnosis {
 		what = "pods still use it (" + names(p.pods) + "), and it goes when the last of them does"
 	}
 	d := p.found("somebody has deleted the claim. %s. A deletion cannot be taken back, and no new pod gets the claim.", upper(what))
-	if p.volume != nil && p.volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimRetain {
+	if p.volume != nil && p.reserved() && p.volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimRetain {
 		d.Cause += fmt.Sprintf(" Volume %s has the reclaim policy %s: its data goes with the claim.", p.volume.Name, p.volume.Spec.PersistentVolumeReclaimPolicy)
 		d.change(p.retain())
 	}
 	if len(p.pods) > 0 {
-		d.repair("# save, and stop the pods:", fmt.Sprintf("kubectl -n %s delete pod %s", p.Namespace, strings.ReplaceAll(names(p.pods), ",", "")))
+		d.repair(paste.Comment("save, and stop the pods:"), p.stop())
 	}
-	return d.repair("# when the claim is gone, this says how to bind its volume again:", fmt.Sprintf("ckptctl doctor %s -n %s", p.Release, p.Namespace))
+	return d.repair(paste.Comment("when the claim is gone, this says how to bind its volume again:"), paste.Command("ckptctl doctor %s -n %s", p.Release, p.Namespace))
 }
 
 // upper begins a sentence.
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // commands are those of a list of changes.
-func commands(changes []Change) []string {
-	var out []string
+func commands(changes []Change) []paste.Line {
+	var out []paste.Line
 	for _, c := range changes {
 		out = append(out, c.Command)
 	}

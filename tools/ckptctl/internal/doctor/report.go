@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 )
 
 // Report is what the doctor has to say of a release.
@@ -16,7 +19,7 @@ type Report struct {
 	Claims    []string    `json:"claims"`
 	Diagnoses []Diagnosis `json:"diagnoses"`
 	// Fixed are the commands that stand for what --fix has done.
-	Fixed []string `json:"fixed,omitempty"`
+	Fixed []paste.Line `json:"fixed,omitempty"`
 	// Unread is what may not be read: nothing is concluded from it.
 	Unread []Unread `json:"unread,omitempty"`
 }
@@ -31,29 +34,49 @@ func Of(s *Snapshot) Report {
 // Nothing says that there is no trace of the release, so that nothing can be said of it.
 func (r Report) Nothing() bool { return len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
 
+// shown is the report with nothing in it that a terminal would obey: causes quote events, logs and objects of the cluster,
+// which anybody may have written. What is to be pasted is so already.
+func (r Report) shown() Report {
+	r.Release, r.Namespace, r.Claims = plain.Line(r.Release), plain.Line(r.Namespace), plain.Lines(r.Claims)
+	diagnoses := make([]Diagnosis, 0, len(r.Diagnoses))
+	for _, d := range r.Diagnoses {
+		d.ID, d.Severity, d.Object = plain.Line(d.ID), plain.Line(d.Severity), plain.Line(d.Object)
+		d.Cause, d.Seen, d.Waits = plain.Line(d.Cause), plain.Line(strings.TrimSpace(d.Seen)), plain.Lines(d.Waits)
+		diagnoses = append(diagnoses, d)
+	}
+	r.Diagnoses = diagnoses
+	unread := make([]Unread, 0, len(r.Unread))
+	for _, u := range r.Unread {
+		unread = append(unread, Unread{plain.Line(u.Resource), plain.Line(u.Why)})
+	}
+	r.Unread = unread
+	return r
+}
+
 // WriteJSON prints the report for programs.
 func (r Report) WriteJSON(out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
+	return encoder.Encode(r.shown())
 }
 
 // WriteText prints the report for people: the cause, what waits for it, and what to paste.
 func (r Report) WriteText(out io.Writer) error {
+	r = r.shown()
 	var text strings.Builder
 	for _, d := range r.Diagnoses {
 		fmt.Fprintf(&text, "%s: %s %s\n", d.Object, d.Severity, d.ID)
 		fmt.Fprintf(&text, "  cause: %s\n", d.Cause)
 		if d.Seen != "" {
-			fmt.Fprintf(&text, "  seen: %s\n", strings.Join(strings.Fields(d.Seen), " "))
+			fmt.Fprintf(&text, "  seen: %s\n", d.Seen)
 		}
 		if len(d.Waits) > 0 {
 			fmt.Fprintf(&text, "  because of it waits: %s\n", few(d.Waits))
 		}
 		text.WriteString("  repair:\n")
 		for _, line := range d.Repair {
-			fmt.Fprintf(&text, "    %s\n", line)
+			fmt.Fprintf(&text, "    %s\n", strings.ReplaceAll(line.String(), "\n", "\n    "))
 		}
 		if d.Safe {
 			fmt.Fprintf(&text, "  --fix does this: it cannot lose data\n")
@@ -75,7 +98,7 @@ func (r Report) WriteText(out io.Writer) error {
 	default:
 		fmt.Fprintf(&text, "ok: %s in %s: bound, and its pods have started: %s\n", r.Release, r.Namespace, few(r.Claims))
 	}
-	_, err := io.WriteString(out, text.String())
+	_, err := io.WriteString(out, plain.Inert(text.String()))
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	corev1 "k8s.io/api/core/v1"
 	schedulinghelpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
@@ -55,9 +57,9 @@ func nodeNameSet(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("the pod names its node (spec.nodeName: %s), so that the scheduler never sees it; class %s makes a volume only where the scheduler has put a pod.", g.pod.Spec.NodeName, g.class.Name)
-	return d.repair("# have the scheduler put it there: nodeSelector instead of nodeName",
-		fmt.Sprintf(`kubectl -n %s get pod %s -o json | jq 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion) | .spec.nodeSelector["kubernetes.io/hostname"]="%s"' >pod.json`, g.Namespace, g.pod.Name, g.pod.Spec.NodeName),
-		fmt.Sprintf("kubectl -n %s delete pod %s && kubectl create -f pod.json", g.Namespace, g.pod.Name))
+	return d.repair(paste.Comment("have the scheduler put it there: nodeSelector instead of nodeName"),
+		paste.Command(`kubectl -n %s get pod %s -o json | jq --arg node %s 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion) | .spec.nodeSelector["kubernetes.io/hostname"]=$node' >pod.json`, g.Namespace, g.pod.Name, g.pod.Spec.NodeName),
+		paste.Command("kubectl -n %s delete pod %s && kubectl create -f pod.json", g.Namespace, g.pod.Name))
 }
 
 // onceInUse is the second pod of a claim for one.
@@ -73,11 +75,11 @@ func onceInUse(g guest) *Diagnosis {
 	}
 	d := g.found("the claim is ReadWriteOncePod, for one pod of the whole cluster at a time, and pod %s has it.", names(others))
 	d.Seen = g.homeless()
-	d.repair("# it starts when the other ends; to end that one now:")
+	d.repair(paste.Comment("it starts when the other ends; to end that one now:"))
 	for _, p := range others {
-		d.repair(fmt.Sprintf("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
 	}
-	return d.repair("# for several pods at once the store needs accessModes: [ReadWriteOnce] (one node) or [ReadWriteMany], and a new claim")
+	return d.repair(paste.Comment("for several pods at once the store needs accessModes: [ReadWriteOnce] (one node) or [ReadWriteMany], and a new claim"))
 }
 
 // refusedAt says that the kubelet would not take the pod for a reason.
@@ -93,10 +95,10 @@ func nodeLost(g guest) *Diagnosis {
 	}
 	d := g.found("volume %s is where %s, and the cluster has no such node. What is on that node's disk is reached from that node alone.", g.volume.Name, place(g.volume))
 	d.Seen = g.homeless()
-	d.repair("# bring the node back under its old name; these are there:", "kubectl get nodes --show-labels")
-	return d.repair("# should the disk be in another node now: a volume's affinity cannot be changed, so claim and volume are made anew;",
-		"# the data stays (Retain). Change volume.nodeAffinity in the values, then",
-		fmt.Sprintf("# kubectl -n %s delete pvc %s && kubectl delete pv %s && %s", g.Namespace, g.name, g.volume.Name, g.again()))
+	d.repair(paste.Comment("bring the node back under its old name; these are there:"), paste.Command("kubectl get nodes --show-labels"))
+	return d.repair(paste.Comment("should the disk be in another node now: a volume's affinity cannot be changed, so claim and volume are made anew;"),
+		paste.Comment("the data stays (Retain). Change volume.nodeAffinity in the values, then"),
+		paste.Comment("%s && kubectl delete pv %s && %s", g.deleteClaim(), paste.Command("%s", g.volume.Name), g.again()))
 }
 
 // nodeNotReady is the volume of nodes that take no pods now.
@@ -105,19 +107,20 @@ func nodeNotReady(g guest) *Diagnosis {
 	if g.homeless() == "" || !known || len(nodes) == 0 {
 		return nil
 	}
-	var reasons, commands []string
+	var reasons []string
+	var commands []paste.Line
 	for _, n := range nodes {
 		switch taint, untolerated := g.taint(n); {
 		case !ready(n):
 			reasons = append(reasons, n.Name+" is not ready")
-			commands = append(commands, "kubectl describe node "+n.Name)
+			commands = append(commands, paste.Command("kubectl describe node %s", n.Name))
 		case n.Spec.Unschedulable:
 			reasons = append(reasons, n.Name+" is cordoned")
-			commands = append(commands, "kubectl uncordon "+n.Name)
+			commands = append(commands, paste.Command("kubectl uncordon %s", n.Name))
 		case untolerated:
 			reasons = append(reasons, fmt.Sprintf("%s has the taint %s, which the pod does not tolerate", n.Name, taint.ToString()))
-			commands = append(commands, fmt.Sprintf("# give the pod the toleration {key: %s, operator: Exists, effect: %s}, or", taint.Key, taint.Effect),
-				fmt.Sprintf("# kubectl taint node %s %s-", n.Name, taint.ToString()))
+			commands = append(commands, paste.Comment("give the pod the toleration {key: %s, operator: Exists, effect: %s}, or", taint.Key, taint.Effect),
+				paste.Comment("%s", paste.Command("kubectl taint node %s %s-", n.Name, taint.ToString())))
 		default:
 			return nil
 		}
@@ -168,8 +171,8 @@ func nodeConflict(g guest) *Diagnosis {
 	}
 	d := g.found("volume %s can be reached %s only, and the pod's own nodeSelector or affinity keeps it away from there.", g.volumeName(), where)
 	d.Seen = message
-	d.repair("# let the pod go where its volume is: take this out of its template, and make it again",
-		fmt.Sprintf("kubectl -n %s get pod %s -o jsonpath='{.spec.nodeSelector}{.spec.affinity}'", g.Namespace, g.pod.Name))
+	d.repair(paste.Comment("let the pod go where its volume is: take this out of its template, and make it again"),
+		paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.nodeSelector}{.spec.affinity}'", g.Namespace, g.pod.Name))
 	return d
 }
 
@@ -186,5 +189,5 @@ func unschedulable(g guest) *Diagnosis {
 		what += ", but"
 	}
 	d := g.found("%s no node takes the pod: %s", what, message)
-	return d.repair(fmt.Sprintf("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name))
+	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name))
 }

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	storagehelpers "k8s.io/component-helpers/storage/volume"
 )
 
@@ -16,11 +19,11 @@ func volumeDeleted(p *patient) *Diagnosis {
 	d := p.found("PersistentVolume %s was deleted while the claim was bound to it: the claim is Lost.", p.claim.Spec.VolumeName)
 	if p.wantVolume == nil || p.wantVolume.Name != p.claim.Spec.VolumeName {
 		d.Cause += " The release did not make that volume, so that it does not know where its storage is."
-		return d.repair("# find the storage at its provider, make a PersistentVolume for it with",
-			fmt.Sprintf("# name %s and claimRef {namespace: %s, name: %s, uid: %s}", p.claim.Spec.VolumeName, p.Namespace, p.name, p.claim.UID))
+		return d.repair(paste.Comment("find the storage at its provider, make a PersistentVolume for it with"),
+			paste.Comment("name %s and claimRef {namespace: %s, name: %s, uid: %s}", p.claim.Spec.VolumeName, p.Namespace, p.name, p.claim.UID))
 	}
 	d.Cause += " The data is where it was: the volume only said where. Made anew with the uid of this claim, it is bound again."
-	return d.change(p.makeVolume(p.claim.UID))
+	return d.repair(p.volumeAnew(p.claim.UID)...)
 }
 
 // volumeMisbound is the volume that was made anew and does not know the claim that had it.
@@ -31,13 +34,13 @@ func volumeMisbound(p *patient) *Diagnosis {
 	ref := p.volume.Spec.ClaimRef
 	if ref != nil && (ref.Namespace != p.Namespace || ref.Name != p.name) {
 		d := p.found("the claim is Lost: volume %s, to which it was bound, is for claim %s/%s now.", p.volume.Name, ref.Namespace, ref.Name)
-		return d.repair(p.look(), fmt.Sprintf("kubectl -n %s get pvc %s -o yaml", ref.Namespace, ref.Name))
+		return d.repair(p.look(), paste.Command("kubectl -n %s get pvc %s -o yaml", ref.Namespace, ref.Name))
 	}
 	d := p.found("the claim is Lost: volume %s was made anew, or replaced by force, and no longer carries the uid of this claim.", p.volume.Name)
 	if ref != nil && p.own() {
 		return d.change(p.claimAs(p.claim.UID))
 	}
-	return d.repair(fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"claimRef":{"uid":"%s"}}}'`, p.volume.Name, p.claim.UID))
+	return d.repair(patched(p.volume, operation{Op: "add", Path: "/spec/claimRef", Value: p.claimRef(p.claim.UID)}))
 }
 
 // volumeTerminating is the volume that goes as soon as nothing holds it.
@@ -57,17 +60,22 @@ func volumeTerminating(p *patient) *Diagnosis {
 	}
 	if v.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimRetain {
 		d.Cause += fmt.Sprintf(" Its reclaim policy is %s: the data goes with it.", v.Spec.PersistentVolumeReclaimPolicy)
-		d.change(p.retain())
+		if p.reserved() {
+			d.change(p.retain())
+		}
 	}
 	if len(p.pods) > 0 {
-		d.repair("# save, and stop the pods:", fmt.Sprintf("kubectl -n %s delete pod %s", p.Namespace, strings.ReplaceAll(names(p.pods), ",", "")))
+		d.repair(paste.Comment("save, and stop the pods:"), p.stop())
 	}
 	if p.claim != nil && p.claim.DeletionTimestamp == nil {
-		d.repair("# the data stays (Retain) when claim and volume go; then both are made anew:",
-			fmt.Sprintf("kubectl -n %s delete pvc %s && kubectl wait --for=delete pv/%s --timeout=2m", p.Namespace, p.name, v.Name))
+		d.repair(paste.Comment("the data stays (Retain) when claim and volume go; then both are made anew:"),
+			paste.Command("%s && kubectl wait --for=delete pv/%s --timeout=2m", p.deleteClaim(), v.Name))
+	}
+	if p.wantVolume != nil && p.wantVolume.Name == v.Name {
+		d.repair(p.volumeAnew("")...)
 	}
 	if p.want != nil {
-		d.repair(p.reapply())
+		d.repair(p.makeClaim().Command)
 	}
 	return d
 }
@@ -77,15 +85,23 @@ func boundElsewhere(p *patient) *Diagnosis {
 	if !p.bound() || p.wantVolume == nil || p.claim.Spec.VolumeName == p.wantVolume.Name {
 		return nil
 	}
+	wrong, anew := p.volume, p.again()
+	if wrong == nil {
+		// Volumes may not be read, or this one is on its way out: its name is known.
+		wrong = &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: p.claim.Spec.VolumeName}}
+	}
+	if p.want != nil {
+		anew = p.makeClaim().Command
+	}
 	d := p.found("the claim is bound to volume %s, and the release made volume %s for it: pods see other files than the release's checkpoints.", p.claim.Spec.VolumeName, p.wantVolume.Name)
 	return d.repair(
-		"# what is saved on the wrong volume stays there: see whether it is wanted before the claim goes",
-		fmt.Sprintf("kubectl get pv %s %s", p.claim.Spec.VolumeName, p.wantVolume.Name),
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'`, p.claim.Spec.VolumeName),
-		fmt.Sprintf("kubectl -n %s delete pvc %s", p.Namespace, p.name),
-		p.reapply(),
-		"# should the release's volume then be Released:",
-		fmt.Sprintf("ckptctl doctor %s -n %s --fix", p.Release, p.Namespace),
+		paste.Comment("what is saved on the wrong volume stays there: see whether it is wanted before the claim goes"),
+		paste.Command("kubectl get pv %s %s", p.claim.Spec.VolumeName, p.wantVolume.Name),
+		patched(wrong, retained),
+		p.deleteClaim(),
+		anew,
+		paste.Comment("should the release's volume then be Released:"),
+		paste.Command("ckptctl doctor %s -n %s --fix", p.Release, p.Namespace),
 	)
 }
 
@@ -96,9 +112,9 @@ func volumeMissing(p *patient) *Diagnosis {
 	}
 	d := p.found("the claim asks for volume %s, and there is none.", p.volumeName())
 	if p.wantVolume != nil && p.wantVolume.Name == p.volumeName() {
-		return d.change(p.makeVolume(""))
+		return d.repair(p.volumeAnew("")...)
 	}
-	return d.repair("# somebody else is to make it; the volumes that are there:", "kubectl get pv")
+	return d.repair(paste.Comment("somebody else is to make it; the volumes that are there:"), paste.Command("kubectl get pv"))
 }
 
 // volumeReleased is the volume that still remembers an earlier claim of the same name.
@@ -115,7 +131,7 @@ func volumeReleased(p *patient) *Diagnosis {
 		return d.change(p.unclaim())
 	}
 	d.Cause += " The volume is not this release's own, so that whether it is to go on with this claim is for its owner to say."
-	return d.repair("# where the data is this claim's:", p.unclaim().Command)
+	return d.repair(paste.Comment("where the data is this claim's:"), p.unclaim().Command)
 }
 
 // volumeTaken is the volume that somebody else has.
@@ -135,12 +151,12 @@ func volumeTaken(p *patient) *Diagnosis {
 		d.Cause += fmt.Sprintf(" It belongs to release %s of namespace %s.", owner, p.volume.Annotations["meta.helm.sh/release-namespace"])
 	}
 	return d.repair(
-		"# see whose claim that is, and whether pods save to it:",
-		fmt.Sprintf("kubectl -n %s describe pvc %s", ref.Namespace, ref.Name),
-		"# only when nothing on it is wanted by its owner: keep the data, take the claim away, hand the volume over",
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'`, p.volume.Name),
-		fmt.Sprintf("kubectl -n %s delete pvc %s", ref.Namespace, ref.Name),
-		fmt.Sprintf(`kubectl patch pv %s --type=json -p '[{"op":"replace","path":"/spec/claimRef","value":{"apiVersion":"v1","kind":"PersistentVolumeClaim","namespace":"%s","name":"%s"}}]'`, p.volume.Name, p.Namespace, p.name),
+		paste.Comment("see whose claim that is, and whether pods save to it:"),
+		paste.Command("kubectl -n %s describe pvc %s", ref.Namespace, ref.Name),
+		paste.Comment("only when nothing on it is wanted by its owner: keep the data, take the claim away, hand the volume over"),
+		patched(p.volume, retained),
+		deleted(ref.Namespace, ref.Name, ref.UID),
+		patched(p.volume, operation{Op: "replace", Path: "/spec/claimRef", Value: p.claimRef("")}),
 	)
 }
 
@@ -166,8 +182,8 @@ func classMismatch(p *patient) *Diagnosis {
 	if p.claim.Spec.StorageClassName != nil && len(p.defaultClasses()) > 0 && ours == p.defaultClasses()[0].Name {
 		d.Cause += fmt.Sprintf(" %s is the cluster's default class, which a claim gets that names none; \"\" says that there is to be none.", ours)
 	}
-	return d.repair("# a volume's class can be changed, a claim's cannot:",
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"storageClassName":"%s"}}'`, p.volume.Name, ours))
+	return d.repair(paste.Comment("a volume's class can be changed, a claim's cannot:"),
+		patched(p.volume, operation{Op: "add", Path: "/spec/storageClassName", Value: ours}))
 }
 
 func tooSmall(p *patient) *Diagnosis {
@@ -179,8 +195,8 @@ func tooSmall(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("the claim asks for %s, and volume %s says that it has %s.", asked.String(), p.volume.Name, has.String())
-	return d.repair("# where the storage itself is as large as that (for a directory or a share the number is nominal):",
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"capacity":{"storage":"%s"}}}'`, p.volume.Name, asked.String()))
+	return d.repair(paste.Comment("where the storage itself is as large as that (for a directory or a share the number is nominal):"),
+		patched(p.volume, operation{Op: "replace", Path: "/spec/capacity/storage", Value: asked.String()}))
 }
 
 func volumeModeMismatch(p *patient) *Diagnosis {
@@ -194,8 +210,8 @@ func volumeModeMismatch(p *patient) *Diagnosis {
 		return *m
 	}
 	d := p.found("the claim's volumeMode is %s, that of volume %s is %s. Neither can be changed.", mode(p.claim.Spec.VolumeMode), p.volume.Name, mode(p.volume.Spec.VolumeMode))
-	return d.repair("# nothing is on the claim, it was never bound: take it away and make it with the volume's mode",
-		fmt.Sprintf("kubectl -n %s delete pvc %s", p.Namespace, p.name))
+	return d.repair(paste.Comment("nothing is on the claim, it was never bound: take it away and make it with the volume's mode"),
+		p.deleteClaim())
 }
 
 func accessModeMismatch(p *patient) *Diagnosis {
@@ -204,10 +220,10 @@ func accessModeMismatch(p *patient) *Diagnosis {
 	}
 	ours, theirs := modes(p.claim.Spec.AccessModes), modes(p.volume.Spec.AccessModes)
 	d := p.found("the claim asks for %s, and volume %s offers %s.", ours, p.volume.Name, theirs)
-	return d.repair("# where the storage can do it (ckptctl explain BACKEND says which can):",
-		fmt.Sprintf(`kubectl patch pv %s --type=merge -p '{"spec":{"accessModes":["%s"]}}'`, p.volume.Name, strings.Join(p.modesOf(), `","`)),
-		"# where it cannot, the claim has to ask for less; nothing is on it, it was never bound:",
-		fmt.Sprintf("# kubectl -n %s delete pvc %s", p.Namespace, p.name))
+	return d.repair(paste.Comment("where the storage can do it (ckptctl explain BACKEND says which can):"),
+		patched(p.volume, operation{Op: "replace", Path: "/spec/accessModes", Value: p.modesOf()}),
+		paste.Comment("where it cannot, the claim has to ask for less; nothing is on it, it was never bound:"),
+		paste.Comment("%s", p.deleteClaim()))
 }
 
 // modesOf are the modes of the volume with those that the claim asks for.
@@ -233,6 +249,6 @@ func modes(list []corev1.PersistentVolumeAccessMode) string {
 }
 
 // look is the command that shows claim and volume.
-func (p *patient) look() string {
-	return fmt.Sprintf("kubectl -n %s get pvc/%s pv/%s -o yaml", p.Namespace, p.name, p.volumeName())
+func (p *patient) look() paste.Line {
+	return paste.Command("kubectl -n %s get pvc/%s pv/%s -o yaml", p.Namespace, p.name, p.volumeName())
 }

@@ -3,32 +3,84 @@ package live
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
+
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 // Cluster says which cluster to ask; empty fields are what kubectl would take.
-type Cluster struct{ Kubeconfig, Context string }
+type Cluster struct {
+	Kubeconfig, Context string
+	// Timeout is how long the API server may take for one answer, its end included; 0 is Patience.
+	Timeout time.Duration
+}
+
+const (
+	// Patience is how long an API server may take for an answer where nobody says so.
+	Patience = 30 * time.Second
+	// answers bounds what is asked at a time: all of it takes no longer than that many answers may, whatever the server
+	// has the client wait for before it asks again.
+	answers = 4
+	// maxRelease is how large a stored release may be when it is unpacked, in bytes. A Secret holds 1 MiB, and what Helm
+	// stores, the chart's own files among it, is packed to a fifth or a tenth.
+	maxRelease = 16 << 20
+	// page is how many revisions are read at a time: whoever may write Secrets may write many.
+	page = 10
+)
+
+// Within bounds a context by the time that a number of answers may take.
+func (c Cluster) Within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, answers*c.patience())
+}
+
+func (c Cluster) patience() time.Duration { return cmp.Or(c.Timeout, Patience) }
+
+// Explain says of an error which server did not answer, where it is that.
+func (c Cluster) Explain(err error) error {
+	var late interface{ Timeout() bool }
+	if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {
+		return err
+	}
+	config, unknown := c.config()
+	if unknown != nil {
+		return err
+	}
+	return fmt.Errorf("the API server %s did not answer within %s (--request-timeout): %w", config.Host, c.patience(), err)
+}
+
+func (c Cluster) config() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.Kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
+}
 
 // Client speaks to the cluster.
 func (c Cluster) Client() (kubernetes.Interface, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = c.Kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
+	config, err := c.config()
 	if err != nil {
 		return nil, fmt.Errorf("the cluster cannot be asked: %w", err)
 	}
 	// A doctor asks for a dozen kinds at once: the library's own limit of 5 a second would make people wait.
-	config.QPS, config.Burst = 50, 100
+	config.QPS, config.Timeout = -1, c.patience()
+	// What goes wrong is returned. What the library prints besides, the server's warnings among it, goes past the printers.
+	config.WarningHandler = rest.NoWarnings{}
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 	return kubernetes.NewForConfig(config)
 }
 
@@ -48,14 +100,19 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	if selector != "" {
 		selector = "," + selector
 	}
-	secrets, err := client.CoreV1().Secrets(namespace).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm,name=" + name + selector})
-	if err != nil {
-		return nil, err
-	}
 	newest, text := 0, []byte(nil)
-	for _, secret := range secrets.Items {
-		if revision, err := strconv.Atoi(secret.Labels["version"]); err == nil && revision > newest {
-			newest, text = revision, secret.Data["release"]
+	for options := (metav1.ListOptions{LabelSelector: "owner=helm,name=" + name + selector, Limit: page}); ; {
+		secrets, err := client.CoreV1().Secrets(namespace).List(ctx, options)
+		if err != nil {
+			return nil, err
+		}
+		for _, secret := range secrets.Items {
+			if revision, err := strconv.Atoi(secret.Labels["version"]); err == nil && revision > newest {
+				newest, text = revision, secret.Data["release"]
+			}
+		}
+		if options.Continue = secrets.Continue; options.Continue == "" {
+			break
 		}
 	}
 	if text == nil {
@@ -63,7 +120,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	}
 	release, err := decode(text)
 	if err != nil {
-		return nil, fmt.Errorf("release %s in namespace %s cannot be read: %w", name, namespace, err)
+		return nil, fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", name, namespace, newest, err)
 	}
 	release.Revision = newest
 	return release, nil
@@ -75,12 +132,14 @@ func (c Cluster) Deployed(ctx context.Context, name, namespace string) (*Release
 	if err != nil {
 		return nil, fmt.Errorf("%w; give the old values with --from instead", err)
 	}
+	ctx, cancel := c.Within(ctx)
+	defer cancel()
 	release, err := Newest(ctx, client, name, namespace, "status=deployed")
 	if err != nil {
-		return nil, fmt.Errorf("the releases of namespace %s cannot be listed: %w", namespace, err)
+		return nil, c.Explain(fmt.Errorf("the releases of namespace %s cannot be read: %w", namespace, err))
 	}
 	if release == nil {
-		return nil, fmt.Errorf("there is no deployed release %s in namespace %s; `helm list --namespace %s` shows what is there", name, namespace, namespace)
+		return nil, fmt.Errorf("there is no deployed release %s in namespace %s; `helm list --namespace %s` shows what is there", name, namespace, paste.Word(namespace))
 	}
 	return release, nil
 }
@@ -95,9 +154,12 @@ func decode(text []byte) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(reader)
+	plain, err := io.ReadAll(io.LimitReader(reader, maxRelease+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(plain) > maxRelease {
+		return nil, fmt.Errorf("unpacked it is larger than %d MiB, and no release is", maxRelease>>20)
 	}
 	var stored struct {
 		Manifest string `json:"manifest"`

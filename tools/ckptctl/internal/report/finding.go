@@ -40,6 +40,8 @@ type Finding struct {
 
 	// Source is the line of the file, for a text that shows it.
 	Source string `json:"-"`
+	// indent is what is shown of Source before Column.
+	indent string
 }
 
 // Because is a value that a finding rests on, and where it was set.

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -117,7 +118,7 @@ func writeSARIF(out io.Writer, r Report) error {
 
 // uri is a file's name as a reference relative to where ckptctl ran.
 func uri(file string) string {
-	return strings.NewReplacer("%", "%25", " ", "%20", "#", "%23", "?", "%3F").Replace(filepath.ToSlash(file))
+	return (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath()
 }
 
 type junitSuites struct {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 )
 
 // Report is everything that a run found.
@@ -52,7 +54,35 @@ func Write(out io.Writer, format string, r Report) error {
 	if write == nil {
 		return fmt.Errorf("-o %s: it is one of %s", format, strings.Join(Formats(), ", "))
 	}
-	return write(out, r)
+	return write(out, r.shown())
+}
+
+// shown is the report with nothing in it that a terminal or a CI runner would obey: findings quote keys, values and names of
+// files, and what the libraries say of them. Only hints have several lines.
+func (r Report) shown() Report {
+	findings := make([]Finding, 0, len(r.Findings))
+	for _, f := range r.Findings {
+		f.indent = plain.Line(leading(f.Source, f.Column-1))
+		f.Rule, f.Severity, f.Release, f.Clusters = plain.Line(f.Rule), plain.Line(f.Severity), plain.Line(f.Release), plain.Lines(f.Clusters)
+		f.File, f.Path, f.Message, f.Hint, f.Source = plain.Line(f.File), plain.Line(f.Path), plain.Line(f.Message), plain.Text(f.Hint), plain.Line(f.Source)
+		because := make([]Because, 0, len(f.Because))
+		for _, b := range f.Because {
+			because = append(because, Because{plain.Line(b.Path), plain.Line(b.Value), plain.Line(b.File), b.Line})
+		}
+		f.Because = because
+		findings = append(findings, f)
+	}
+	r.Findings = findings
+	var clusters []Cluster
+	if r.Clusters != nil {
+		clusters = make([]Cluster, 0, len(r.Clusters))
+	}
+	for _, c := range r.Clusters {
+		c.Name, c.File, c.Summary, c.Unreadable = plain.Line(c.Name), plain.Line(c.File), plain.Line(c.Summary), plain.Line(c.Unreadable)
+		clusters = append(clusters, c)
+	}
+	r.Clusters, r.Closing, r.Version = clusters, plain.Text(r.Closing), plain.Line(r.Version)
+	return r
 }
 
 // Known says whether there is a format of the name.
@@ -68,7 +98,7 @@ type document struct {
 
 func writeJSON(out io.Writer, r Report) error {
 	errors, warnings := Count(r.Findings)
-	return encode(out, document{append([]Finding{}, r.Findings...), r.Clusters, errors, warnings})
+	return encode(out, document{r.Findings, r.Clusters, errors, warnings})
 }
 
 func encode(out io.Writer, value any) error {
@@ -85,7 +115,7 @@ func colors(on bool) palette {
 	if !on {
 		return palette{}
 	}
-	return palette{red: "\x1b[31m", yellow: "\x1b[33m", blue: "\x1b[34m", bold: "\x1b[1m", off: "\x1b[0m"}
+	return palette{red: plain.Red, yellow: plain.Yellow, blue: plain.Blue, bold: plain.Bold, off: plain.Off}
 }
 
 // writeText prints each finding with the line that it is about and what to do, and a closing line.
@@ -101,7 +131,7 @@ func writeText(out io.Writer, r Report) error {
 		if f.Source != "" {
 			fmt.Fprintf(&text, "%s%6d | %s%s\n", p.blue, f.Line, p.off, f.Source)
 			if f.Column > 0 {
-				fmt.Fprintf(&text, "%s       | %s%s%s^%s\n", p.blue, p.off, indent(f.Source, f.Column-1), color, p.off)
+				fmt.Fprintf(&text, "%s       | %s%s%s^%s\n", p.blue, p.off, strings.Repeat(" ", utf8.RuneCountInString(f.indent)), color, p.off)
 			}
 		}
 		if reasons := f.Reasons(); reasons != "" {
@@ -111,7 +141,7 @@ func writeText(out io.Writer, r Report) error {
 			fmt.Fprintf(&text, "  in: %s\n", Few(f.Clusters))
 		}
 		if f.Hint != "" {
-			fmt.Fprintf(&text, "  %sfix:%s %s\n", p.bold, p.off, f.Hint)
+			fmt.Fprintf(&text, "  %sfix:%s %s\n", p.bold, p.off, strings.ReplaceAll(f.Hint, "\n", "\n  "))
 		}
 		fmt.Fprintln(&text)
 	}
@@ -124,7 +154,7 @@ func writeText(out io.Writer, r Report) error {
 	default:
 		fmt.Fprintf(&text, "%s, %s\n", plural(errors, "error"), plural(warnings, "warning"))
 	}
-	_, err := io.WriteString(out, text.String())
+	_, err := io.WriteString(out, plain.Inert(text.String()))
 	return err
 }
 
@@ -160,19 +190,15 @@ func Few(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
-// indent is as wide as the line's first columns, tabs and all.
-func indent(line string, columns int) string {
-	var out strings.Builder
-	for i := 0; i < columns && line != ""; i++ {
-		r, size := utf8.DecodeRuneInString(line)
-		line = line[size:]
-		if r == '\t' {
-			out.WriteByte('\t')
-		} else {
-			out.WriteByte(' ')
+// leading are the first characters of a line.
+func leading(line string, columns int) string {
+	for i := range line {
+		if columns <= 0 {
+			return line[:i]
 		}
+		columns--
 	}
-	return out.String()
+	return line
 }
 
 func plural(n int, word string) string {

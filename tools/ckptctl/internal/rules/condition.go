@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/plain"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -264,9 +265,10 @@ var (
 	portSuffix  = regexp.MustCompile(`:[0-9]*$`)
 )
 
-// fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is.
+// fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is. It makes one line, whatever the
+// values are.
 func fill(text string, s *subject, each []string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	return plain.Line(placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		text, part, _ := strings.Cut(strings.Trim(found, "{}"), "|")
 		path := strings.Split(text, ".")
 		if path[0] == eachWord {
@@ -291,5 +293,5 @@ func fill(text string, s *subject, each []string) string {
 		default:
 			return fmt.Sprint(value)
 		}
-	})
+	}))
 }

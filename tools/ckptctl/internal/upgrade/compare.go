@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -202,9 +204,10 @@ func (c *comparison) addWith(rule, severity string, values []string, recipe, mes
 			claim = claims[0]
 		}
 	}
-	pairs := []string{"{claim}", claim, "{volume}", volume, "{class}", class, "{namespace}", c.namespace, "{release}", c.release}
+	// A recipe has commands, and the names of the old side may come from a cluster.
+	pairs := []string{"{claim}", paste.Word(claim), "{volume}", paste.Word(volume), "{class}", paste.Word(class), "{namespace}", paste.Word(c.namespace), "{release}", paste.Word(c.release)}
 	for _, word := range []string{"old", "new"} {
-		pairs = append(pairs, "{"+word+"}", words[word])
+		pairs = append(pairs, "{"+word+"}", paste.Word(words[word]))
 	}
 	text := c.Recipes[recipe]
 	if text == "" {

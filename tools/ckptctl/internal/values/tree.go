@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
+
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -106,7 +108,7 @@ func (t tree) vendor(path string, depth int, add func(folder string) error) erro
 			continue
 		}
 		if !local {
-			return fmt.Errorf("its dependency %s is not in %s; run: helm dependency build %s", r.name, filepath.Join(path, "charts"), path)
+			return fmt.Errorf("its dependency %s is not in %s; run: helm dependency build %s", r.name, filepath.Join(path, "charts"), paste.Word(path))
 		}
 		if !filepath.IsAbs(folder) {
 			folder = filepath.Join(path, folder)
@@ -154,7 +156,7 @@ func (t tree) complete(name, path string) (tree, error) {
 	}
 	for _, r := range t.requires {
 		if r.name == name && !t.brings(r) {
-			return t, fmt.Errorf("its dependency %s needs %s, which is not in %s; run: helm dependency build %s", t.name, name, filepath.Join(path, "charts"), path)
+			return t, fmt.Errorf("its dependency %s needs %s, which is not in %s; run: helm dependency build %s", t.name, name, filepath.Join(path, "charts"), paste.Word(path))
 		}
 	}
 	t.below = below
