@@ -15,6 +15,8 @@ import (
 type diagnosis struct {
 	schema          *Schema
 	instance, given map[string]any
+	// before are the ids of all failures.
+	before map[string]bool
 }
 
 func (d diagnosis) mistakes(failures []failure) []Mistake {
@@ -91,18 +93,43 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	homes := map[string][]string{}
 	var out []Mistake
 	for _, key := range slices.Sorted(maps.Keys(section)) {
-		if known[key] != nil || fitsPattern(f.schema, key) {
+		if takes(f.schema, key) {
 			continue
 		}
 		path := f.path.To(key)
+		m := Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Message: fmt.Sprintf("there is no such key%s.", in(f.path))}
+		moved := func(to values.Path) Edit { return Edit{From: path, To: to, Value: section[key]} }
 		home, ok := d.home(f.path, key)
+		ok = ok && d.proven(moved(values.ParsePath(home).To(key)))
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
 		own := ok && home != "" && home == d.instance["backend"]
 		if near := nearest(key, slices.Sorted(maps.Keys(known)), taken); near != "" && !own {
-			explained[f.path.To(near).String()] = true
-			out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
-				Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("did you mean %s?", near)})
+			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), fold(near) == fold(key)); m.Hint != "" {
+				explained[f.path.To(near).String()] = true
+				out = append(out, m)
+				continue
+			}
+		}
+		if source := f.path.To("source"); len(f.path) == 2 && f.path[0] == "shardOverrides" && d.proven(moved(source.To(key))) {
+			m.Hint, m.Edits = fmt.Sprintf("move %s under source:", key), []Edit{moved(source.To(key))}
+			explained[source.String()] = true
+			out = append(out, m)
 			continue
+		}
+		if len(f.path) == 0 {
+			if hint, edits, ok := d.habit(key); ok {
+				m.Hint, m.Edits = hint, edits
+				out = append(out, m)
+				continue
+			}
+		}
+		if anchor := (values.Path{"x-" + strings.TrimPrefix(strings.TrimLeft(key, "._"), "x-")}); strings.HasPrefix(key, "x-") || strings.ContainsAny(key[:min(1, len(key))], "._") {
+			if lookup(d.given, anchor) == nil && d.proven(moved(anchor)) {
+				m.Hint = fmt.Sprintf("write it as %s at the top level, where keys that begin with x- hold anchors, or remove it", anchor)
+				m.Edits = []Edit{moved(anchor)}
+				out = append(out, m)
+				continue
+			}
 		}
 		if ok {
 			homes[home] = append(homes[home], key)
@@ -110,24 +137,25 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			explained[home] = true
 			continue
 		}
-		hint := "remove it; the keys are: " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+		m.Hint, m.Edits = "remove it; the keys are: "+strings.Join(slices.Sorted(maps.Keys(known)), ", "), []Edit{{From: path}}
 		if len(f.path) == 0 {
-			hint = "remove it; `helm show values` lists the keys"
+			m.Hint = "remove it; `helm show values` lists the keys"
 		}
 		// Of a key that many sections have, where else it would fit says nothing.
 		switch owners := d.owners(key); {
 		case len(owners) > 0 && len(owners) <= 3:
-			hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
-		case len(f.path) == 0 && d.joined(key) != "":
-			hint = fmt.Sprintf("did you mean %s?", d.joined(key))
-		case len(lacking) == 1 && len(section) <= len(known):
+			m.Hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
+		case len(f.path) == 0 && d.joined(key) != "" && d.proven(moved(values.ParsePath(d.joined(key)))):
+			m.Hint = fmt.Sprintf("did you mean %s?", d.joined(key))
+			m.Edits = []Edit{moved(values.ParsePath(d.joined(key)))}
+		case len(lacking) == 1 && len(section) <= len(known) && d.proven(moved(f.path.To(lacking[0]))):
 			// The one key that is too many is the one that is missing, in other words.
-			hint = fmt.Sprintf("did you mean %s?", lacking[0])
+			m.Hint = fmt.Sprintf("did you mean %s?", lacking[0])
+			m.Edits = []Edit{moved(f.path.To(lacking[0]))}
 			explained[f.path.To(lacking[0]).String()] = true
 			lacking = nil
 		}
-		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true,
-			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: hint})
+		out = append(out, m)
 	}
 	for _, home := range slices.Sorted(maps.Keys(homes)) {
 		keys := homes[home]
@@ -140,14 +168,42 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		if home != "" {
 			place = "under " + home + ":"
 		}
-		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because,
+		var edits []Edit
+		for _, key := range keys {
+			edits = append(edits, Edit{From: f.path.To(key), To: values.ParsePath(home).To(key), Value: section[key]})
+		}
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because, Edits: edits,
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
 }
 
-// fitsPattern says that a section takes a key for what its name begins with.
-func fitsPattern(section map[string]any, key string) bool {
+// renamed asks whether another key was meant, if the value fits that one, or can be made to. What is wrong further below
+// is for the next hint. sure says that the two names differ in nothing but their spelling.
+func (d diagnosis) renamed(e Edit, sure bool) (string, []Edit) {
+	hint := fmt.Sprintf("did you mean %s?", e.To[len(e.To)-1])
+	for _, f := range d.after(e) {
+		if len(f.path) != len(e.To) || f.keyword == "additionalProperties" {
+			continue
+		}
+		m := d.wrong(f)
+		if len(m.Edits) == 1 && slices.Equal(m.Edits[0].To, e.To) {
+			e.Value = m.Edits[0].Value
+			return hint + " " + m.Hint, []Edit{e}
+		}
+		if !sure {
+			return "", nil
+		}
+		return hint + " It " + m.Message, nil
+	}
+	return hint, []Edit{e}
+}
+
+// takes says that a section has a key, by its name or by what the name begins with.
+func takes(section map[string]any, key string) bool {
+	if known, _ := section["properties"].(map[string]any); known[key] != nil {
+		return true
+	}
 	expressions, _ := section["patternProperties"].(map[string]any)
 	for expression := range expressions {
 		if fits, err := regexp.MatchString(expression, key); err == nil && fits {
@@ -175,14 +231,15 @@ func (d diagnosis) joined(word string) string {
 func (d diagnosis) home(from values.Path, key string) (string, bool) {
 	owners := d.owners(key)
 	backend, _ := d.instance["backend"].(string)
-	if slices.Contains(owners, backend) && (len(from) == 0 || from[0] != backend) {
+	if section, _ := d.given[backend].(map[string]any); slices.Contains(owners, backend) && (len(from) == 0 || from[0] != backend) && section[key] == nil {
 		return backend, true
 	}
 	if top, _ := d.schema.document()["properties"].(map[string]any); len(from) > 0 {
-		return "", top[key] != nil
+		// What somebody wrote there is not to be overwritten.
+		return "", top[key] != nil && d.given[key] == nil
 	}
 	// A key that several sections have says nothing of where it was meant to stand.
-	if len(owners) == 1 {
+	if len(owners) == 1 && !slices.Contains(texts(d.schemaOf(values.Path{"backend"})["enum"]), owners[0]) {
 		return owners[0], true
 	}
 	return "", false
@@ -211,7 +268,11 @@ func (d diagnosis) missing(section, path values.Path) Mistake {
 			m.At = values.Path{"backend"}
 		}
 	}
-	m.Hint = "set " + path.String() + ": " + d.example(path, schema)
+	example := d.example(path, schema)
+	m.Hint = "give it a value; `helm show values` lists the keys"
+	if edit := (Edit{To: path, Value: parsed(example)}); example != "…" && d.proven(edit) {
+		m.Hint, m.Edits = "set "+path.String()+": "+example, []Edit{edit}
+	}
 	return m
 }
 

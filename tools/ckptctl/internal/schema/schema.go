@@ -41,6 +41,8 @@ type Mistake struct {
 	Because values.Path
 
 	Message, Hint string
+	// Edits are what the hint asks for, where it asks for one thing: made, they mend the mistake and make no other.
+	Edits []Edit
 }
 
 const location = "values.schema.json"
@@ -70,6 +72,8 @@ func Compile(text []byte) (*Schema, error) {
 
 // failure is one keyword that did not hold: the schema around it and the value it judged.
 type failure struct {
+	// id tells it from all others of the same values.
+	id      string
 	keyword string
 	schema  map[string]any
 	path    values.Path
@@ -79,6 +83,23 @@ type failure struct {
 // Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
 // chart's defaults: a key that is there by default may still be the one that was meant.
 func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
+	failures, err := s.failures(instance)
+	if len(failures) == 0 || err != nil {
+		return nil, err
+	}
+	d := diagnosis{schema: s, instance: instance, given: given, before: map[string]bool{}}
+	for _, f := range failures {
+		d.before[f.id] = true
+	}
+	mistakes := d.mistakes(failures)
+	sort.SliceStable(mistakes, func(i, j int) bool {
+		return mistakes[i].Path.String()+mistakes[i].Message < mistakes[j].Path.String()+mistakes[j].Message
+	})
+	return mistakes, nil
+}
+
+// failures are the keywords that do not hold for the values, each once.
+func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 	if s.quick.valid(instance) && !s.quick.by.beyond.Load() {
 		return nil, nil
 	}
@@ -90,24 +111,19 @@ func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
 	if !errors.As(judge.Validate(instance), &invalid) {
 		return nil, nil
 	}
-	var failures []failure
+	var out []failure
 	seen := map[string]bool{}
-	s.leaves(invalid, instance, func(f failure, id string) {
-		if !seen[id] {
-			seen[id] = true
-			failures = append(failures, f)
+	s.leaves(invalid, instance, func(f failure) {
+		if !seen[f.id] {
+			seen[f.id] = true
+			out = append(out, f)
 		}
 	})
-	d := diagnosis{schema: s, instance: instance, given: given}
-	mistakes := d.mistakes(failures)
-	sort.SliceStable(mistakes, func(i, j int) bool {
-		return mistakes[i].Path.String()+mistakes[i].Message < mistakes[j].Path.String()+mistakes[j].Message
-	})
-	return mistakes, nil
+	return out, nil
 }
 
 // leaves visits the keywords that failed by themselves, not those that only report that something below them did.
-func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, visit func(failure, string)) {
+func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, visit func(failure)) {
 	for _, cause := range e.Causes {
 		s.leaves(cause, instance, visit)
 	}
@@ -122,8 +138,9 @@ func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, 
 	around, _ := lookup(s.document(), steps[:len(steps)-1]).(map[string]any)
 	where := unescape(e.InstanceLocation)
 	visit(failure{
+		id:      pointer + " " + e.InstanceLocation,
 		keyword: steps[len(steps)-1], schema: around, path: pathOf(instance, where), value: lookup(instance, where),
-	}, pointer+" "+e.InstanceLocation)
+	})
 }
 
 func unescape(pointer string) []string {

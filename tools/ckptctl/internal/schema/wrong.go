@@ -3,9 +3,14 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/values"
+
+	"sigs.k8s.io/yaml"
 )
 
 // wrong reports a value that a key may not have.
@@ -16,19 +21,13 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Kind = "type"
 		want := typeWords(f.schema["type"])
 		m.Message = fmt.Sprintf("must be %s, and is %s.", strings.Join(want, " or "), kind(f.value))
-		m.Hint = typeHint(want, f.value, m.Path.String())
-		if pattern, ok := f.schema["pattern"].(string); ok {
-			// Quotes alone would not help.
-			if fits, err := regexp.MatchString(pattern, strings.Trim(text(f.value), `"`)); err == nil && !fits {
-				m.Hint = d.like(f)
-			}
-		}
+		m.Hint, m.Edits = d.retyped(f, want)
 	case "enum":
 		allowed := texts(f.schema["enum"])
 		m.Message = fmt.Sprintf("%s is none of the values that it can have.", text(f.value))
 		if s, ok := f.value.(string); ok {
 			if near := nearest(s, allowed, nil); near != "" {
-				m.Hint = fmt.Sprintf("did you mean %s?", near)
+				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []Edit{{To: f.path, Value: near}}
 				break
 			}
 		}
@@ -43,39 +42,138 @@ func (d diagnosis) wrong(f failure) Mistake {
 				m.Message = fmt.Sprintf("%s %s", text(f.value), own)
 			}
 		}
-		m.Hint = d.like(f)
+		if m.Hint, m.Edits = d.like(f); len(f.path) == 1 && f.path[0] == "storageClassName" && f.value == "-" {
+			m.Hint, m.Edits = d.dash(f.path)
+		}
 	case "minimum", "maximum":
 		m.Message = fmt.Sprintf("is %s, and must be at %s %s.", text(f.value),
 			map[string]string{"minimum": "least", "maximum": "most"}[f.keyword], text(f.schema[f.keyword]))
 		m.Hint = fmt.Sprintf("set %s: %s", m.Path, text(f.schema[f.keyword]))
+		m.Edits = []Edit{{To: f.path, Value: f.schema[f.keyword]}}
 	case "minLength", "minItems":
 		m.Message = "is empty."
-		m.Hint = d.like(f)
+		m.Hint, m.Edits = d.like(f)
 	case "maxLength", "maxItems":
 		m.Message = fmt.Sprintf("is too long: at most %s.", text(f.schema[f.keyword]))
 		m.Hint = "shorten it"
 	case "uniqueItems":
 		m.Message = "holds an item twice."
 		m.Hint = "list it once"
+		m.Edits = []Edit{{To: f.path, Value: once(f.value)}}
 	default:
 		m.Message = fmt.Sprintf("%s breaks %s: %s.", text(f.value), f.keyword, text(f.schema[f.keyword]))
-		m.Hint = d.like(f)
+		m.Hint, m.Edits = d.like(f)
 	}
 	return m
 }
 
 // like shows an example of the key.
-func (d diagnosis) like(f failure) string {
+func (d diagnosis) like(f failure) (string, []Edit) {
 	// Where a condition gives the key its schema, only the failure knows it.
 	for _, schema := range []map[string]any{d.schemaOf(f.path), f.schema} {
-		if example := d.example(f.path, schema); example != "…" {
-			return fmt.Sprintf("write it like %s: %s", f.path, example)
+		example := d.example(f.path, schema)
+		if edit := (Edit{To: f.path, Value: parsed(example)}); example != "…" && d.proven(edit) {
+			return fmt.Sprintf("write it like %s: %s", f.path, example), []Edit{edit}
 		}
 	}
-	if description, ok := f.schema["description"].(string); ok {
-		return description
+	return "remove it, or see `helm show values`", nil
+}
+
+// parsed is an example as a value.
+func parsed(example string) (value any) {
+	if yaml.Unmarshal([]byte(example), &value) != nil {
+		return nil
 	}
-	return "remove it, or see `helm show values`"
+	return value
+}
+
+// dash answers the - by which many charts write the empty name of a class.
+func (d diagnosis) dash(path values.Path) (string, []Edit) {
+	if d.instance["provisioning"] == "dynamic" {
+		return `leave it out for the cluster's default class, or name one; other charts write - for "", with which nothing is provisioned`, []Edit{{From: path}}
+	}
+	return fmt.Sprintf(`write %s: "", which other charts write as -`, path), []Edit{{To: path, Value: ""}}
+}
+
+// retyped knows the ways in which a type goes wrong.
+func (d diagnosis) retyped(f failure, want []string) (string, []Edit) {
+	path := f.path.String()
+	try := func(value any) []Edit {
+		if edit := (Edit{To: f.path, Value: value}); d.proven(edit) {
+			return []Edit{edit}
+		}
+		return nil
+	}
+	switch value := f.value.(type) {
+	case string:
+		if n, err := strconv.Atoi(value); err == nil && has(want, names["integer"]) {
+			if edits := try(float64(n)); edits != nil {
+				return fmt.Sprintf("write it without quotes: %s: %s", path, value), edits
+			}
+		}
+		if b, err := strconv.ParseBool(strings.ToLower(value)); err == nil && has(want, names["boolean"]) {
+			if edits := try(b); edits != nil {
+				return fmt.Sprintf("write it without quotes: %s: %t", path, b), edits
+			}
+		}
+		if has(want, names["array"]) {
+			for _, list := range []string{"[" + value + "]", text([]any{value})} {
+				if edits := try(parsed(list)); edits != nil {
+					return fmt.Sprintf("make it a list: %s: %s", path, list), edits
+				}
+			}
+		}
+	case bool, float64, int, int64, json.Number:
+		if quoted := strings.Trim(text(value), `"`); has(want, names["string"]) {
+			if edits := try(quoted); edits != nil {
+				return fmt.Sprintf("put it in quotes: %s: %q", path, quoted), edits
+			}
+		}
+	case map[string]any:
+		if edits := dotted(f.path, value); edits != nil && has(want, names["string"]) {
+			if edits = append([]Edit{{From: f.path}}, edits...); d.proven(edits...) {
+				return "a key has its dots in it, not a map for each: " + listed(edits), edits
+			}
+		}
+	case nil:
+		if edits := []Edit{{From: f.path}}; d.proven(edits...) {
+			return "remove it, or give it a value", edits
+		}
+		return "give it a value", nil
+	}
+	if len(f.path) == 1 {
+		if hint, edits, ok := d.habit(f.path[0]); ok {
+			return hint, edits
+		}
+	}
+	// Where a value has a form, its type alone says little.
+	if _, formed := f.schema["pattern"]; formed {
+		return d.like(f)
+	}
+	return fmt.Sprintf("make it %s", strings.Join(want, " or ")), nil
+}
+
+// dotted takes maps in maps for keys that have dots in them, as --set makes of kubernetes.io/os.
+func dotted(path values.Path, value map[string]any) []Edit {
+	var out []Edit
+	for _, key := range slices.Sorted(maps.Keys(value)) {
+		joined := path[:len(path)-1].To(path[len(path)-1] + "." + key)
+		switch below := value[key].(type) {
+		case map[string]any:
+			deeper := dotted(joined, below)
+			if deeper == nil {
+				return nil
+			}
+			out = append(out, deeper...)
+		case string:
+			out = append(out, Edit{To: joined, Value: below})
+		case bool, float64, int64:
+			out = append(out, Edit{To: joined, Value: text(below)})
+		default:
+			return nil
+		}
+	}
+	return out
 }
 
 func typeWords(value any) []string {
@@ -114,31 +212,16 @@ func kind(value any) string {
 	}
 }
 
-// typeHint knows the ways in which a type goes wrong.
-func typeHint(want []string, value any, path string) string {
-	switch value := value.(type) {
-	case string:
-		if has(want, names["integer"]) {
-			if _, err := strconv.Atoi(value); err == nil {
-				return fmt.Sprintf("write it without quotes: %s: %s", path, value)
-			}
+// once is a list with every item once.
+func once(value any) any {
+	list, _ := value.([]any)
+	var out []any
+	for _, item := range list {
+		if !slices.ContainsFunc(out, func(other any) bool { return equal(item, other) }) {
+			out = append(out, item)
 		}
-		if has(want, names["boolean"]) {
-			if b, err := strconv.ParseBool(strings.ToLower(value)); err == nil {
-				return fmt.Sprintf("write it without quotes: %s: %t", path, b)
-			}
-		}
-		if has(want, names["array"]) {
-			return fmt.Sprintf("make it a list: %s: [%s]", path, value)
-		}
-	case bool, float64, int, int64, json.Number:
-		if has(want, names["string"]) {
-			return fmt.Sprintf("put it in quotes: %s: %q", path, strings.Trim(text(value), `"`))
-		}
-	case nil:
-		return "remove it, or give it a value"
 	}
-	return fmt.Sprintf("make it %s", strings.Join(want, " or "))
+	return out
 }
 
 func has(list []string, item string) bool {

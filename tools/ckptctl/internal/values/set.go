@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/strvals"
@@ -83,6 +84,62 @@ func (o option) origins() *origin {
 		return nil
 	}
 	return everywhere(set, Position{File: o.String()})
+}
+
+// Setting is the option that sets what stands at a path, ready for a shell: --set where that means the same, and otherwise
+// --set-string or --set-json.
+func Setting(path Path, value any) string {
+	want, err := json.Marshal(nested(path, value))
+	if err != nil {
+		return ""
+	}
+	var key strings.Builder
+	for i, step := range path {
+		if i > 0 && !strings.HasPrefix(step, "[") {
+			key.WriteByte('.')
+		}
+		if !strings.HasPrefix(step, "[") {
+			step = keySigns.Replace(step)
+		}
+		key.WriteString(step)
+	}
+	var tried []option
+	if word, ok := value.(string); ok {
+		word = wordSigns.Replace(word)
+		tried = append(tried, option{"--set", key.String() + "=" + word, strvals.ParseInto}, option{"--set-string", key.String() + "=" + word, strvals.ParseIntoString})
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return ""
+	}
+	tried = append(tried, option{"--set", key.String() + "=" + string(text), strvals.ParseInto})
+	for _, o := range tried {
+		set := map[string]any{}
+		if o.parse(o.text, set) != nil {
+			continue
+		}
+		if got, err := json.Marshal(set); err == nil && string(got) == string(want) {
+			return o.flag + " " + quoted(o.text)
+		}
+	}
+	return "--set-json " + quoted(key.String()+"="+string(text))
+}
+
+var (
+	keySigns  = strings.NewReplacer(`\`, `\\`, ".", `\.`, ",", `\,`, "=", `\=`, "[", `\[`)
+	wordSigns = strings.NewReplacer(`\`, `\\`, ",", `\,`)
+)
+
+// nested is a value at a path, and nothing else.
+func nested(path Path, value any) any {
+	for _, step := range slices.Backward(path) {
+		if strings.HasPrefix(step, "[") {
+			value = []any{value}
+		} else {
+			value = map[string]any{step: value}
+		}
+	}
+	return value
 }
 
 // Inputs are the command line's, in Helm's own terms.
