@@ -84,6 +84,10 @@ func TestBackendFolders(t *testing.T) {
 		if b.Capabilities.Serves("static") {
 			assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
 		}
+		for _, key := range b.Schema.Identity {
+			assert.Contains(t, b.Schema.Properties, key.Key, "backend %s: identity", b.Name)
+			assert.Contains(t, catalog.IdentityKinds, key.As, "backend %s: identity, %s", b.Name, key.Key)
+		}
 		assert.NotEmpty(t, b.Source, b.Name)
 		assert.Contains(t, catalog.Families, b.Family, b.Name)
 		assertCapabilities(t, b, operations)

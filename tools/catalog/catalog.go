@@ -151,12 +151,44 @@ type ReadOnlyOption struct {
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.
 type Schema struct {
 	Properties map[string]map[string]any `json:"properties"`
-	// Identity are the keys that tell one volume from another.
-	Identity []string `json:"identity"`
+	// Identity are the keys that tell one volume from another, in the order in which directories lie in each other.
+	Identity []IdentityKey `json:"identity"`
+	// Kind names the storage where several backends reach the same; empty where it is the driver's alone.
+	Kind string `json:"kind,omitempty"`
 	// Required are the keys that a static volume needs.
 	Required []string `json:"required,omitempty"`
 	// ClassRequired are the keys that a StorageClass made by the chart needs.
 	ClassRequired []string `json:"classRequired,omitempty"`
+}
+
+// IdentityKey is a key that tells one volume from another.
+type IdentityKey struct {
+	Key string `json:"key"`
+	// As says when two values are the same, one of IdentityKinds; empty where they have to be spelled alike. Where several
+	// keys are hosts, or one is a list, one in common is enough: they lead to the same place.
+	As string `json:"as,omitempty"`
+	// Port is what a host's address means when it has none; 0 where none belongs to it.
+	Port int `json:"port,omitempty"`
+}
+
+// IdentityKinds are what an identity's key can be compared as:
+//
+//	directory  a path; slashes too many mean nothing, and one may lie in another
+//	folder     a directory whose letters may be upper or lower case
+//	host       a name, whose letters may be so too, or an address, perhaps with a port
+//	name       a word whose letters may be so too
+//	nid        addresses of Lustre servers, with commas between them
+//	secret     a secret, in the release's namespace unless it names one
+var IdentityKinds = []string{"", "directory", "folder", "host", "name", "nid", "secret"}
+
+// Directory is the last key of the identity that is a directory, which keeps stores on one storage apart; "" where none is.
+func (s Schema) Directory() string {
+	for _, key := range slices.Backward(s.Identity) {
+		if key.As == "directory" || key.As == "folder" {
+			return key.Key
+		}
+	}
+	return ""
 }
 
 // Defaults returns the values that the section's keys have when they are left out.

@@ -161,6 +161,7 @@ func (b Backend) Facts() map[string]any {
 		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
 		"examples":              examples,
 		"identity":              b.Schema.Identity,
+		"nodeBound":             c.NodeBound,
 		"hosts":                 slices.Sorted(maps.Keys(b.hosts())),
 		"hostKeys":              b.hosts(),
 		"becomes":               b.mapping(),
@@ -200,7 +201,7 @@ func (b Backend) classKeys(only bool) []string {
 		if property[parameterKey] == nil {
 			continue
 		}
-		elsewhere := slices.Contains(b.Schema.Required, key) || slices.Contains(b.Schema.Identity, key)
+		elsewhere := slices.Contains(b.Schema.Required, key) || slices.ContainsFunc(b.Schema.Identity, func(i IdentityKey) bool { return i.Key == key })
 		for _, other := range []string{attributeKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey} {
 			elsewhere = elsewhere || property[other] != nil
 		}

@@ -1,8 +1,6 @@
 package check
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -15,14 +13,18 @@ func (r *Result) asked() int64 {
 	if err != nil || r.Off || r.Merged["provisioning"] == "existing" {
 		return 0
 	}
-	claims := int64(1)
+	return size.Value() * int64(max(1, r.shards()))
+}
+
+// shards is how many shards the store has; 0 where it has none.
+func (r *Result) shards() int {
 	switch shards := r.Merged["shards"].(type) {
 	case float64:
-		claims = max(claims, int64(shards))
+		return int(shards)
 	case int64:
-		claims = max(claims, shards)
+		return int(shards)
 	}
-	return size.Value() * claims
+	return 0
 }
 
 // exceeded are the words of a quota that is too small for what stores ask for.
@@ -31,40 +33,21 @@ func exceeded(stores string, asked, quota int64) map[string]any {
 	return map[string]any{"stores": stores, "asked": words(asked), "quota": words(quota)}
 }
 
-// quota finds the clusters whose stores ask for too much together, though none of them does alone.
-func (f *fleet) quota() ([]Finding, error) {
-	if f.release.Quota == 0 {
-		return nil, nil
-	}
-	groups := map[string][]at{}
-	for i, stores := range f.stores {
-		for s := range stores {
-			groups[f.cluster(i)] = append(groups[f.cluster(i)], at{i, s})
+// quota finds that the stores of one cluster ask for too much together, though none of them does alone; it tells of the
+// largest. most is in bytes, 0 where there is no quota.
+func quota(stores []place, most int64) []clash {
+	var sum int64
+	var names []string
+	largest := 0
+	for i, p := range stores {
+		sum += p.asked
+		names = append(names, p.release)
+		if p.asked > stores[largest].asked {
+			largest = i
 		}
 	}
-	var out []Finding
-	for _, cluster := range slices.Sorted(maps.Keys(groups)) {
-		var sum, most int64
-		var names []string
-		largest := groups[cluster][0]
-		for _, store := range groups[cluster] {
-			asked := f.stores[store.overlay][store.store].asked
-			sum += asked
-			if asked > most {
-				most, largest = asked, store
-			}
-			names = append(names, f.stores[store.overlay][store.store].release)
-		}
-		if sum <= f.release.Quota || most > f.release.Quota {
-			continue
-		}
-		finding, err := f.finding(largest, "W07", "exceeded", "size", exceeded(strings.Join(names, ", "), sum, f.release.Quota))
-		if err != nil {
-			return nil, err
-		}
-		if finding.Rule != "" {
-			out = append(out, finding)
-		}
+	if most == 0 || sum <= most || stores[largest].asked > most {
+		return nil
 	}
-	return out, nil
+	return []clash{{largest, "W07", "exceeded", "size", exceeded(strings.Join(names, ", "), sum, most)}}
 }

@@ -42,11 +42,43 @@ func (t *Target) Check(in Inputs, release Release) ([]*Result, error) {
 		return nil, err
 	}
 	results, err := t.judge(base, nil, in, release)
+	if err != nil {
+		return nil, err
+	}
+	together(results, release.Quota)
 	for _, r := range results {
 		r.unused()
 		report.Sort(r.Findings)
 	}
-	return results, err
+	return results, nil
+}
+
+// together adds what is wrong between the stores of one release, and takes back what was said of comments that another
+// store has use for.
+func together(results []*Result, most int64) {
+	stores := make([]place, len(results))
+	used := map[values.Position]bool{}
+	for i, r := range results {
+		stores[i] = r.place()
+		for _, position := range r.used {
+			used[position] = true
+		}
+	}
+	for _, c := range append(clashes(stores), quota(stores, most)...) {
+		r := results[c.store]
+		finding, accepted := r.clash(c)
+		for _, position := range accepted {
+			used[position] = true
+		}
+		if len(accepted) == 0 {
+			r.Findings = append(r.Findings, finding)
+		}
+	}
+	for _, r := range results {
+		r.pending = slices.DeleteFunc(r.pending, func(f Finding) bool {
+			return used[values.Position{File: f.File, Line: f.Line, Column: f.Column}]
+		})
+	}
 }
 
 // base reads the files that all overlays share.

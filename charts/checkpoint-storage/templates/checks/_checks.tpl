@@ -96,25 +96,17 @@ What a schema cannot see, refused before anything is rendered.
 {{- range include "checkpoint-storage.shards" . | mustFromJson }}
 {{- if and (hasKey . "shard") (eq $values.provisioning "static") }}
 {{- $args := merge (dict "context" $root) . }}
-{{- $section := include "checkpoint-storage.section" $args | mustFromJson }}
-{{- $identity := dict }}
-{{- range $key := $facts.identity }}
-{{- if not (kindIs "invalid" (index $section $key)) }}
-{{- $_ := set $identity $key (index $section $key) }}
-{{- end }}
-{{- end }}
 {{- /* Without any, the storage is named after the volume, and volumes have names of their own. */}}
-{{- if $identity }}
-{{- /* One disk path on two nodes is two disks: the node is part of a volume's identity. */}}
-{{- $identity := printf "%s %s" (toJson $identity) (include "checkpoint-storage.nodeAffinity" $args) }}
+{{- with include "checkpoint-storage.identity" $args }}
+{{- $identity := . }}
 {{- $same := dict "root" $root "rule" "E08" "case" "sameSource" "path" $values.backend }}
-{{- if and (eq (toString .shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $identity)) }}
+{{- if and (eq (toString $args.shard) "{shard}") (gt (int $values.shards) 1) (not (contains "{shard}" $identity)) }}
 {{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" 0 "secondShard" 1))) }}
 {{- end }}
 {{- if hasKey $seen $identity }}
-{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" (get $seen $identity) "secondShard" (int .shard)))) }}
+{{- include "checkpoint-storage.refuse.case" (merge $same (dict "args" (dict "firstShard" (get $seen $identity) "secondShard" (int $args.shard)))) }}
 {{- end }}
-{{- $_ := set $seen $identity .shard }}
+{{- $_ := set $seen $identity $args.shard }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/identity"
 	"checkpoint-storage/tools/ckptctl/internal/names"
 )
 
@@ -128,8 +129,9 @@ func (j *judge) required() {
 var backstep = regexp.MustCompile(`(^|/)[.][.](/|$)`)
 
 // backsteps looks for paths that lead back out of themselves: Kubernetes and drivers refuse them, and they hide that two
-// are one.
-func (j *judge) backsteps() {
+// are one. It says whether there is none.
+func (j *judge) backsteps() bool {
+	before := len(j.findings)
 	look := func(section map[string]any, path func(key string) string, prefix string) {
 		for _, key := range slices.Sorted(maps.Keys(section)) {
 			values := items(section[key])
@@ -155,6 +157,7 @@ func (j *judge) backsteps() {
 		source, _ := each["source"].(map[string]any)
 		look(source, func(string) string { return "shardOverrides" }, fmt.Sprintf("shardOverrides[%d].source", i))
 	}
+	return len(j.findings) == before
 }
 
 func (j *judge) accessModes() {
@@ -184,44 +187,36 @@ func (j *judge) shards() {
 		j.report("E17", "shardOverrides", "shardOverrides", map[string]any{"count": len(overrides), "shards": count})
 		return
 	}
-	if j.values["provisioning"] != "static" || count == 0 {
+	if j.values["provisioning"] != "static" || count < 2 {
 		return
 	}
-	seen := map[string]int{}
-	for _, shard := range j.each() {
-		text := j.identity(shard)
+	var seen []identity.Storage
+	nested := false
+	for shard, each := range j.each() {
+		storage, ok := j.storage(each)
 		// Without any, the storage is named after the volume, and volumes have names of their own.
-		if text == "" {
-			continue
+		if !ok {
+			return
 		}
-		if shard < 0 {
-			if count > 1 && !strings.Contains(text, shardWord) {
+		if each < 0 {
+			if !storage.Numbered() {
 				j.same(0, 1)
 			}
 			return
 		}
-		if first, ok := seen[text]; ok {
-			j.same(first, shard)
-			return
+		for first, other := range seen {
+			switch relation := storage.To(other); {
+			case relation == identity.Apart:
+			case relation == identity.Same && storage.Nodes.Equal(other.Nodes):
+				j.same(first, shard)
+				return
+			case !nested:
+				nested = true
+				j.report("W15", "shards", "shardOverrides", map[string]any{"firstShard": first, "secondShard": shard})
+			}
 		}
-		seen[text] = shard
+		seen = append(seen, storage)
 	}
-}
-
-// identity is what tells a shard's storage from any other's. One disk path on two nodes is two disks: the node is part
-// of it.
-func (j *judge) identity(shard int) string {
-	var out strings.Builder
-	have := j.sectionOf(shard)
-	for _, key := range j.backend.Schema.Identity {
-		if value := have[key]; value != nil {
-			fmt.Fprintf(&out, "%s=%v ", key, value)
-		}
-	}
-	if node := j.affinity(shard); out.Len() > 0 && !empty(node) {
-		fmt.Fprint(&out, node)
-	}
-	return out.String()
 }
 
 func (j *judge) same(first, second int) {

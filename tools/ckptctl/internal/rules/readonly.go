@@ -14,23 +14,7 @@ type readOnlyOption struct {
 // readOnly adds to the subject's names which values say that pods only read the store, what to write to have them write,
 // and the option by which the volume is mounted read-only for every pod; the chart's templates/_read-only.tpl says the same.
 func (j *judge) readOnly(s *subject) {
-	var by, instead []any
-	say := func(key string, value, other any) {
-		by, instead = append(by, fmt.Sprintf("%s: %v", key, value)), append(instead, fmt.Sprintf("%s: %v", key, other))
-	}
-	if s.values["readOnly"] == true {
-		say("readOnly", true, false)
-	}
-	if s.section["readOnly"] == true {
-		say(j.backend.Name+".readOnly", true, false)
-	}
-	if modes := items(s.values["accessModes"]); len(modes) == 1 && modes[0] == "ReadOnlyMany" {
-		able := j.backend.Capabilities.AccessModes[fmt.Sprint(s.values["volumeMode"])]
-		if len(able) == 0 {
-			able = []string{"ReadWriteMany"}
-		}
-		say("accessModes", modes, able[:1])
-	}
+	by, instead := j.onlyReads(s.section)
 	s.names["readOnly"], s.names["writable"], s.names["readOnlyOption"] = by, instead, ""
 	here := s.values["provisioning"] == "static" || s.values["provisioning"] == "dynamic" && j.section("storageClass")["create"] == true
 	if len(by) == 0 || !here || s.values["volumeMode"] != "Filesystem" {
@@ -44,4 +28,25 @@ func (j *judge) readOnly(s *subject) {
 			return
 		}
 	}
+}
+
+// onlyReads are the values that say that pods only read the store, and what to write to have them write.
+func (j *judge) onlyReads(section map[string]any) (by, instead []any) {
+	say := func(key string, value, other any) {
+		by, instead = append(by, fmt.Sprintf("%s: %v", key, value)), append(instead, fmt.Sprintf("%s: %v", key, other))
+	}
+	if j.values["readOnly"] == true {
+		say("readOnly", true, false)
+	}
+	if section["readOnly"] == true {
+		say(j.backend.Name+".readOnly", true, false)
+	}
+	if modes := items(j.values["accessModes"]); len(modes) == 1 && modes[0] == "ReadOnlyMany" {
+		able := j.backend.Capabilities.AccessModes[fmt.Sprint(j.values["volumeMode"])]
+		if len(able) == 0 {
+			able = []string{"ReadWriteMany"}
+		}
+		say("accessModes", modes, able[:1])
+	}
+	return by, instead
 }

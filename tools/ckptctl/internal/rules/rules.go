@@ -193,9 +193,11 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 	j.conditions()
 	if values["provisioning"] != "existing" {
 		j.required()
-		j.backsteps()
+		clear := j.backsteps()
 		j.accessModes()
-		j.shards()
+		if clear {
+			j.shards()
+		}
 		j.dataSources()
 		j.delivery()
 	}
@@ -229,37 +231,4 @@ func finding(c catalog.Case, s *subject, when *condition, each []string) Finding
 		}
 	}
 	return f
-}
-
-// Place is what a static store takes up.
-type Place struct {
-	// Identities tell the storage, or that of each shard, from any other; none where it is named after the volume.
-	Identities []string
-	// NodeBound says that the storage is a node's own: no other cluster can have it.
-	NodeBound bool
-	// Nconnect is the mount option of this name, and Server what it is for; "" where there is none.
-	Nconnect, Server string
-}
-
-// Place says what the storage of a static store takes up.
-func (b *Book) Place(values map[string]any) Place {
-	name, _ := values["backend"].(string)
-	known, err := b.backend(name)
-	if err != nil || known == nil || values["provisioning"] != "static" {
-		return Place{}
-	}
-	out := Place{NodeBound: known.Capabilities.NodeBound}
-	j := &judge{book: b, values: values, backend: known}
-	for _, shard := range j.each() {
-		if identity := j.identity(shard); identity != "" {
-			out.Identities = append(out.Identities, name+" "+identity)
-		}
-	}
-	_, mounted := j.mountOptions(j.sectionOf(-1))
-	for _, option := range mounted {
-		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") {
-			out.Server, out.Nconnect = fmt.Sprint(j.sectionOf(-1)[known.Schema.Identity[0]]), text
-		}
-	}
-	return out
 }

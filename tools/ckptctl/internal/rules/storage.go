@@ -1,0 +1,189 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/identity"
+	"checkpoint-storage/tools/ckptctl/internal/names"
+)
+
+// Place is what a static store takes up.
+type Place struct {
+	// Storages are its storage, or that of each shard; none where it is named after the volume.
+	Storages []identity.Storage
+	// ReadOnly says that pods only read it, and Exclusive that one node at a time may have it.
+	ReadOnly, Exclusive bool
+	// NodeBound says that the storage is a node's own: no other cluster can have it.
+	NodeBound bool
+	// Apart is the path of the values that sets the store apart from others on the same storage; "" where none does.
+	Apart string
+	// Nconnect is the mount option of this name, and Server what it is for; "" where there is none.
+	Nconnect, Server string
+}
+
+// Place says what the storage of a static store takes up.
+func (b *Book) Place(values map[string]any, named names.Names) Place {
+	name, _ := values["backend"].(string)
+	known, err := b.backend(name)
+	if err != nil || known == nil || values["provisioning"] != "static" {
+		return Place{}
+	}
+	j := &judge{book: b, values: values, backend: known, names: named}
+	out := Place{NodeBound: known.Capabilities.NodeBound, Exclusive: j.exclusive()}
+	by, _ := j.onlyReads(j.sectionOf(-1))
+	out.ReadOnly = len(by) > 0
+	if key := known.Schema.Directory(); key != "" {
+		out.Apart = name + "." + key
+	}
+	for _, shard := range j.each() {
+		if storage, ok := j.storage(shard); ok {
+			out.Storages = append(out.Storages, storage)
+		}
+	}
+	_, mounted := j.mountOptions(j.sectionOf(-1))
+	for _, option := range mounted {
+		if text, ok := option.(string); ok && strings.HasPrefix(text, "nconnect=") && len(out.Storages) > 0 {
+			out.Server, out.Nconnect = strings.Join(out.Storages[0].Places, " "), text
+		}
+	}
+	return out
+}
+
+// exclusive says that one node at a time may have the storage: a device, or a volume that is attached to one.
+func (j *judge) exclusive() bool {
+	volumeMode := fmt.Sprint(j.values["volumeMode"])
+	if volumeMode == "Block" || j.backend.Schema.Directory() != "" {
+		return volumeMode == "Block"
+	}
+	alone := !slices.ContainsFunc(items(j.values["accessModes"]), func(mode any) bool { return mode == "ReadWriteMany" || mode == "ReadOnlyMany" })
+	return !slices.Contains(j.backend.Capabilities.AccessModes[volumeMode], "ReadWriteMany") || alone && j.backend.Capabilities.Attach != catalog.No
+}
+
+// storage is what a shard's data lies on; not ok where the storage is named after the volume, because volumes have names
+// of their own. The chart's template checkpoint-storage.identity says the same.
+func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
+	section := j.sectionOf(shard)
+	storage.Kind = j.backend.Schema.Kind
+	if storage.Kind == "" {
+		storage.Kind = j.backend.Capabilities.Driver
+	}
+	var steps []string
+	for _, key := range j.backend.Schema.Identity {
+		value := section[key.Key]
+		list, several := value.([]any)
+		if ok = ok || value != nil; !several {
+			list = []any{value}
+		}
+		switch {
+		case key.As == "directory" || key.As == "folder":
+			if value == nil {
+				value = ""
+			}
+			if steps = append(steps, fmt.Sprint(value)); key.As == "folder" {
+				steps[len(steps)-1] = strings.ToLower(steps[len(steps)-1])
+			}
+		case key.As == "secret":
+			ref, _ := value.(map[string]any)
+			storage.Words = append(storage.Words, first(ref["namespace"], j.names.Namespace)+"/"+first(ref["name"], ""))
+		case key.Key == "driver" && j.backend.Capabilities.Driver == "":
+			storage.Kind = fmt.Sprint(value)
+		case value == nil && (key.As == "host" || key.As == "nid"):
+		case key.As == "host":
+			for _, item := range list {
+				storage.Places = append(storage.Places, identity.Host(fmt.Sprint(item), j.port(key, section)))
+			}
+		case key.As == "nid":
+			for _, item := range list {
+				storage.Places = append(storage.Places, identity.NIDs(fmt.Sprint(item))...)
+			}
+		case several && key.As == "name":
+			for _, item := range list {
+				storage.Places = append(storage.Places, strings.ToLower(fmt.Sprint(item)))
+			}
+		default:
+			word := ""
+			if value != nil {
+				word = text(list)
+			}
+			if key.As == "name" {
+				word = strings.ToLower(word)
+			}
+			storage.Words = append(storage.Words, word)
+		}
+	}
+	slices.Sort(storage.Places)
+	if steps != nil {
+		storage.Directory = identity.Directory(steps...)
+	}
+	// One path on two nodes is two directories.
+	if j.backend.Capabilities.NodeBound || slices.ContainsFunc(storage.Places, identity.Loopback) {
+		storage.Nodes = nodes(j.affinity(shard))
+	}
+	if shard < 0 && storage.Numbered() {
+		storage.Shards = number(j.values["shards"])
+	}
+	return storage, ok
+}
+
+// port is the port of a host that names none: that of the mount options, where those can say so.
+func (j *judge) port(key catalog.IdentityKey, section map[string]any) int {
+	about, _ := j.backend.Schema.Properties[key.Key]["host"].(map[string]any)
+	if about["portOption"] != true {
+		return key.Port
+	}
+	_, mounted := j.mountOptions(section)
+	port := key.Port
+	for _, option := range mounted {
+		var own int
+		if n, err := fmt.Sscanf(fmt.Sprint(option), "port=%d", &own); n == 1 && err == nil {
+			port = own
+		}
+	}
+	return port
+}
+
+// nodes are those that an affinity names by its labels.
+func nodes(affinity any) identity.Nodes {
+	required, _ := affinity.(map[string]any)
+	required, _ = required["required"].(map[string]any)
+	var out identity.Nodes
+	for _, term := range items(required["nodeSelectorTerms"]) {
+		term, _ := term.(map[string]any)
+		labels := map[string][]string{}
+		requirements := slices.Concat(items(term["matchExpressions"]), items(term["matchFields"]))
+		for _, requirement := range requirements {
+			requirement, _ := requirement.(map[string]any)
+			if key, _ := requirement["key"].(string); requirement["operator"] == "In" {
+				labels[key] = strings.Split(text(items(requirement["values"])), "\n")
+			}
+		}
+		// A term that is empty holds for no node.
+		if len(requirements) > 0 {
+			out = append(out, labels)
+		}
+	}
+	return out
+}
+
+// text are the values of a list in their order, a line each.
+func text(list []any) string {
+	words := make([]string, len(list))
+	for i, item := range list {
+		if number, ok := toFloat(item); ok {
+			item = int64(number)
+		}
+		words[i] = fmt.Sprint(item)
+	}
+	slices.Sort(words)
+	return strings.Join(words, "\n")
+}
+
+func first(value any, otherwise string) string {
+	if text, ok := value.(string); ok && text != "" {
+		return text
+	}
+	return otherwise
+}
