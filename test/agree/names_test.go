@@ -104,7 +104,6 @@ func (s store) rendered(t *testing.T, helm check.Helm) map[string][]string {
 	for _, alias := range aliases {
 		given = map[string]any{alias: given}
 	}
-	var files map[string]string
 	if helm == check.Helm4 {
 		c, err := loader4.LoadDir(charts.Chart())
 		require.NoError(t, err)
@@ -115,13 +114,7 @@ func (s store) rendered(t *testing.T, helm check.Helm) map[string][]string {
 			parent.AddDependency(c)
 			c = parent
 		}
-		require.NoError(t, deps4.ProcessDependencies(c, given))
-		options := common4.ReleaseOptions{Name: s.release.Name, Namespace: s.release.Namespace}
-		top, err := util4.ToRenderValuesWithSchemaValidation(c, given, options, common4.DefaultCapabilities, true)
-		require.NoError(t, err)
-		files, err = engine4.Engine{}.RenderWithContext(t.Context(), c, top)
-		require.NoError(t, err, "%+v", s)
-		return namesOf(t, files)
+		return rendered4(t, c, given, s.release)
 	}
 	c, err := loader.LoadDir(charts.Chart())
 	require.NoError(t, err)
@@ -132,12 +125,30 @@ func (s store) rendered(t *testing.T, helm check.Helm) map[string][]string {
 		parent.AddDependency(c)
 		c = parent
 	}
+	return rendered3(t, c, given, s.release)
+}
+
+// rendered3 has Helm 3 render a chart, and lists the names of each kind.
+func rendered3(t *testing.T, c *chart.Chart, given map[string]any, release check.Release) map[string][]string {
+	t.Helper()
 	require.NoError(t, chartutil.ProcessDependenciesWithMerge(c, given))
-	options := chartutil.ReleaseOptions{Name: s.release.Name, Namespace: s.release.Namespace}
+	options := chartutil.ReleaseOptions{Name: release.Name, Namespace: release.Namespace}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(c, given, options, chartutil.DefaultCapabilities, true)
 	require.NoError(t, err)
-	files, err = engine.Engine{}.Render(c, top)
-	require.NoError(t, err, "%+v", s)
+	files, err := engine.Engine{}.Render(c, top)
+	require.NoError(t, err, "%+v", given)
+	return namesOf(t, files)
+}
+
+// rendered4 has Helm 4 do the same.
+func rendered4(t *testing.T, c *chart4.Chart, given map[string]any, release check.Release) map[string][]string {
+	t.Helper()
+	require.NoError(t, deps4.ProcessDependencies(c, given))
+	options := common4.ReleaseOptions{Name: release.Name, Namespace: release.Namespace}
+	top, err := util4.ToRenderValuesWithSchemaValidation(c, given, options, common4.DefaultCapabilities, true)
+	require.NoError(t, err)
+	files, err := engine4.Engine{}.RenderWithContext(t.Context(), c, top)
+	require.NoError(t, err, "%+v", given)
 	return namesOf(t, files)
 }
 

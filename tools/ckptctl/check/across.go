@@ -25,10 +25,10 @@ func (f *fleet) across() ([]Finding, error) {
 		}
 	}
 	var out []Finding
-	report := func(where at, c clash, clusters ...string) error {
+	tell := func(where at, c clash, others ...string) error {
 		finding, found, err := f.finding(where, c)
 		if found {
-			finding.Clusters = append(clusters, finding.Clusters...)
+			finding.Clusters = append(others, finding.Clusters...)
 			out = append(out, finding)
 		}
 		return err
@@ -39,14 +39,14 @@ func (f *fleet) across() ([]Finding, error) {
 			stores[i] = f.stores[where.overlay][where.store]
 		}
 		for _, c := range append(clashes(stores), quota(stores, f.release.Quota)...) {
-			if err := report(clusters[cluster][c.store], c); err != nil {
+			if err := tell(clusters[cluster][c.store], c); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(everywhere)) {
 		if c, names := f.clusters(everywhere[key]); len(names) > 1 {
-			if err := report(everywhere[key][c.store], c, names[:len(names)-1]...); err != nil {
+			if err := tell(everywhere[key][c.store], c, names[:len(names)-1]...); err != nil {
 				return nil, err
 			}
 		}

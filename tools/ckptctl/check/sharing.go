@@ -126,9 +126,9 @@ func sameNames(stores []place) []clash {
 
 // shared says what is wrong with two stores on one storage; nil when nothing is.
 func shared(first, second place) *clash {
-	relation := relation(first.Storages, second.Storages)
+	lies := relation(first.Storages, second.Storages)
 	// What one release makes a volume for and the other a claim is one store.
-	if relation == identity.Apart || first.names.Volume(first.ranks()[0]) == second.names.Volume(second.ranks()[0]) || first.ReadOnly && second.ReadOnly {
+	if lies == identity.Apart || first.names.Volume(first.ranks()[0]) == second.names.Volume(second.ranks()[0]) || first.ReadOnly && second.ReadOnly {
 		return nil
 	}
 	c := &clash{rule: "E08", args: map[string]any{
@@ -137,7 +137,7 @@ func shared(first, second place) *clash {
 	if second.Apart != "" {
 		c.args["own"] = fmt.Sprintf("set %s to a directory of its own", second.Apart)
 	}
-	switch same := relation == identity.Same; {
+	switch same := lies == identity.Same; {
 	case same && (first.Exclusive || second.Exclusive):
 		c.name = "exclusive"
 	case first.ReadOnly || second.ReadOnly:
@@ -149,7 +149,7 @@ func shared(first, second place) *clash {
 	default:
 		c.rule, c.name = "W15", "nested"
 		c.args["inner"], c.args["outer"] = second.release, first.release
-		if relation == identity.Inside {
+		if lies == identity.Inside {
 			c.args["inner"], c.args["outer"] = first.release, second.release
 		}
 	}

@@ -193,9 +193,9 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 	j.conditions()
 	if values["provisioning"] != "existing" {
 		j.required()
-		clear := j.backsteps()
+		forward := j.backsteps()
 		j.accessModes()
-		if clear {
+		if forward {
 			j.shards()
 		}
 		j.dataSources()
