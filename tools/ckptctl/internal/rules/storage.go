@@ -59,7 +59,7 @@ func (j *judge) exclusive() bool {
 		return volumeMode == "Block"
 	}
 	alone := !slices.ContainsFunc(items(j.values["accessModes"]), func(mode any) bool { return mode == "ReadWriteMany" || mode == "ReadOnlyMany" })
-	return !slices.Contains(j.backend.Capabilities.AccessModes[volumeMode], "ReadWriteMany") || alone && j.backend.Capabilities.Attach != catalog.No
+	return !slices.Contains(j.backend.Capabilities.AccessModes[volumeMode], "ReadWriteMany") || alone && j.backend.Capabilities.Attach == catalog.Yes
 }
 
 // storage is what a shard's data lies on; not ok where the storage is named after the volume, because volumes have names
