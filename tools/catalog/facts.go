@@ -55,6 +55,12 @@ const (
 	hostPatternMessage = "is no host name or address: no scheme, share or path belongs here."
 )
 
+// What the value of a node's label looks like, as nodeLabelValue of the chart's schema.
+const (
+	labelPattern        = `^(([A-Za-z0-9]|\{shard\})(([-A-Za-z0-9_.]|\{shard\})*([A-Za-z0-9]|\{shard\}))?)?$`
+	labelPatternMessage = "is no value of a node's label; use letters, digits, -, _ and ., and begin and end with a letter or digit."
+)
+
 // mapping is what becomes of a section's keys, from data.
 type mapping struct {
 	Attributes     map[string]any `json:"attributes"`
@@ -91,7 +97,26 @@ func JSONSchema(property map[string]any) map[string]any {
 	if property[hostKey] != nil && out["pattern"] == nil && out["type"] == "string" {
 		out["pattern"], out["patternErrorMessage"] = hostPattern, hostPatternMessage
 	}
+	if _, label := property[topologyKey].(string); label && out["enum"] == nil {
+		nodeLabelled(out)
+	}
 	return out
+}
+
+// nodeLabelled has a key, or the items of one that is a list, take what a node's label can be: Kubernetes refuses a volume
+// or a class that names another value, and a class that names one twice.
+func nodeLabelled(property map[string]any) {
+	items, list := property["items"].(map[string]any)
+	if list {
+		property["uniqueItems"] = true
+		items = maps.Clone(items)
+		property["items"] = items
+	} else {
+		items = property
+	}
+	if items["pattern"] == nil {
+		items["pattern"], items["patternErrorMessage"], items["maxLength"] = labelPattern, labelPatternMessage, 63
+	}
 }
 
 // Becomes says in words where a key's value goes, for readers who know the driver's documentation.

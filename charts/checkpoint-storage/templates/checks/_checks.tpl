@@ -39,7 +39,31 @@ What a schema cannot see, refused before anything is rendered.
 {{- include "checkpoint-storage.check.dataSources" . }}
 {{- include "checkpoint-storage.check.delivery" . }}
 {{- end }}
+{{- include "checkpoint-storage.check.unnumbered" . }}
 {{- include "checkpoint-storage.check.savers" . }}
+{{- end }}
+
+{{/* {shard} where there are no shards stays as it is: Kubernetes refuses it in a name, and takes it in a path. */}}
+{{- define "checkpoint-storage.check.unnumbered" -}}
+{{- $root := . }}
+{{- $values := .Values }}
+{{- if not (int $values.shards) }}
+{{- $given := dict "prepare" $values.prepare "test" $values.test }}
+{{- if eq $values.provisioning "static" }}
+{{- $_ := set $given "volume.nodeAffinity" $values.volume.nodeAffinity }}
+{{- end }}
+{{- if eq $values.provisioning "dynamic" }}
+{{- $_ := set $given "claim.dataSourceRef" $values.claim.dataSourceRef }}
+{{- end }}
+{{- if or (eq $values.provisioning "static") $values.storageClass.create }}
+{{- $_ := set $given $values.backend (index $values $values.backend) }}
+{{- end }}
+{{- range $key, $value := $given }}
+{{- if contains "{shard}" (toJson $value) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E17" "case" "shardNumber" "path" $key "args" (dict "key" $key)) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The keys of its section that the backend cannot do without, for each shard. */}}

@@ -160,6 +160,46 @@ func (j *judge) backsteps() bool {
 	return len(j.findings) == before
 }
 
+// unnumbered looks for {shard} where there are no shards: Kubernetes refuses it in a name, and takes it in a path.
+func (j *judge) unnumbered() {
+	if number(j.values["shards"]) > 0 {
+		return
+	}
+	given := map[string]any{"prepare": j.values["prepare"], "test": j.values["test"]}
+	kind := j.values["provisioning"]
+	if kind == "static" {
+		given["volume.nodeAffinity"] = j.section("volume")["nodeAffinity"]
+	}
+	if kind == "dynamic" {
+		given["claim.dataSourceRef"] = j.section("claim")["dataSourceRef"]
+	}
+	if kind == "static" || j.section("storageClass")["create"] == true {
+		given[j.backend.Name] = j.values[j.backend.Name]
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if mentions(given[key], shardWord) {
+			j.report("E17", "shardNumber", key, map[string]any{"key": key})
+		}
+	}
+}
+
+// mentions says whether a word stands in one of the texts, or the keys, of a value.
+func mentions(value any, word string) bool {
+	switch value := value.(type) {
+	case string:
+		return strings.Contains(value, word)
+	case []any:
+		return slices.ContainsFunc(value, func(each any) bool { return mentions(each, word) })
+	case map[string]any:
+		for key, each := range value {
+			if strings.Contains(key, word) || mentions(each, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (j *judge) accessModes() {
 	volumeMode, _ := j.values["volumeMode"].(string)
 	able := j.backend.Capabilities.AccessModes[volumeMode]

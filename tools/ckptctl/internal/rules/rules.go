@@ -201,6 +201,7 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 		j.dataSources()
 		j.delivery()
 	}
+	j.unnumbered()
 	err = j.savers()
 	return j.findings, err
 }

@@ -25,6 +25,8 @@ type quick struct {
 	additional *quick
 	// patterned are for the keys whose names fit an expression, beside those of properties.
 	patterned []patterned
+	// keys judges the names of all properties.
+	keys      *quick
 	required  []string
 	items     *quick
 	minItems  int
@@ -108,6 +110,13 @@ func (k *quick) object(value map[string]any) bool {
 	for _, name := range k.required {
 		if _, ok := value[name]; !ok {
 			return false
+		}
+	}
+	if k.keys != nil {
+		for name := range value {
+			if !k.keys.valid(name) {
+				return false
+			}
 		}
 	}
 	if k.additional == nil && k.patterned == nil {

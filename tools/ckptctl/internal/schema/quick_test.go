@@ -25,6 +25,7 @@ func TestQuick(t *testing.T) {
 		`{"patternProperties": {"^a": {"type": "integer"}, "b$": true}, "additionalProperties": false}`, `{"patternProperties": {"^[ak]": {"type": "string"}}}`,
 		`{"properties": {"a": {"type": "integer"}}, "patternProperties": {"^a": {"minimum": 1}, "^b": false}, "additionalProperties": {"type": "object"}}`,
 		`{"additionalProperties": {"type": "string"}}`, `{"allOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"anyOf": [{"type": "string"}, {"minimum": 1}]}`,
+		`{"propertyNames": {"pattern": "^[ab]$"}}`, `{"propertyNames": {"maxLength": 1}, "additionalProperties": {"type": "integer"}}`,
 		`{"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}`, `{"not": {"type": "object"}}`,
 		`{"if": {"properties": {"kind": {"const": "x"}}, "required": ["kind"]}, "then": {"required": ["x"]}, "else": {"maxProperties": 9}}`,
 		`{"if": {"properties": {"kind": {"const": "x"}}, "required": ["kind"]}, "then": {"required": ["x"]}}`,
@@ -71,7 +72,7 @@ func compileAll(k *quick, seen map[*quick]bool) {
 	for _, each := range k.patterned {
 		compileAll(each.schema, seen)
 	}
-	for _, each := range slices.Concat(slices.Collect(maps.Values(k.properties)), k.all, k.any, k.one, []*quick{k.additional, k.items, k.not, k.when, k.then, k.or}) {
+	for _, each := range slices.Concat(slices.Collect(maps.Values(k.properties)), k.all, k.any, k.one, []*quick{k.additional, k.keys, k.items, k.not, k.when, k.then, k.or}) {
 		compileAll(each, seen)
 	}
 }

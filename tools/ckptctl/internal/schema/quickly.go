@@ -85,7 +85,7 @@ func (k *quick) keywords(members map[string]json.RawMessage) {
 // beyond are the keywords of the draft that judge and are not compiled. Any other word judges nothing: it says something
 // to people and editors.
 var beyond = []string{
-	"format", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "minProperties", "maxProperties", "propertyNames",
+	"format", "multipleOf", "exclusiveMinimum", "exclusiveMaximum", "minProperties", "maxProperties",
 	"contains", "dependencies", "additionalItems", "contentEncoding", "contentMediaType",
 }
 
@@ -165,6 +165,8 @@ func (k *quick) single(keyword string) **quick {
 	switch keyword {
 	case "additionalProperties":
 		return &k.additional
+	case "propertyNames":
+		return &k.keys
 	case "items":
 		return &k.items
 	case "not":

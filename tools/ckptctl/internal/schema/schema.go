@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"sort"
 	"strconv"
 	"strings"
@@ -78,6 +79,8 @@ type failure struct {
 	schema  map[string]any
 	path    values.Path
 	value   any
+	// name says that the value is the name of a key.
+	name bool
 }
 
 // Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
@@ -137,10 +140,14 @@ func (s *Schema) leaves(e *jsonschema.ValidationError, instance map[string]any, 
 	}
 	around, _ := lookup(s.document(), steps[:len(steps)-1]).(map[string]any)
 	where := unescape(e.InstanceLocation)
-	visit(failure{
+	f := failure{
 		id:      pointer + " " + e.InstanceLocation,
 		keyword: steps[len(steps)-1], schema: around, path: pathOf(instance, where), value: lookup(instance, where),
-	})
+	}
+	if f.name = strings.Contains(e.KeywordLocation, "/propertyNames/"); f.name {
+		f.value = where[len(where)-1]
+	}
+	visit(f)
 }
 
 func unescape(pointer string) []string {
@@ -149,7 +156,10 @@ func unescape(pointer string) []string {
 	}
 	steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	for i, step := range steps {
-		steps[i] = strings.NewReplacer("~1", "/", "~0", "~", "%25", "%", "%7B", "{", "%7D", "}").Replace(step)
+		if plain, err := url.PathUnescape(step); err == nil {
+			step = plain
+		}
+		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
 	}
 	return steps
 }

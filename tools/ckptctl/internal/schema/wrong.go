@@ -15,7 +15,7 @@ import (
 
 // wrong reports a value that a key may not have.
 func (d diagnosis) wrong(f failure) Mistake {
-	m := Mistake{Kind: "value", Path: f.path, At: f.path}
+	m := Mistake{Kind: "value", Path: f.path, At: f.path, Key: f.name}
 	switch f.keyword {
 	case "type":
 		m.Kind = "type"
@@ -25,7 +25,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 	case "enum":
 		allowed := texts(f.schema["enum"])
 		m.Message = fmt.Sprintf("%s is none of the values that it can have.", text(f.value))
-		if s, ok := f.value.(string); ok {
+		if s, ok := f.value.(string); ok && !f.name {
 			if near := nearest(s, allowed, nil); near != "" {
 				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []Edit{{To: f.path, Value: near}}
 				break
@@ -37,7 +37,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		}
 	case "pattern":
 		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
-		for _, from := range []map[string]any{d.schemaOf(f.path), f.schema} {
+		for _, from := range d.around(f) {
 			if own, ok := from["patternErrorMessage"].(string); ok {
 				m.Message = fmt.Sprintf("%s %s", text(f.value), own)
 			}
@@ -67,16 +67,42 @@ func (d diagnosis) wrong(f failure) Mistake {
 	return m
 }
 
-// like shows an example of the key.
+// around are the schemas that have words for a failure. Where a condition gives the key its schema, only the failure
+// knows it; what is said of a key's value says nothing of the key's name.
+func (d diagnosis) around(f failure) []map[string]any {
+	if f.name {
+		return []map[string]any{f.schema}
+	}
+	return []map[string]any{d.schemaOf(f.path), f.schema}
+}
+
+// like shows an example of the key, or the same size in the form that the key takes.
 func (d diagnosis) like(f failure) (string, []Edit) {
-	// Where a condition gives the key its schema, only the failure knows it.
-	for _, schema := range []map[string]any{d.schemaOf(f.path), f.schema} {
+	if size := sizeLike(f); size != "" {
+		if edit := (Edit{To: f.path, Value: size}); d.proven(edit) {
+			return fmt.Sprintf("set %s: %s", f.path, size), []Edit{edit}
+		}
+	}
+	for _, schema := range d.around(f) {
 		example := d.example(f.path, schema)
+		if f.name {
+			return d.renamed(f, example)
+		}
 		if edit := (Edit{To: f.path, Value: parsed(example)}); example != "…" && d.proven(edit) {
 			return fmt.Sprintf("write it like %s: %s", f.path, example), []Edit{edit}
 		}
 	}
 	return "remove it, or see `helm show values`", nil
+}
+
+// renamed shows a name that a key could have.
+func (d diagnosis) renamed(f failure, example string) (string, []Edit) {
+	name, _ := parsed(example).(string)
+	edit := Edit{From: f.path, To: f.path[:len(f.path)-1].To(name), Value: lookup(d.instance, f.path)}
+	if name == "" || !d.proven(edit) {
+		return "give it another name", nil
+	}
+	return "write it like " + name, []Edit{edit}
 }
 
 // parsed is an example as a value.
