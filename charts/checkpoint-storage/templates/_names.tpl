@@ -25,14 +25,15 @@ a parent chart passes .Subcharts.<alias>.
 {{- end }}
 
 {{/*
-Inputs: dict "name" "suffix" ("" or "-<shard>") and perhaps "room" (characters for the name without its suffix).
+Inputs: dict "name" "suffix" ("" or "-<shard>") and perhaps "room" (characters for the name without its suffix) and
+"undotted" (true for what has to be a DNS label: a name with a dot is then cut too).
 Outputs: a name of at most 63 characters, where the suffix has no more than six or the room is less: labels and volume
 handles of drivers have no room for more. A name that is cut ends in a hash of the whole, and has no dot.
 */}}
 {{- define "checkpoint-storage.cut" -}}
 {{- /* Room for a shard number is kept from the first, so that shard 9 and shard 10 share one base. */}}
 {{- $room := .room | default (ternary 57 63 (ne .suffix "")) }}
-{{- if gt (len .name) $room }}
+{{- if or (gt (len .name) $room) (and .undotted (contains "." .name)) }}
 {{- printf "%s-%s%s" (.name | trunc (int (sub $room 17)) | replace "." "-" | trimSuffix "-") (.name | sha256sum | trunc 16) .suffix }}
 {{- else }}
 {{- printf "%s%s" .name .suffix }}

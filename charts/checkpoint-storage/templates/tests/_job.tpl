@@ -47,7 +47,8 @@ of the values), "env" (name: value). Outputs: a Job. Where its pods run, and wha
 {{- $values := $root.Values }}
 {{- $args := merge (dict "settings" $values.test) . }}
 {{- $meeting := include "checkpoint-storage.test.meeting" $args }}
-{{- $name := include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-%s" (include "checkpoint-storage.suffix" $args) .what) "room" 40) }}
+{{- /* The pods of an indexed Job have host names, which are DNS labels. */}}
+{{- $name := include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "%s-%s" (include "checkpoint-storage.suffix" $args) .what) "room" 40 "undotted" true) }}
 {{- $pods := ternary 1 2 (eq $meeting "alone") }}
 ---
 apiVersion: batch/v1

@@ -86,7 +86,7 @@ func (d diagnosis) like(f failure) (string, []Edit) {
 	for _, schema := range d.around(f) {
 		example := d.example(f.path, schema)
 		if f.name {
-			return d.renamed(f, example)
+			return d.keyLike(f, example)
 		}
 		if edit := (Edit{To: f.path, Value: parsed(example)}); example != "…" && d.proven(edit) {
 			return fmt.Sprintf("write it like %s: %s", f.path, example), []Edit{edit}
@@ -95,8 +95,8 @@ func (d diagnosis) like(f failure) (string, []Edit) {
 	return "remove it, or see `helm show values`", nil
 }
 
-// renamed shows a name that a key could have.
-func (d diagnosis) renamed(f failure, example string) (string, []Edit) {
+// keyLike shows a name that a key could have.
+func (d diagnosis) keyLike(f failure, example string) (string, []Edit) {
 	name, _ := parsed(example).(string)
 	edit := Edit{From: f.path, To: f.path[:len(f.path)-1].To(name), Value: lookup(d.instance, f.path)}
 	if name == "" || !d.proven(edit) {
