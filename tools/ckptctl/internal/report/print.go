@@ -61,10 +61,12 @@ func Write(out io.Writer, format string, r Report) error {
 // files, and what the libraries say of them. Only hints have several lines.
 func (r Report) shown() Report {
 	findings := make([]Finding, 0, len(r.Findings))
+	var at cursor
 	for _, f := range r.Findings {
-		f.indent = plain.Line(leading(f.Source, f.Column-1))
+		source, before := at.excerpt(f.Source, f.Column)
+		f.indent = plain.Line(before)
 		f.Rule, f.Severity, f.Release, f.Clusters = plain.Line(f.Rule), plain.Line(f.Severity), plain.Line(f.Release), plain.Lines(f.Clusters)
-		f.File, f.Path, f.Message, f.Hint, f.Source = plain.Line(f.File), plain.Line(f.Path), plain.Line(f.Message), plain.Text(f.Hint), plain.Line(f.Source)
+		f.File, f.Path, f.Message, f.Hint, f.Source = plain.Line(f.File), plain.Line(f.Path), plain.Line(f.Message), plain.Text(f.Hint), plain.Line(source)
 		because := make([]Because, 0, len(f.Because))
 		for _, b := range f.Because {
 			because = append(because, Because{plain.Line(b.Path), plain.Line(b.Value), plain.Line(b.File), b.Line})
@@ -188,17 +190,6 @@ func Few(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
-}
-
-// leading are the first characters of a line.
-func leading(line string, columns int) string {
-	for i := range line {
-		if columns <= 0 {
-			return line[:i]
-		}
-		columns--
-	}
-	return line
 }
 
 func plural(n int, word string) string {
