@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -137,8 +141,35 @@ func drawSize(path string, r sizing.Report) error {
 	if err != nil {
 		return fmt.Errorf("--plot %s: %w", path, err)
 	}
-	if err := os.WriteFile(path, svg, 0o644); err != nil {
-		return fmt.Errorf("--plot: %w", err)
+	if err := replace(path, svg); err != nil {
+		return fmt.Errorf("--plot %s: it cannot be written: %w", path, err)
 	}
 	return nil
+}
+
+// replace writes a file as a whole or not at all: a disk that fills up leaves what was there before.
+func replace(path string, text []byte) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		target = path
+	}
+	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
+		// A device or a pipe is written to, and no file takes its place.
+		return os.WriteFile(target, text, 0o644)
+	}
+	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(text)
+	if err = cmp.Or(err, file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
+		// The name of what is removed again says nothing.
+		var wrong *fs.PathError
+		if errors.As(err, &wrong) {
+			wrong.Path = path
+		}
+		return err
+	}
+	return os.Rename(file.Name(), target)
 }
