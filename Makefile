@@ -59,6 +59,8 @@ fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break c
 	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzRead -fuzztime 1m
 	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzMerge -fuzztime 1m
 	go test ./tools/ckptctl/internal/cli -run '^$$' -fuzz FuzzCheck -fuzztime 1m
+	go test ./tools/ckptctl/internal/values -run '^$$' -fuzz FuzzSet -fuzztime 1m
+	go test ./tools/ckptctl/internal/report -run '^$$' -fuzz FuzzPrint -fuzztime 1m
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.

@@ -10,14 +10,18 @@ import (
 
 // accept removes the warnings that comments in the files accept, and reports comments that cannot accept anything.
 func (c *Chart) accept(r *Result) {
+	// There may be as many comments as findings: each rule is looked for once.
+	done := map[string]bool{}
 	for _, file := range r.values.Files() {
 		for _, a := range file.Accepted {
+			rule := strings.ToLower(a.Rule)
 			switch {
 			case a.Rule == "" || a.Reason == "":
 				r.Findings = append(r.Findings, c.about(r, a, "accept/reason", "missing"))
 			case !c.canWarn(a.Rule):
 				r.Findings = append(r.Findings, c.about(r, a, "accept/error", "refused"))
-			default:
+			case !done[rule]:
+				done[rule] = true
 				before := len(r.Findings)
 				r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
 					return f.Severity == report.Warning && strings.EqualFold(f.Rule, a.Rule)
@@ -26,6 +30,8 @@ func (c *Chart) accept(r *Result) {
 					r.used = append(r.used, a.At)
 					continue
 				}
+				fallthrough
+			default:
 				r.pending = append(r.pending, c.about(r, a, "accept/unused", "nothing"))
 			}
 		}

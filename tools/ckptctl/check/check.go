@@ -106,6 +106,13 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	if c.foreign(r, len(mistakes) > 0) {
 		return r, nil
 	}
+	why, said := map[spot][]int{}, make([]bool, len(odd))
+	for i, o := range odd {
+		if o.Rule != "duplicate-key" && len(mistakes) > 0 {
+			here := spot{o.Path.String(), o.At.File}
+			why[here] = append(why[here], i)
+		}
+	}
 	for _, m := range mistakes {
 		at := read.Where(m.Key || m.Kind == "missing-key", m.At)
 		f := r.finding("schema/"+m.Kind, report.Error, m.Path, at, m.Message, wordHint(read.Prefix(), m, at))
@@ -113,22 +120,19 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 			f.Because = r.because(m.Path, []values.Path{m.Because})
 		}
 		// What is odd about a value that is wrong is why it is wrong.
-		full := slices.Concat(read.Prefix(), m.Path).String()
-		odd = slices.DeleteFunc(odd, func(o values.Oddity) bool {
-			if same := o.Path.String() == full && o.At.File == at.File; !same || o.Rule == "duplicate-key" {
-				return false
-			}
-			f.Hint = o.Hint
-			if f.Message = strings.TrimSuffix(f.Message, ".") + ": " + o.Message; o.Rule == "placeholder" {
+		here := spot{f.Path, at.File}
+		for _, i := range why[here] {
+			f.Hint, said[i] = odd[i].Hint, true
+			if f.Message = strings.TrimSuffix(f.Message, ".") + ": " + odd[i].Message; odd[i].Rule == "placeholder" {
 				// It stands for a value, so what is wrong with it as one says nothing.
-				f.Message = o.Message
+				f.Message = odd[i].Message
 			}
-			return true
-		})
+		}
+		delete(why, here)
 		r.Findings = append(r.Findings, f)
 	}
-	for _, o := range odd {
-		if belongs(o.Path, read.Prefix()) {
+	for i, o := range odd {
+		if !said[i] && belongs(o.Path, read.Prefix()) {
 			path := o.Path[min(len(o.Path), len(read.Prefix())):]
 			r.Findings = append(r.Findings, r.finding("yaml/"+o.Rule, report.Warning, path, o.At, o.Message, o.Hint))
 		}
@@ -142,6 +146,9 @@ func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	c.accept(r)
 	return r, nil
 }
+
+// spot is a value's full path in a file.
+type spot struct{ path, file string }
 
 // foreign reports the files that are none of values, and says whether there are any. Values for the chart itself are only
 // that when the schema refuses them; those for a parent chart it does not see.

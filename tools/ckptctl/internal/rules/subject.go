@@ -181,11 +181,12 @@ var (
 // readOptions reads mount options one by one as mount -o has them: what stands in one item with commas between is several,
 // and dashes are the command line's. The chart's template checkpoint-storage.mountOptions.read does the same.
 func readOptions(list []any) []any {
-	out := []any{}
+	out, seen := []any{}, map[string]bool{}
 	for _, item := range list {
 		for _, found := range oneOption.FindAllString(fmt.Sprint(item), -1) {
 			option := dashes.ReplaceAllString(strings.TrimSpace(found), "")
-			if option != "" && !slices.Contains(out, any(option)) {
+			if option != "" && !seen[option] {
+				seen[option] = true
 				out = append(out, option)
 			}
 		}

@@ -17,15 +17,18 @@ type diagnosis struct {
 	instance, given map[string]any
 	// before are the ids of all failures.
 	before map[string]bool
+	// proofs counts the edits that were tried.
+	proofs *int
 }
 
 func (d diagnosis) mistakes(failures []failure) []Mistake {
 	var out []Mistake
 	// A key that is spelled wrong, or stands in the wrong place, is missing in the right one: that is one mistake.
 	explained := map[string]bool{}
+	lacking := lacking(failures)
 	for _, f := range failures {
 		if f.keyword == "additionalProperties" {
-			out = append(out, d.unknown(f, explained, d.lacking(failures, f.path))...)
+			out = append(out, d.unknown(f, explained, lacking[f.path.String()])...)
 		}
 	}
 	for _, f := range onePerValue(failures) {
@@ -69,16 +72,17 @@ func onePerValue(failures []failure) []failure {
 	return out
 }
 
-// lacking are the keys that a section needs and does not have.
-func (d diagnosis) lacking(failures []failure, section values.Path) []string {
-	var out []string
+// lacking are the keys that sections need and do not have, by the path of the section.
+func lacking(failures []failure) map[string][]string {
+	out := map[string][]string{}
 	for _, f := range failures {
-		if f.keyword != "required" || f.path.String() != section.String() {
+		if f.keyword != "required" {
 			continue
 		}
+		section := f.path.String()
 		for _, key := range stringsOf(f.schema["required"]) {
-			if _, there := f.value.(map[string]any)[key]; !there && !slices.Contains(out, key) {
-				out = append(out, key)
+			if _, there := f.value.(map[string]any)[key]; !there && !slices.Contains(out[section], key) {
+				out[section] = append(out[section], key)
 			}
 		}
 	}
@@ -90,6 +94,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	section, _ := f.value.(map[string]any)
 	known, _ := f.schema["properties"].(map[string]any)
 	taken, _ := lookup(d.given, f.path).(map[string]any)
+	words := slices.Sorted(maps.Keys(known))
 	homes := map[string][]string{}
 	var out []Mistake
 	for _, key := range slices.Sorted(maps.Keys(section)) {
@@ -103,7 +108,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		ok = ok && d.proven(moved(values.ParsePath(home).To(key)))
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
 		own := ok && home != "" && home == d.instance["backend"]
-		if near := nearest(key, slices.Sorted(maps.Keys(known)), taken); near != "" && !own {
+		if near := nearest(key, words, taken); near != "" && !own {
 			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), fold(near) == fold(key)); m.Hint != "" {
 				explained[f.path.To(near).String()] = true
 				out = append(out, m)
@@ -137,7 +142,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			explained[home] = true
 			continue
 		}
-		m.Hint, m.Edits = "remove it; the keys are: "+strings.Join(slices.Sorted(maps.Keys(known)), ", "), []Edit{{From: path}}
+		m.Hint, m.Edits = "remove it; the keys are: "+strings.Join(words, ", "), []Edit{{From: path}}
 		if len(f.path) == 0 {
 			m.Hint = "remove it; `helm show values` lists the keys"
 		}
@@ -181,6 +186,9 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 // renamed asks whether another key was meant, if the value fits that one, or can be made to. What is wrong further below
 // is for the next hint. sure says that the two names differ in nothing but their spelling.
 func (d diagnosis) renamed(e Edit, sure bool) (string, []Edit) {
+	if *d.proofs >= mostProofs {
+		return "", nil
+	}
 	hint := fmt.Sprintf("did you mean %s?", e.To[len(e.To)-1])
 	for _, f := range d.after(e) {
 		if len(f.path) != len(e.To) || f.keyword == "additionalProperties" {
@@ -214,18 +222,7 @@ func takes(section map[string]any, key string) bool {
 }
 
 // joined finds the key of a section whose names make up the word together: existingClaim is claim.existing.
-func (d diagnosis) joined(word string) string {
-	top, _ := d.schema.document()["properties"].(map[string]any)
-	for _, section := range slices.Sorted(maps.Keys(top)) {
-		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
-		for _, key := range slices.Sorted(maps.Keys(keys)) {
-			if fold(section+key) == fold(word) || fold(key+section) == fold(word) {
-				return section + "." + key
-			}
-		}
-	}
-	return ""
-}
+func (d diagnosis) joined(word string) string { return d.schema.index().joined[fold(word)] }
 
 // home finds the section that a key was meant for: the chosen backend's, the top level, or the only one that has it.
 func (d diagnosis) home(from values.Path, key string) (string, bool) {
@@ -246,13 +243,28 @@ func (d diagnosis) home(from values.Path, key string) (string, bool) {
 }
 
 // owners are the sections of the top level that have a key.
-func (d diagnosis) owners(key string) []string {
-	top, _ := d.schema.document()["properties"].(map[string]any)
-	var out []string
+func (d diagnosis) owners(key string) []string { return d.schema.index().owners[key] }
+
+// index finds keys in the sections of the top level.
+type index struct {
+	// owners are the sections that have a key, in order.
+	owners map[string][]string
+	// joined are the keys, with their sections, by the words that both make up together, whichever comes first.
+	joined map[string]string
+}
+
+func (s *Schema) indexed() index {
+	out := index{owners: map[string][]string{}, joined: map[string]string{}}
+	top, _ := s.document()["properties"].(map[string]any)
 	for _, section := range slices.Sorted(maps.Keys(top)) {
-		keys, _ := d.schemaOf(values.Path{section})["properties"].(map[string]any)
-		if keys[key] != nil {
-			out = append(out, section)
+		keys, _ := diagnosis{schema: s}.schemaOf(values.Path{section})["properties"].(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			out.owners[key] = append(out.owners[key], section)
+			for _, word := range []string{fold(section + key), fold(key + section)} {
+				if out.joined[word] == "" {
+					out.joined[word] = section + "." + key
+				}
+			}
 		}
 	}
 	return out

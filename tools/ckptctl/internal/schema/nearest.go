@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Nearest returns the word of the list that somebody who wrote this one may have meant, or "".
 func Nearest(word string, list []string) string { return nearest(word, list, nil) }
@@ -14,10 +17,10 @@ func nearest(word string, list []string, taken map[string]any) string {
 		if _, there := taken[candidate]; there {
 			continue
 		}
-		if strings.EqualFold(word, candidate) || folded == fold(candidate) {
+		if strings.EqualFold(word, candidate) || strings.EqualFold(folded, separators.Replace(candidate)) {
 			return candidate
 		}
-		if d := edits(strings.ToLower(word), strings.ToLower(candidate)); d < distance || d == distance && best == "" && d < len(candidate) {
+		if d := edits(word, candidate, distance); d < distance || d == distance && best == "" && d < len(candidate) {
 			best, distance = candidate, d
 		}
 	}
@@ -30,27 +33,60 @@ var separators = strings.NewReplacer("_", "", "-", "", " ", "")
 func fold(word string) string { return strings.ToLower(separators.Replace(word)) }
 
 // edits is the number of letters to insert, remove, replace or swap with their neighbour to turn one word into the
-// other (optimal string alignment distance).
-func edits(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
+// other (optimal string alignment distance), whatever their case; more than most when it is more than that.
+func edits(a, b string, most int) int {
+	if max(len(a)-len(b), len(b)-len(a)) > most {
+		return most + 1
 	}
-	for j := range rows[0] {
-		rows[0][j] = j
+	// A letter that the other word does not have is at least one edit.
+	if bits.OnesCount32(letters(a)&^letters(b)) > most {
+		return most + 1
+	}
+	// Only the last three rows of the table are needed.
+	var room [3 * 64]int
+	rows := room[:]
+	if width := len(b) + 1; 3*width > len(rows) {
+		rows = make([]int, 3*width)
+	}
+	two, one, row := rows[:len(b)+1], rows[len(b)+1:2*len(b)+2], rows[2*len(b)+2:3*len(b)+3]
+	for j := range row {
+		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
+		two, one, row = one, row, two
+		row[0] = i
+		least := i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
-			if a[i-1] == b[j-1] {
+			if lower(a[i-1]) == lower(b[j-1]) {
 				cost = 0
 			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			row[j] = min(one[j]+1, row[j-1]+1, one[j-1]+cost)
+			if i > 1 && j > 1 && lower(a[i-1]) == lower(b[j-2]) && lower(a[i-2]) == lower(b[j-1]) {
+				row[j] = min(row[j], two[j-2]+1)
 			}
+			least = min(least, row[j])
+		}
+		// A swap reaches back over one row, and no further.
+		if least > most+1 {
+			return most + 1
 		}
 	}
-	return rows[len(a)][len(b)]
+	return row[len(b)]
+}
+
+// letters is the set of a word's letters; some that are rare share a place.
+func letters(word string) uint32 {
+	var set uint32
+	for i := range len(word) {
+		set |= 1 << (lower(word[i]) & 31)
+	}
+	return set
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

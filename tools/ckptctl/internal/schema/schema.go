@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +23,8 @@ type Schema struct {
 	document func() map[string]any
 	// quick answers for values that are valid, which most are.
 	quick *quick
+	// index finds keys in it.
+	index func() index
 	// judge is the library's, made when something is not valid: it decides, and says why.
 	judge func() (*jsonschema.Schema, error)
 }
@@ -60,6 +62,7 @@ func Compile(text []byte) (*Schema, error) {
 		_ = json.Unmarshal(text, &document)
 		return document
 	})
+	s.index = sync.OnceValue(s.indexed)
 	s.judge = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		compiler := jsonschema.NewCompiler()
 		compiler.Draft = jsonschema.Draft7
@@ -90,15 +93,12 @@ func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
 	if len(failures) == 0 || err != nil {
 		return nil, err
 	}
-	d := diagnosis{schema: s, instance: instance, given: given, before: map[string]bool{}}
+	d := diagnosis{schema: s, instance: instance, given: given, before: map[string]bool{}, proofs: new(int)}
 	for _, f := range failures {
 		d.before[f.id] = true
 	}
 	mistakes := d.mistakes(failures)
-	sort.SliceStable(mistakes, func(i, j int) bool {
-		return mistakes[i].Path.String()+mistakes[i].Message < mistakes[j].Path.String()+mistakes[j].Message
-	})
-	return mistakes, nil
+	return inOrder(mistakes), nil
 }
 
 // failures are the keywords that do not hold for the values, each once.
@@ -111,7 +111,7 @@ func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 		return nil, err
 	}
 	var invalid *jsonschema.ValidationError
-	if !errors.As(judge.Validate(instance), &invalid) {
+	if !errors.As(judge.Validate(s.few(instance)), &invalid) {
 		return nil, nil
 	}
 	var out []failure
@@ -123,6 +123,44 @@ func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 		}
 	})
 	return out, nil
+}
+
+// enough is how many unknown keys the library is shown.
+const enough = 100
+
+// few is the instance without most of its unknown keys, where it has many: for each of the schema's many conditions the
+// library copies every key, and to know which are unknown it takes one.
+func (s *Schema) few(instance map[string]any) map[string]any {
+	document := s.document()
+	known, _ := document["properties"].(map[string]any)
+	if len(instance) < len(known)+enough || document["additionalProperties"] != false {
+		return instance
+	}
+	out, unknown := make(map[string]any, len(known)+enough), 0
+	for key, value := range instance {
+		if !takes(document, key) {
+			if unknown++; unknown > enough {
+				continue
+			}
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// inOrder sorts mistakes by where they are, and by what they say.
+func inOrder(mistakes []Mistake) []Mistake {
+	keys := make([]string, len(mistakes))
+	order := make([]int, len(mistakes))
+	for i, m := range mistakes {
+		keys[i], order[i] = m.Path.String()+m.Message, i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(keys[a], keys[b]) })
+	sorted := make([]Mistake, len(mistakes))
+	for i, from := range order {
+		sorted[i] = mistakes[from]
+	}
+	return sorted
 }
 
 // leaves visits the keywords that failed by themselves, not those that only report that something below them did.
@@ -159,10 +197,12 @@ func unescape(pointer string) []string {
 		if plain, err := url.PathUnescape(step); err == nil {
 			step = plain
 		}
-		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		steps[i] = escapes.Replace(step)
 	}
 	return steps
 }
+
+var escapes = strings.NewReplacer("~1", "/", "~0", "~")
 
 func lookup(value any, steps []string) any {
 	for _, step := range steps {

@@ -24,7 +24,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Hint, m.Edits = d.retyped(f, want)
 	case "enum":
 		allowed := texts(f.schema["enum"])
-		m.Message = fmt.Sprintf("%s is none of the values that it can have.", text(f.value))
+		m.Message = fmt.Sprintf("%s is none of the values that it can have.", brief(f.value))
 		if s, ok := f.value.(string); ok && !f.name {
 			if near := nearest(s, allowed, nil); near != "" {
 				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []Edit{{To: f.path, Value: near}}
@@ -36,10 +36,10 @@ func (d diagnosis) wrong(f failure) Mistake {
 			m.Hint = hint
 		}
 	case "pattern":
-		m.Message = fmt.Sprintf("%s does not have the form that it needs.", text(f.value))
+		m.Message = fmt.Sprintf("%s does not have the form that it needs.", brief(f.value))
 		for _, from := range d.around(f) {
 			if own, ok := from["patternErrorMessage"].(string); ok {
-				m.Message = fmt.Sprintf("%s %s", text(f.value), own)
+				m.Message = fmt.Sprintf("%s %s", brief(f.value), own)
 			}
 		}
 		if m.Hint, m.Edits = d.like(f); len(f.path) == 1 && f.path[0] == "storageClassName" && f.value == "-" {
@@ -61,7 +61,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Hint = "list it once"
 		m.Edits = []Edit{{To: f.path, Value: once(f.value)}}
 	default:
-		m.Message = fmt.Sprintf("%s breaks %s: %s.", text(f.value), f.keyword, text(f.schema[f.keyword]))
+		m.Message = fmt.Sprintf("%s breaks %s: %s.", brief(f.value), f.keyword, text(f.schema[f.keyword]))
 		m.Hint, m.Edits = d.like(f)
 	}
 	return m
@@ -198,6 +198,18 @@ func dotted(path values.Path, value map[string]any) []Edit {
 		default:
 			return nil
 		}
+	}
+	return out
+}
+
+// longest is how many bytes of a wrong value a message shows: a whole file may have been set as one.
+const longest = 300
+
+// brief is a value in few words.
+func brief(value any) string {
+	out := text(value)
+	if len(out) > longest {
+		return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(out[:longest], ""), len(out))
 	}
 	return out
 }

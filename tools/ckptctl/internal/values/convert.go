@@ -82,6 +82,8 @@ func (c *converter) convert(node *yaml.Node) any {
 
 func (c *converter) mapping(node *yaml.Node) any {
 	section := make(map[string]any, len(node.Content)/2)
+	// first has the line in which each key stands first, once one stands twice.
+	var first map[string]int
 	c.path = append(c.path, step{index: -1})
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
@@ -91,8 +93,11 @@ func (c *converter) mapping(node *yaml.Node) any {
 		}
 		c.path[len(c.path)-1] = step{key: name, index: -1}
 		if _, twice := section[name]; twice {
+			if first == nil {
+				first = firstOf(node)
+			}
 			c.odd("duplicate-key", key, fmt.Sprintf("the key stands in line %d already, and Helm takes only this last one.",
-				c.shift+firstOf(node, name).Line), "keep one of the two")
+				c.shift+first[name]), "keep one of the two")
 		}
 		if ok && isPlain(key) && key.Value != name && (name == "true" || name == "false") && key.Value != "True" && key.Value != "TRUE" {
 			c.odd("boolean-key", key, fmt.Sprintf("YAML 1.1, which Helm reads, takes the key %s for the boolean %s, and Helm makes it %q.",
@@ -105,13 +110,15 @@ func (c *converter) mapping(node *yaml.Node) any {
 	return section
 }
 
-func firstOf(node *yaml.Node, name string) *yaml.Node {
+func firstOf(node *yaml.Node) map[string]int {
+	lines := map[string]int{}
 	for i := 0; i < len(node.Content); i += 2 {
-		if n, _ := keyName(node.Content[i]); n == name {
-			return node.Content[i]
+		name, _ := keyName(node.Content[i])
+		if _, before := lines[name]; !before {
+			lines[name] = node.Content[i].Line
 		}
 	}
-	return node
+	return lines
 }
 
 // placeholder notes what is to be replaced in a key or a value.

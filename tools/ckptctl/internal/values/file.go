@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -33,6 +34,8 @@ type File struct {
 	chart     bool
 	text      []byte
 	documents []document
+	// lines are made when one is shown.
+	lines func() (text string, starts []int)
 }
 
 // document is one of a file's YAML documents, with the number of lines before it.
@@ -43,7 +46,7 @@ type document struct {
 
 // maxSize is the largest values file, in bytes. Kubernetes stores the values with the release in a Secret of at most
 // 1 MiB, compressed.
-const maxSize = 16 << 20
+const maxSize = 4 << 20
 
 // Open reads a values file. The name - is the standard input.
 func Open(name string, helm Helm, stdin io.Reader) (*File, error) {
@@ -56,12 +59,16 @@ func Open(name string, helm Helm, stdin io.Reader) (*File, error) {
 
 func read(name string, stdin io.Reader) ([]byte, error) {
 	if strings.TrimSpace(name) == "-" {
-		text, err := io.ReadAll(io.LimitReader(stdin, maxSize+1))
-		if err == nil && len(text) > maxSize {
-			err = errTooLarge
+		if stdin == nil {
+			return nil, &InputError{File: name, Message: "the standard input cannot be an overlay; give it with -f"}
 		}
+		text, err := readAll(stdin, 0)
 		return text, named(name, err)
 	}
+	return readFile(name)
+}
+
+func readFile(name string) ([]byte, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		if u, wrong := url.Parse(name); wrong == nil && u.Host != "" {
@@ -80,16 +87,40 @@ func read(name string, stdin io.Reader) ([]byte, error) {
 	if info.Size() > maxSize {
 		return nil, named(name, errTooLarge)
 	}
-	if !info.Mode().IsRegular() {
-		text, err := io.ReadAll(io.LimitReader(file, maxSize))
-		return text, named(name, err)
-	}
-	text := make([]byte, info.Size())
-	_, err = io.ReadFull(file, text)
+	text, err := readAll(file, info.Size())
 	return text, named(name, err)
 }
 
-var errTooLarge = fmt.Errorf("is larger than %d MiB, and no values file is", maxSize>>20)
+// readAll reads to the end: what a file says of its size is where to begin, and pipes, devices and what the kernel makes up
+// (/proc) say 0.
+func readAll(from io.Reader, size int64) ([]byte, error) {
+	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if _, err := text.ReadFrom(io.LimitReader(from, maxSize+1)); err != nil {
+		return nil, err
+	}
+	if text.Len() > maxSize {
+		return nil, errTooLarge
+	}
+	return text.Bytes(), nil
+}
+
+// maxMarks is how many commas, colons and ends of lines a values file may have. Each stands for two values at most, and a
+// value takes up to 400 bytes while it is read.
+const maxMarks = 400_000
+
+// crowded says that a text has more values in it than there is memory for.
+func crowded(text []byte) bool {
+	if len(text) <= maxMarks {
+		return false
+	}
+	marks := 0
+	for _, mark := range []string{",", ":", "\n"} {
+		marks += bytes.Count(text, []byte(mark))
+	}
+	return marks > maxMarks
+}
+
+var errTooLarge = fmt.Errorf("is larger than %d MiB, and nothing that goes into values is", maxSize>>20)
 
 func named(name string, err error) error {
 	switch {
@@ -107,7 +138,11 @@ func named(name string, err error) error {
 
 // Parse reads a text as Helm does. Helm's reader decides what is an error.
 func Parse(name string, text []byte, helm Helm) (*File, error) {
+	if crowded(text) {
+		return nil, &InputError{File: name, Message: fmt.Sprintf("has more than %d keys and items, and no values file does", maxMarks)}
+	}
 	file := &File{Name: name, text: text, Accepted: accepted(name, text)}
+	file.lines = sync.OnceValues(func() (string, []int) { return linesOf(text) })
 	several := bytes.HasPrefix(text, []byte("---")) || bytes.Contains(text, []byte("\n---"))
 	if helm == Helm4 && (several || !bytes.HasSuffix(text, []byte("\n")) || bytes.IndexByte(text, '\r') >= 0) {
 		return file, file.split(text)
@@ -199,10 +234,22 @@ func special(text []byte) bool {
 
 // line returns a line of the file, counted from 1.
 func (f *File) line(number int) string {
-	for line := range bytes.Lines(f.text) {
-		if number--; number == 0 {
-			return strings.TrimRight(string(line), "\r\n")
-		}
+	text, starts := f.lines()
+	if number >= len(starts) {
+		return ""
 	}
-	return ""
+	return strings.TrimRight(text[starts[number-1]:starts[number]], "\r\n")
+}
+
+// linesOf returns a text, of which lines can be cut without a copy, and where each begins; after the last one, the end.
+func linesOf(bytes []byte) (text string, starts []int) {
+	text = string(bytes)
+	for line := range strings.Lines(text) {
+		starts = append(starts, len(line))
+	}
+	at := 0
+	for i, length := range starts {
+		starts[i], at = at, at+length
+	}
+	return text, append(starts, at)
 }

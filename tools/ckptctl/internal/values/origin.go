@@ -37,7 +37,7 @@ func (f *File) origins() *origin {
 	for _, d := range f.documents {
 		p := placer{file: f.Name, shift: d.shift, budget: maxNodes}
 		if o := p.place(d.root, d.root, 0); o.children != nil {
-			all = all.merge(o, false)
+			all = all.merge(o)
 		}
 	}
 	if all == nil {
@@ -103,18 +103,35 @@ func (p *placer) inherit(o *origin, node *yaml.Node, depth int) {
 }
 
 // merge lays a later document over this one, as Helm merges values: maps key by key, anything else as a whole.
-func (o *origin) merge(later *origin, lists bool) *origin {
+func (o *origin) merge(later *origin) *origin {
 	if o == nil || o.children == nil || later.children == nil {
 		return later
 	}
-	if !lists && (o.isList() || later.isList()) {
+	if o.isList() || later.isList() {
 		return later
 	}
 	merged := &origin{Position: later.Position, key: later.key, children: maps.Clone(o.children)}
 	for name, child := range later.children {
-		merged.children[name] = merged.children[name].merge(child, lists)
+		merged.children[name] = merged.children[name].merge(child)
 	}
 	return merged
+}
+
+// add lays an option over this, in place: there may be thousands of them. An option sets one item of a list, and leaves the
+// others.
+func (o *origin) add(later *origin) {
+	children := o.children
+	if *o = *later; children == nil || later.children == nil {
+		return
+	}
+	for name, child := range later.children {
+		if below := children[name]; below != nil {
+			below.add(child)
+		} else {
+			children[name] = child
+		}
+	}
+	o.children = children
 }
 
 func (o *origin) isList() bool {

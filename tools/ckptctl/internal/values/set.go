@@ -3,7 +3,6 @@ package values
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 
@@ -61,8 +60,8 @@ func parseObject(text string, into map[string]any) error {
 
 func parseFile(text string, into map[string]any) error {
 	return strvals.ParseIntoFile(text, into, func(name []rune) (any, error) {
-		content, err := os.ReadFile(string(name))
-		return string(content), named(string(name), err)
+		content, err := readFile(string(name))
+		return string(content), err
 	})
 }
 

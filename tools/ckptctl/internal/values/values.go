@@ -132,16 +132,16 @@ func (v *Values) Written(path Path) (Position, bool) {
 func (v *Values) place() {
 	for _, file := range v.files {
 		if o := file.origins(); o != nil {
-			v.origins = v.origins.merge(o, false)
-		}
-	}
-	for _, option := range v.options {
-		if o := option.origins(); o != nil {
-			v.origins = v.origins.merge(o, true)
+			v.origins = v.origins.merge(o)
 		}
 	}
 	if v.origins == nil {
 		v.origins = &origin{}
+	}
+	for _, option := range v.options {
+		if o := option.origins(); o != nil {
+			v.origins.add(o)
+		}
 	}
 }
 
