@@ -33,21 +33,51 @@ func (q *quickly) refer(ref string) *quick {
 	if done, ok := q.done.Load(ref); ok {
 		return done.(*quick)
 	}
-	pointer, local := strings.CutPrefix(ref, "#")
-	at, members := json.RawMessage(q.text), q.members
-	for i, step := range unescape(pointer) {
-		if i > 0 && json.Unmarshal(at, &members) != nil {
-			local = false
-		}
-		// A map that is there would be added to by the next step.
-		at, members = members[step], nil
-	}
-	if !local || at == nil {
+	at := q.target(ref)
+	if at == nil || q.leads(at, ref, map[string]bool{}) {
 		q.beyond.Store(true)
 		return q.schema([]byte("false"))
 	}
 	done, _ := q.done.LoadOrStore(ref, q.schema(at))
 	return done.(*quick)
+}
+
+// target is the text that a reference leads to; nil when there is none in the schema.
+func (q *quickly) target(ref string) json.RawMessage {
+	pointer, local := strings.CutPrefix(ref, "#")
+	at, members := json.RawMessage(q.text), q.members
+	for i, step := range unescape(pointer) {
+		if i > 0 && json.Unmarshal(at, &members) != nil {
+			return nil
+		}
+		// A map that is there would be added to by the next step.
+		at, members = members[step], nil
+	}
+	if !local {
+		return nil
+	}
+	return at
+}
+
+// reference is a keyword that refers, or a key of the values that has its name.
+var reference = regexp.MustCompile(`"\$ref"\s*:\s*"([^"]*)"`)
+
+// leads says whether the references in a text lead to one of them, at any remove: a schema that refers to itself may have no
+// end, which the library finds out.
+func (q *quickly) leads(text json.RawMessage, to string, seen map[string]bool) bool {
+	for _, found := range reference.FindAllSubmatch(text, -1) {
+		ref := string(found[1])
+		if ref == to {
+			return true
+		}
+		if !seen[ref] {
+			seen[ref] = true
+			if q.leads(q.target(ref), to, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // compile reads the schema's own text.
