@@ -17,7 +17,7 @@ type diagnosis struct {
 	instance, given map[string]any
 	// before are the ids of all failures.
 	before map[string]bool
-	// proofs counts the edits that were tried.
+	// proofs counts the failures that were looked at in trying edits.
 	proofs *int
 }
 

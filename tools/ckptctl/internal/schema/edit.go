@@ -67,8 +67,8 @@ func changed(at any, path values.Path, to any, remove bool) any {
 // after returns what is wrong once the edits are made and was not before, or is wrong with what they put somewhere. What is
 // missing elsewhere because of them was not seen before: it is for the next hint.
 func (d diagnosis) after(edits ...Edit) []failure {
-	*d.proofs++
 	failures, _ := d.schema.failures(Apply(d.instance, edits))
+	*d.proofs += 1 + len(failures)
 	return slices.DeleteFunc(failures, func(f failure) bool {
 		put := slices.ContainsFunc(edits, func(e Edit) bool {
 			if f.keyword == "additionalProperties" && len(e.To) == len(f.path)+1 && startsWith(e.To, f.path) {
@@ -81,9 +81,9 @@ func (d diagnosis) after(edits ...Edit) []failure {
 	})
 }
 
-// mostProofs is how many edits are tried for the values of one chart. Each takes as long as judging all of the values,
-// and who has more mistakes than this mends the first ones first.
-const mostProofs = 200
+// mostProofs is how many failures are looked at in trying edits for the values of one chart. Each edit takes as long as
+// judging all of the values, and who has that many mistakes mends the first ones first.
+const mostProofs = 2000
 
 // proven says that nothing is wrong with what the edits do. What there is no time to try is not proven.
 func (d diagnosis) proven(edits ...Edit) bool {

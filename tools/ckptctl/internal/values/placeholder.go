@@ -45,6 +45,9 @@ var signs = func() (out [][]byte) {
 	return out
 }()
 
+// longestNote is how many bytes somebody writes who only says that something is to be written.
+const longestNote = 200
+
 // placeholder returns what in a value is to be replaced by something else, and what would replace it; "" where nothing is.
 // The path tells what only looks so: annotations and the parameters of a class may hold what others fill in.
 func placeholder(path Path, text string) (what, how string) {
@@ -70,7 +73,7 @@ func placeholder(path Path, text string) (what, how string) {
 	if found := whole.FindString(text); found != "" {
 		return strings.TrimRight(found, `/\`), "have it replaced before the chart gets the file, or write the value itself"
 	}
-	if word.MatchString(text) || note.MatchString(text) {
+	if len(text) <= longestNote && (word.MatchString(text) || note.MatchString(text)) {
 		return text, "write the value itself"
 	}
 	return "", ""
