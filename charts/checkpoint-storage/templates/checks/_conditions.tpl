@@ -5,18 +5,18 @@ The conditions of rules, as rules.yaml describes them; ckptctl judges the same.
 {{/* Inputs: a quantity such as 10Gi. Outputs: the number. */}}
 {{- define "checkpoint-storage.rules.quantity" -}}
 {{- $unit := regexFind "[A-Za-z]*$" . }}
-{{- $factors := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 }}
+{{- $factors := dict "" 1 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 }}
 {{- mulf (trimSuffix $unit . | float64) (get $factors $unit) }}
 {{- end }}
 
 {{/*
-Inputs: dict "value" "limit" (a quantity, or a path to one) "in" "comparison". Outputs: "true" when value is below, above
+Inputs: dict "value" "limit" (a quantity, or a path to one) "in" "comparison" and perhaps "each". Outputs: "true" when value is below, above
 or off the steps of the limit; nothing otherwise, or where one of the two is missing.
 */}}
 {{- define "checkpoint-storage.rules.compare" -}}
 {{- $limit := .limit }}
 {{- if not (regexMatch "^[0-9]" $limit) }}
-{{- $limit = (include "checkpoint-storage.rules.at" (dict "path" $limit "in" .in) | mustFromJson).value }}
+{{- $limit = (include "checkpoint-storage.rules.at" (dict "path" $limit "in" .in "each" .each) | mustFromJson).value }}
 {{- end }}
 {{- if and .value $limit }}
 {{- $value := include "checkpoint-storage.rules.quantity" (toString .value) | float64 }}
@@ -100,7 +100,7 @@ or off the steps of the limit; nothing otherwise, or where one of the two is mis
 {{- end }}
 {{- range $comparison := list "below" "above" "offStep" }}
 {{- with get $when $comparison }}
-{{- $hold = and $hold (include "checkpoint-storage.rules.compare" (dict "value" $value "limit" . "in" $in.in "comparison" $comparison)) }}
+{{- $hold = and $hold (include "checkpoint-storage.rules.compare" (dict "value" $value "limit" . "in" $in.in "each" $in.each "comparison" $comparison)) }}
 {{- end }}
 {{- end }}
 {{- if hasKey $when "matches" }}

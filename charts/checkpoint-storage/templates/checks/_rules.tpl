@@ -15,6 +15,13 @@ What they are judged on is dict "values" "section" "facts" "affinity" "affinityK
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
 {{- end }}
 {{- $section := include "checkpoint-storage.section" . | mustFromJson }}
+{{- with $section.targetPortal }}
+{{- $last := dict }}
+{{- if gt (int $context.Values.shards) 0 }}
+{{- $last = dict "shard" (sub (int $context.Values.shards) 1) }}
+{{- end }}
+{{- $_ := set $names "portal" (printf "%s:%s" (include "checkpoint-storage.volumeName" (merge (dict "context" $context) $last)) .) }}
+{{- end }}
 {{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $context "section" $section) | mustFromJson }}
 {{- $_ := set $names "readOnly" $said.by }}
 {{- $_ := set $names "writable" $said.instead }}

@@ -124,7 +124,7 @@ func (c *condition) leaf(s *subject, each []string) bool {
 		(!c.twice || twice(value)) &&
 		(c.hasAny == nil || slices.ContainsFunc(items(s.at(c.hasAny)), func(item any) bool { return slices.Contains(items(value), item) })) &&
 		(c.matches == nil || matches(c.matches, value)) &&
-		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value) })
+		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value, each) })
 }
 
 // word is what stands for itself, or the one that $ stands for.
@@ -161,10 +161,10 @@ func twice(list any) bool {
 }
 
 // compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
-func (l limit) compares(s *subject, value any) bool {
+func (l limit) compares(s *subject, value any, each []string) bool {
 	other := l.value
 	if l.path != nil {
-		other = s.at(l.path)
+		other = s.at(along(l.path, each))
 	}
 	have, one := quantity(value)
 	want, two := quantity(other)

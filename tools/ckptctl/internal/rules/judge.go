@@ -59,6 +59,9 @@ func (j *judge) subject(shard int) *subject {
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
 	}
 	names["dataSource"] = j.dataSource(shard)
+	if portal, ok := j.sectionOf(shard)["targetPortal"].(string); ok && portal != "" {
+		names["portal"] = j.names.Volume(number(j.values["shards"])-1) + ":" + portal
+	}
 	affinity := j.affinity(shard)
 	options, mounted := j.mountOptions(j.sectionOf(shard))
 	s := &subject{
