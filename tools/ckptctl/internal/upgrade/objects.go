@@ -2,10 +2,9 @@
 package upgrade
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -13,7 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
 )
 
 // Objects are the storage objects of a release, by kind and name.
@@ -22,25 +21,40 @@ type Objects map[string]map[string]unstructured.Unstructured
 // kinds are those that hold data, or lead to it.
 var kinds = []string{"StorageClass", "PersistentVolume", "PersistentVolumeClaim"}
 
-// Parse reads the objects of a manifest.
+// maxObject and maxStorage are how large one storage object may be, and all of a manifest's, in bytes: a thousand shards are
+// 3 MiB. While it is parsed, a text takes a hundred times its size of memory, and a stored manifest may be anybody's.
+const maxObject, maxStorage = 256 << 10, 4 << 20
+
+// storage is a document that may be one of the kinds: what else a parent chart makes is not parsed.
+var storage = regexp.MustCompile(`(?m)^kind:\s*["']?(?:StorageClass|PersistentVolume|PersistentVolumeClaim)\b`)
+
+// Parse reads the storage objects of a manifest, as Helm writes it.
 func Parse(manifest string) (Objects, error) {
 	out := Objects{}
 	for _, kind := range kinds {
 		out[kind] = map[string]unstructured.Unstructured{}
 	}
-	decoder := utilyaml.NewYAMLOrJSONDecoder(strings.NewReader(manifest), 4096)
-	for {
+	size := 0
+	for _, document := range separator.Split(manifest, -1) {
+		if !storage.MatchString(document) {
+			continue
+		}
+		if size += len(document); len(document) > maxObject || size > maxStorage {
+			return nil, fmt.Errorf("the manifest of the release has a storage object of more than %d KiB, or more than %d MiB of them, and no release has", maxObject>>10, maxStorage>>20)
+		}
 		var object unstructured.Unstructured
-		if err := decoder.Decode(&object.Object); errors.Is(err, io.EOF) {
-			return out, nil
-		} else if err != nil {
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
 			return nil, fmt.Errorf("a manifest of the release: %w", err)
 		}
 		if known := out[object.GetKind()]; known != nil {
 			known[object.GetName()] = object
 		}
 	}
+	return out, nil
 }
+
+// separator ends a document.
+var separator = regexp.MustCompile(`(?m)^---(?:\s.*)?$`)
 
 // Chart renders the chart.
 type Chart struct{ chart *chart.Chart }
