@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -159,6 +160,48 @@ type Schema struct {
 	Required []string `json:"required,omitempty"`
 	// ClassRequired are the keys that a StorageClass made by the chart needs.
 	ClassRequired []string `json:"classRequired,omitempty"`
+	// AlsoRequired and ClassAlsoRequired are keys that rules ask for besides, with what makes each needless; "" where
+	// nothing does. Rules decide it; these are for who fills in a section.
+	AlsoRequired      map[string]string `json:"alsoRequired,omitempty"`
+	ClassAlsoRequired map[string]string `json:"classAlsoRequired,omitempty"`
+}
+
+// Block is what a section has to have for one way to make the volume.
+type Block struct {
+	// Title says which way.
+	Title string
+	// Class says that volumes are made by a StorageClass of the chart.
+	Class bool
+	Keys  []string
+	// Unless says of some keys what makes them needless.
+	Unless map[string]string
+}
+
+func block(title string, class bool, required []string, unless map[string]string) Block {
+	return Block{title, class, slices.Concat(required, slices.Sorted(maps.Keys(unless))), unless}
+}
+
+// Blocks are the ways to fill in the section, one for all ways that need the same.
+func (b Backend) Blocks() []Block {
+	s := b.Schema
+	static := block("Required of a static volume:", false, s.Required, s.AlsoRequired)
+	class := block("Required for new volumes (provisioning: dynamic, storageClass.create: true):", true, s.ClassRequired, s.ClassAlsoRequired)
+	serves := b.Capabilities.Serves
+	same := slices.Equal(slices.Sorted(slices.Values(static.Keys)), slices.Sorted(slices.Values(class.Keys)))
+	switch {
+	case len(static.Keys) == 0 && len(class.Keys) == 0:
+		return []Block{{Title: "Nothing is required:", Class: !serves("static")}}
+	case !serves("static"):
+		class.Title = "Required:"
+		return []Block{class}
+	case !serves("dynamic") || same:
+		static.Title = "Required:"
+		return []Block{static}
+	case len(class.Keys) == 0:
+		static.Title = "Required of a static volume; new ones (provisioning: dynamic) need nothing:"
+		return []Block{static}
+	}
+	return []Block{static, class}
 }
 
 // IdentityKey is a key that tells one volume from another.

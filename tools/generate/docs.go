@@ -3,78 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
-
-	"sigs.k8s.io/yaml"
 )
-
-const valuesMark = "# ---------------------------------------------------------------- backends\n"
-
-// values rewrites the part of values.yaml below the mark: one commented section for each backend.
-func values(old []byte, backends []catalog.Backend) ([]byte, error) {
-	head, _, _ := strings.Cut(string(old), valuesMark)
-	var out strings.Builder
-	out.WriteString(strings.TrimRight(head, "\n") + "\n\n" + valuesMark)
-	out.WriteString("# Generated from the backends' folders by `make generate`. Uncomment the section of your backend.\n")
-	for _, b := range backends {
-		fmt.Fprintf(&out, "\n# %s: %s.\n", b.Name, b.Title)
-		comment(&out, b.Description)
-		for _, place := range slices.Sorted(maps.Keys(b.Places)) {
-			comment(&out, "On "+place+": "+b.Places[place].Says)
-		}
-		comment(&out, "Access modes: "+modes(b)+".")
-		if options := b.Capabilities.MountOptions.Default; len(options) > 0 {
-			comment(&out, "Mount options when none are set: "+strings.Join(options, ", ")+".")
-		}
-		fmt.Fprintf(&out, "#\n# %s:\n", b.Name)
-		for _, key := range b.Keys() {
-			property := b.Schema.Properties[key]
-			need := ""
-			if slices.Contains(b.Schema.Required, key) {
-				need = " Required."
-			}
-			fmt.Fprintf(&out, "#   # %s%s\n", property["description"], need)
-			shown, err := yaml.Marshal(map[string]any{key: example(property)})
-			if err != nil {
-				return nil, err
-			}
-			for _, line := range strings.Split(strings.TrimRight(string(shown), "\n"), "\n") {
-				fmt.Fprintf(&out, "#   %s\n", line)
-			}
-		}
-	}
-	return []byte(out.String()), nil
-}
-
-// comment writes text as comment lines of at most 120 characters.
-func comment(out *strings.Builder, text string) {
-	line := "#"
-	for _, word := range strings.Fields(text) {
-		if len(line)+1+len(word) > 120 {
-			out.WriteString(line + "\n")
-			line = "#"
-		}
-		line += " " + word
-	}
-	out.WriteString(line + "\n")
-}
-
-// example is the default when there is one, otherwise the first example.
-func example(property map[string]any) any {
-	if value, ok := property["default"]; ok {
-		return value
-	}
-	if shown, ok := property["examples"].([]any); ok && len(shown) > 0 {
-		return shown[0]
-	}
-	return nil
-}
 
 func modes(b catalog.Backend) string {
 	var parts []string
