@@ -66,9 +66,9 @@ func TestPrepareTakesNothing(t *testing.T) {
 		"a hidden file":              {[]string{".lock"}, []string{"OWNER=98"}, ""},
 		"a group alone":              {[]string{"shard"}, []string{"GROUP=97"}, ""},
 		"a mode alone":               {[]string{"shard"}, nil, ""},
-		"a value says so":            {[]string{"shard"}, []string{"OWNER=98", "GROUP=97", "TAKE_OVER=true"}, "mode 0770 owner 98 group 97"},
-		"it holds nothing":           {nil, []string{"OWNER=98"}, "mode 0770 owner 98"},
-		"it is the owner's already":  {[]string{"shard"}, []string{"OWNER=" + user, "GROUP=97"}, "mode 0770 group 97"},
+		"a value says so":            {[]string{"shard"}, []string{"OWNER=98", "GROUP=97", "TAKE_OVER=true"}, "owner 98 group 97 mode 0770"},
+		"it holds nothing":           {nil, []string{"OWNER=98"}, "owner 98 mode 0770"},
+		"it is the owner's already":  {[]string{"shard"}, []string{"OWNER=" + user, "GROUP=97"}, "group 97 mode 0770"},
 		"nothing is asked for":       {[]string{"shard"}, []string{"MODE=0750"}, "nothing"},
 		"it is as it should be":      {[]string{"shard"}, []string{"MODE=0750", "OWNER=" + user, "GROUP=" + group}, "nothing"},
 	} {
@@ -91,6 +91,33 @@ func TestPrepareTakesNothing(t *testing.T) {
 			assert.Equal(t, strings.TrimPrefix(test.does, "nothing"), strings.Join(strings.Fields(done), " "))
 		})
 	}
+}
+
+// TestPrepareHandsNothingPlantedOn holds that a directory which its owner puts something into while it is given away is
+// handed back: the new owner would trust what is in it. Only root sees it happen, so a program says that it did.
+func TestPrepareHandsNothingPlantedOn(t *testing.T) {
+	t.Parallel()
+	programs := t.TempDir()
+	for name, script := range map[string]string{"chown": `echo "owner $1"`, "chmod": ":", "id": "echo 99", "find": "echo ./step-9"} {
+		require.NoError(t, os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700)) //nolint:gosec // It is run.
+	}
+	c := newClaimRoot(t)
+	require.NoError(t, os.Mkdir(filepath.Join(c.path, "team-a"), 0o750))
+	out, err := c.prepare(programs, "OWNER=98")
+	require.Error(t, err, out)
+	was := strconv.Itoa(os.Getuid()) + ":" + strconv.Itoa(os.Getgid())
+	assert.Contains(t, out, "owner 98\nowner "+was+"\nFAILED: files came into team-a while it was given away")
+}
+
+// TestPrepareNamesAFile holds that what is no directory is left alone, and called what it is.
+func TestPrepareNamesAFile(t *testing.T) {
+	t.Parallel()
+	c := newClaimRoot(t)
+	require.NoError(t, os.WriteFile(filepath.Join(c.path, "team-a"), nil, 0o640))
+	out, err := c.prepare("")
+	require.Error(t, err, out)
+	assert.Contains(t, out, "FAILED: team-a is there already, and is no directory")
+	assert.EqualValues(t, 0o640, c.mode("team-a"))
 }
 
 // TestPrepareFollowsNoLink has what the script enters become a link at each of its steps: where it leads stays as it is.
