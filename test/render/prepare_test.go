@@ -17,7 +17,7 @@ import (
 func prepared(t *testing.T, json map[string]string) objects {
 	t.Helper()
 	values := map[string]string{
-		"hostPath": `{"path": "/mnt/{shard}", "sharedMount": true}`, "prepare.enabled": "true", "prepare.directory": `"team-a"`,
+		"hostPath": `{"path": "/mnt/checkpoints", "sharedMount": true}`, "prepare.enabled": "true", "prepare.directory": `"team-a"`,
 	}
 	for key, value := range json {
 		values[key] = value
@@ -59,7 +59,7 @@ func TestPrepareGivesAway(t *testing.T) {
 // TestPrepareShards holds that every shard is prepared, by a Job of its own.
 func TestPrepareShards(t *testing.T) {
 	t.Parallel()
-	got := prepared(t, map[string]string{"shards": "12"})
+	got := prepared(t, map[string]string{"shards": "12", "hostPath": `{"path": "/mnt/{shard}", "sharedMount": true}`})
 	require.Len(t, got.prepares, 12)
 	names := map[string]bool{}
 	for i, job := range got.prepares {
