@@ -12,7 +12,7 @@ help: ## List the targets.
 .PHONY: test
 test: ## Everything: the fast checks, then every test on a real cluster.
 	@$(MAKE) --no-print-directory -j 2 check cluster
-	@$(MAKE) --no-print-directory install
+	@$(MAKE) --no-print-directory trainer install
 
 .PHONY: demo
 demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
@@ -41,7 +41,12 @@ lint: tools ## Lint the charts and the Go code.
 
 .PHONY: unit
 unit: tools ## Unit and render tests, which need no cluster.
-	go test $$(go list ./... | grep -v /test/install)
+	go test $$(go list ./... | grep -v -e /test/install -e /test/trainer)
+
+.PHONY: trainer
+trainer: ## Train for real on file systems that fail: nothing that may be good is set aside. Takes root, for FUSE.
+	@bash ci/torch.sh
+	go test ./test/trainer -timeout 30m
 
 .PHONY: install
 install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.

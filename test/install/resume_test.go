@@ -275,7 +275,7 @@ func (r *resumption) account(t *testing.T) {
 				r.most = max(r.most, lost)
 			}
 			reached = begun
-		case strings.HasPrefix(l.text, "DAMAGED"):
+		case strings.HasPrefix(l.text, "TORN"), strings.HasPrefix(l.text, "STOPPED"):
 			assert.Fail(t, l.text)
 		case strings.HasPrefix(l.text, "finished"):
 			digest := l.text[strings.LastIndex(l.text, " ")+1:]

@@ -73,7 +73,7 @@ def set_aside(path, why):
     aside = path.with_name(f"{path.name}.{why}.{rank}.{int(time.time())}")
     try:
         os.rename(path, aside)
-    except OSError:
+    except FileNotFoundError:
         return None
     return aside
 
@@ -85,17 +85,49 @@ def prune(store):
         if not milestone_every or step % milestone_every:
             if aside := set_aside(store / name_of(step), "old"):
                 shutil.rmtree(aside, ignore_errors=True)
+    # Of what cannot be resumed as many stay, for whoever looks into it; a whole one was published a moment ago.
+    for name in sorted(name for name in listed(store) if re.match(r"step-\d{8}\.(torn|incomplete)\.", name))[:-keep_last]:
+        shutil.rmtree(store / name, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- resuming
+class Torn(Exception):
+    """A shard was read to its end, and is not what was written."""
+
+
+def attempt(read):
+    """What is read, tried anew for a while: storage that comes back fails with ESTALE, EIO or ETIMEDOUT until then."""
+    until, pause = time.monotonic() + min(30, patience.seconds / 4), 0.25
+    while True:
+        try:
+            return read()
+        except (OSError, Torn):
+            if time.monotonic() + pause > until:
+                raise
+        time.sleep(pause)
+        pause *= 2
+
+
+def listed(store):
+    return attempt(lambda: os.listdir(store))
+
+
 def names(store):
-    """The steps of which this rank has a shard, and whether they are published."""
+    """The steps that have a directory, and whether they are published."""
     found = {}
-    for directory in store.iterdir():
-        match = re.fullmatch(r"step-(\d{8})(\.part)?", directory.name)
-        if match and (directory / f"rank-{rank}.sha256").exists():
-            found[int(match[1])] = not match[2]
+    for name in listed(store):
+        if match := re.fullmatch(r"step-(\d{8})(\.part)?", name):
+            found[int(match[1])] = found.get(int(match[1]), False) or not match[2]
     return found
+
+
+def survey(store):
+    """The steps that are published here, and those that were set aside; text where the directory cannot be read."""
+    try:
+        aside = {int(name[5:13]) for name in listed(store) if re.match(r"step-\d{8}\.(torn|incomplete|damaged)\.", name)}
+        return {step for step, done in names(store).items() if done}, aside
+    except OSError as error:
+        return str(error)
 
 
 def from_all(value):
@@ -104,50 +136,123 @@ def from_all(value):
     return values
 
 
-def load(store, step):
-    """This rank's shard, or None where it is not what was written."""
+def told(findings):
+    return "; ".join(f"rank {r}: {what}" for r, what in findings.items())
+
+
+def refuse(why):
+    """Ends every rank, which all come here together, and changes nothing. Whoever starts the workers starts them again."""
+    global finished
+    finished = True  # That the others end is no reason to start over.
+    say(f"STOPPED: {why}")
+    try:
+        dist.barrier()  # All have heard it before the first is gone.
+    except RuntimeError:
+        pass
+    sys.exit(1)
+
+
+def fresh(path):
+    """A file's content as the storage has it: opened anew, and not out of this node's memory."""
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return file.read()
+
+
+def load(store, step, of):
+    """A rank's shard. Raises Torn where it is not what was written, and OSError where that cannot be told."""
     directory = store / name_of(step)
     if not directory.exists():
         directory = store / f"{name_of(step)}.part"
-    try:
-        content = (directory / f"rank-{rank}.pt").read_bytes()
-        wanted = (directory / f"rank-{rank}.sha256").read_text().split()[0]
-    except (OSError, IndexError):
-        return None
-    if hashlib.sha256(content).hexdigest() != wanted:
-        return None
+    content, checksum = fresh(directory / f"rank-{of}.pt"), fresh(directory / f"rank-{of}.sha256")
+    if not re.match(rb"[0-9a-f]{64}\s", checksum):
+        raise Torn(f"rank-{of}.sha256 holds no checksum")
+    if hashlib.sha256(content).hexdigest().encode() != checksum[:64]:
+        raise Torn(f"rank-{of}.pt, {len(content)} bytes, does not have its checksum")
     return torch.load(io.BytesIO(content), weights_only=True)
 
 
+def look(store, step, aside):
+    """What this rank's shard is (whole, torn, missing, unreadable), and the shard or why."""
+    try:
+        return "whole", attempt(lambda: load(store, step, rank))
+    except Torn as error:
+        return "torn", str(error)
+    except FileNotFoundError as error:
+        # With a volume for each rank, one may have been killed before it set aside what the others have.
+        before = step in aside and not (store / name_of(step)).exists()
+        return ("torn", "set aside before") if before else ("missing", f"{error.filename} is not there")
+    except OSError as error:
+        return "unreadable", str(error)
+
+
+def whole_elsewhere(store, step, torn):
+    """Of the shards that their own ranks find torn, those that this rank, where it sees them, finds whole."""
+    whole = []
+    for of in torn:
+        try:
+            load(store, step, of)
+            whole.append(of)
+        except (OSError, Torn):
+            pass
+    return whole
+
+
 def newest(store):
-    """The newest checkpoint that is whole, as all ranks see it: its step and this rank's shard."""
-    seen = from_all(names(store))
-    published = {step for each in seen for step, done in each.items() if done}
+    """The newest checkpoint that is whole, as all ranks see it: its step, this rank's shard, and the steps passed over.
+
+    Only what is proven torn is set aside. Every rank decides by what all have found, and so they all decide the same.
+    """
+    seen = from_all(survey(store))
+    if failed := {r: each for r, each in enumerate(seen) if isinstance(each, str)}:
+        refuse(f"{store} cannot be listed, and nothing in it was changed: {told(failed)}")
+    published, asides = (set().union(*each) for each in zip(*seen))
+    passed = set(asides)
     for step in sorted(published, reverse=True):
-        shard = load(store, step)
-        damaged = [r for r, whole in enumerate(from_all(shard is not None)) if not whole]
-        if not damaged:
+        state, shard = look(store, step, seen[rank][1])
+        findings = from_all((state, shard["world"] if state == "whole" else shard))
+        found = {kind: {r: what for r, (other, what) in enumerate(findings) if other == kind} for kind in ("whole", "torn", "missing", "unreadable")}
+        here = f"step {step} in {store}"
+        if saved_by := set(found["whole"].values()) - {world}:
+            before = saved_by.pop()
+            refuse(f"{here} was saved by {before} workers, and this run has {world}; nothing was changed. Set workers: {before} to resume it, or have the {world} begin in another directory")
+        if found["unreadable"]:
+            refuse(f"{here} cannot be read, and nothing was changed: {told(found['unreadable'])}")
+        if found["torn"]:
+            others = set().union(*from_all([] if rank in found["torn"] else whole_elsewhere(store, step, found["torn"])))
+            if others:
+                refuse(f"{here} is torn where its own ranks read it, and whole where others do; nothing was changed. Look at the nodes of ranks {sorted(others)}, their memory and their mounts")
+            set_aside(store / name_of(step), "torn")
+            say(f"TORN: {here} was published and is torn, and was set aside: {told(found['torn'])}")
+        elif not found["missing"]:
             # Where somebody has published it, every shard was on the disk: a rank that was killed catches up.
             if (store / f"{name_of(step)}.part").exists():
                 move(store / f"{name_of(step)}.part", store / name_of(step))
-            return step, shard
-        set_aside(store / name_of(step), "damaged")
-        say(f"DAMAGED: step {step} was published in {store}, and the shards of ranks {damaged} are missing or torn; set aside")
-    return 0, None
+            return step, shard, passed
+        elif store == stores[0][0]:
+            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {told(found['missing'])}")
+        passed.add(step)
+    return 0, None, passed
 
 
 def resume(state):
     found = [newest(store) for store, _ in stores]
-    step, shard = max(found, key=lambda each: each[0])
+    step, shard, _ = max(found, key=lambda each: each[0])
     if step:
-        if shard["world"] != world:
-            sys.exit(f"step {step} was saved by {shard['world']} ranks, and this run has {world}: set workers: {shard['world']}")
         for index, (name, tensor) in enumerate(state.items()):
             if index % world == rank:
                 tensor.copy_(shard["tensors"][name])
             dist.broadcast(tensor, index % world)
+    else:
+        # A fast tier may be lost; one that is ahead of the first save says that there was more than is here now.
+        lost = [s for (store, _), each in zip(stores, found) for s in each[2] if store == stores[0][0] or s >= stores[0][1]]
+        if lost and not setting("START_FRESH", 0):
+            refuse(f"no checkpoint in {stores[0][0]} can be resumed, and there were some: steps {sorted(set(lost))}. Bring one back, or set training.startFresh: true to begin at step 0")
     dist.barrier()
-    for store, _ in stores:
+    for (store, _), each in zip(stores, found):
+        for ahead in each[2]:
+            if ahead > step:
+                set_aside(store / name_of(ahead), "incomplete")  # Of a fast tier; its name will be needed again.
         for left in list(store.glob("step-*.part")) + list(store.glob("step-*.old.*")):
             shutil.rmtree(left, ignore_errors=True)  # Of a save, or of a removal, that was cut short.
     dist.barrier()

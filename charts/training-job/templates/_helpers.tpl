@@ -112,6 +112,9 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 - {name: KEEP_LAST, value: {{ .keepLast | int | quote }}}
 - {name: MILESTONE_EVERY, value: {{ .milestoneEvery | int | quote }}}
 - {name: PEER_TIMEOUT, value: {{ .peerTimeoutSeconds | int | quote }}}
+{{- if .startFresh }}
+- {name: START_FRESH, value: "1"}
+{{- end }}
 {{- end }}
 {{- end }}
 
