@@ -157,7 +157,7 @@ func (c *Chart) foreign(r *Result, refused bool) bool {
 		return false
 	}
 	for _, file := range r.values.Files() {
-		if is := file.Foreign(); is != nil {
+		if is := file.Foreign(c.schema.Backend); is != nil {
 			severity, message, fix := c.rules.Words("schema/no-values", "foreign", map[string]any{"what": is.What, "how": is.How})
 			r.Findings = append(r.Findings, r.finding("schema/no-values", severity, nil, is.At, message, fix))
 		}

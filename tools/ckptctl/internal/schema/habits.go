@@ -18,6 +18,8 @@ type habits struct {
 	Blocks      []string
 	Inside, Top map[string]habit
 	Notes       map[string]string
+	// Backend is that of a class of which nothing else is known.
+	Backend string
 }
 
 // habit is what to write instead of one key.
@@ -130,7 +132,7 @@ func (d diagnosis) written(h habit, value any) (edits []Edit, taken bool) {
 	if h.Class && value != "" && d.given["provisioning"] == nil {
 		and = map[string]any{"provisioning": "dynamic"}
 		if d.given["backend"] == nil {
-			and["backend"] = "csi"
+			and["backend"] = knownHabits().Backend
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(and)) {

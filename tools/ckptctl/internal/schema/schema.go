@@ -105,6 +105,13 @@ func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
 	return inOrder(mistakes), nil
 }
 
+// Backend says whether the schema has a backend of the name that is not retired.
+func (s *Schema) Backend(name string) bool {
+	d := diagnosis{schema: s}
+	retired, _ := d.schemaOf(values.Path{name})["deprecated"].(bool)
+	return !retired && slices.Contains(texts(d.schemaOf(values.Path{"backend"})["enum"]), name)
+}
+
 // failures are the keywords that do not hold for the values, each once.
 func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 	if s.quick.valid(instance) && !s.quick.by.beyond.Load() {

@@ -3,6 +3,7 @@ package values
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -141,11 +142,12 @@ var places = []Path{
 }
 
 // Foreign says what the file is, when it is a file of something else whatever chart it is for; nil otherwise.
-func (f *File) Foreign() *Foreign {
+// backend says whether the chart has a backend of a name.
+func (f *File) Foreign(backend func(name string) bool) *Foreign {
 	if f.chart {
 		return nil
 	}
-	kind, ok := f.kind()
+	kind, ok := f.kind(backend)
 	if !ok {
 		return nil
 	}
@@ -170,7 +172,7 @@ func (f *File) Foreign() *Foreign {
 	return out
 }
 
-func (f *File) kind() (kindOf, bool) {
+func (f *File) kind(backend func(string) bool) (kindOf, bool) {
 	for i, k := range kindsOf {
 		// What has the chart's own first key is somebody's values, whatever else is in it; encrypted it is none.
 		if k.has(f.Values) && (i == 0 || f.Values["backend"] == nil) {
@@ -197,8 +199,8 @@ func (f *File) kind() (kindOf, bool) {
 		k.how = "write spec.capacity.storage as size, spec.accessModes as accessModes, and what the volume is as the section of a backend; " +
 			"`ckptctl backends` lists them"
 		spec, _ := f.Values["spec"].(map[string]any)
-		for _, source := range []string{"hostPath", "local", "nfs", "iscsi", "fc", "csi"} {
-			if isMap(spec, source) {
+		for _, source := range slices.Sorted(maps.Keys(spec)) {
+			if isMap(spec, source) && backend(source) {
 				k.how = fmt.Sprintf("set backend: %s and write spec.%s as the section %s, spec.capacity.storage as size, and spec.accessModes as accessModes",
 					source, source, source)
 			}
