@@ -53,7 +53,8 @@ func (c Cluster) patience() time.Duration { return cmp.Or(c.Timeout, Patience) }
 // Explain says of an error which server did not answer, where it is that.
 func (c Cluster) Explain(err error) error {
 	var late interface{ Timeout() bool }
-	if !errors.Is(err, context.DeadlineExceeded) && !(errors.As(err, &late) && late.Timeout()) {
+	timeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout()
+	if !timeout {
 		return err
 	}
 	config, unknown := c.config()

@@ -13,7 +13,12 @@ import (
 
 // The decorations of a terminal, the only escape sequences that a Writer lets through.
 const (
-	Red, Yellow, Blue, Bold, Off = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
+	Red    = "\x1b[31m"
+	Yellow = "\x1b[33m"
+	Blue   = "\x1b[34m"
+	Bold   = "\x1b[1m"
+	// Off ends what the others begin.
+	Off = "\x1b[0m"
 	// Rewind begins the line anew.
 	Rewind = "\r\x1b[K"
 )
@@ -81,7 +86,8 @@ func clean(text string, lines bool) string {
 func isClean(text string, lines bool) bool {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		if c == '#' || c >= utf8.RuneSelf || c == 0x7f || c < ' ' && !(lines && (c == '\n' || c == '\t')) {
+		breaks := lines && (c == '\n' || c == '\t')
+		if c == '#' || c >= utf8.RuneSelf || c == 0x7f || c < ' ' && !breaks {
 			return false
 		}
 	}
