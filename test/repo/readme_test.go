@@ -43,14 +43,16 @@ func TestReadmeValues(t *testing.T) {
 	assert.GreaterOrEqual(t, seen, 5, "the README shows fewer values than it did")
 }
 
-// valuesOf finds the chart's values in a block of YAML: the whole of it, or what an Application or a HelmRelease hands over;
+// valuesOf finds the chart's values in a block of YAML: the whole of it, or what an Application, a HelmRelease or a Kustomization hands over;
 // "" when it is something else.
 func valuesOf(t *testing.T, block string) string {
 	t.Helper()
 	var document struct {
 		Backend string
 		Kind    string
-		Spec    struct {
+		// HelmCharts are those of a Kustomization.
+		HelmCharts []struct{ ValuesInline map[string]any }
+		Spec       struct {
 			Values map[string]any
 			Source struct {
 				Helm struct{ ValuesObject map[string]any }
@@ -69,6 +71,9 @@ func valuesOf(t *testing.T, block string) string {
 		return block
 	case "Application":
 		values = document.Spec.Source.Helm.ValuesObject
+	case "Kustomization":
+		require.Len(t, document.HelmCharts, 1)
+		values = document.HelmCharts[0].ValuesInline
 	}
 	require.NotEmpty(t, values, block)
 	text, err := yaml.Marshal(values)
