@@ -182,7 +182,7 @@ func namesOf(t *testing.T, files map[string]string) map[string][]string {
 type made struct{ random *rand.Rand }
 
 func (m made) store() store {
-	s := store{values: map[string]any{"hostPath": map[string]any{"path": "/mnt/{shard}", "sharedMount": true}}}
+	s := store{values: map[string]any{"hostPath": map[string]any{"path": "/mnt/checkpoints", "sharedMount": true}}}
 	s.release.Name, s.release.Namespace = m.name(53), strings.ReplaceAll(m.name(63), ".", "a")
 	if m.one(2) {
 		s.release.Alias = m.pick("fastTier", "checkpoints", "Fast", "S3Store", "store-2", "aBC", "HTTPServer", "a_b", "v1Store2", strings.Repeat("longName", 8), strings.Repeat("x", 62)+"-y")
@@ -213,6 +213,7 @@ func (m made) store() store {
 	}
 	if m.one(3) {
 		s.values["shards"] = 1 + m.random.IntN(12)
+		s.values["hostPath"] = map[string]any{"path": "/mnt/{shard}", "sharedMount": true}
 	}
 	if m.one(3) {
 		s.values["nameOverride"] = strings.NewReplacer(".", "-", "_", "-").Replace(m.pick("Fast", "fastTier2", "ABTest", m.name(63)))
