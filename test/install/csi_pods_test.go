@@ -26,9 +26,9 @@ until [ -d "$at/$name" ]; do sleep 0.2; done
 cd "$at/$name"
 sha256sum -c SHA256SUMS
 `
-	// A volume for readers holds what the driver has put there.
+	// A volume for readers holds what the driver has put there, and nothing else can be put there.
 	readOnly = `
-test -s "$at/seed"
+test -s "$at/seed" && ! touch "$at/$name" 2>&1
 `
 	saveOnceToDevice = `
 test -b "$at"

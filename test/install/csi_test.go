@@ -138,8 +138,9 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 		assertProvisioned(t, class, pv)
 	} else {
 		if want.volume != nil {
-			assert.Equal(t, sourceOf(c, want.volume), pv.Spec.CSI, "the volume's source is not the reviewed one")
-			assert.Equal(t, flagsOf(c, want.volume), pv.Spec.MountOptions, "the mount options are not the reviewed ones")
+			assert.Equal(t, sourceOf(c, want.volume), sourceOf(c, pv), "the volume's source is not the reviewed one")
+			assert.Equal(t, flagsOf(c, want.volume), flagsOf(c, pv), "the mount options are not the reviewed ones")
+			assertReadOnly(t, c, pv)
 		}
 		assertDocumented(t, c, "attribute", pv.Spec.CSI.VolumeAttributes)
 	}
@@ -188,20 +189,37 @@ func assertInForce(t *testing.T, pv *corev1.PersistentVolume, log string) {
 	}
 }
 
-// sourceOf is the reviewed source of a volume, in the volume mode of the case: a device has no file system.
+// sourceOf is the source of a volume but for what the case's own modes change, which the reviewed text is not of: a device
+// has no file system, and assertReadOnly is about what is only read.
 func sourceOf(c csiCase, volume *corev1.PersistentVolume) *corev1.CSIPersistentVolumeSource {
 	source := volume.Spec.CSI.DeepCopy()
+	source.ReadOnly = false
 	if c.volumeMode == "Block" {
 		source.FSType = ""
 	}
 	return source
 }
 
+// flagsOf are the mount options of a volume, but for the one that mounts it read-only.
 func flagsOf(c csiCase, volume *corev1.PersistentVolume) []string {
 	if c.volumeMode == "Block" {
 		return nil
 	}
-	return volume.Spec.MountOptions
+	return slices.DeleteFunc(slices.Clone(volume.Spec.MountOptions), func(option string) bool {
+		return slices.ContainsFunc(c.backend.Capabilities.ReadOnly.Options, func(o catalog.ReadOnlyOption) bool { return o.Option == option })
+	})
+}
+
+// assertReadOnly holds that a volume which is only to be read has all that its driver goes by, and any other none of it.
+func assertReadOnly(t *testing.T, c csiCase, pv *corev1.PersistentVolume) {
+	t.Helper()
+	facts, only := c.backend.Capabilities.ReadOnly, c.mode == "ReadOnlyMany"
+	if facts.Attach == catalog.Yes {
+		assert.Equal(t, only, pv.Spec.CSI.ReadOnly, "the source's readOnly")
+	}
+	if i := slices.IndexFunc(facts.Options, func(o catalog.ReadOnlyOption) bool { return o.When == nil }); i >= 0 && c.volumeMode == "Filesystem" {
+		assert.Equal(t, only, slices.Contains(pv.Spec.MountOptions, facts.Options[i].Option), "%s in %v", facts.Options[i].Option, pv.Spec.MountOptions)
+	}
 }
 
 // assertSameClass compares what the class asks of the driver with the reviewed text.

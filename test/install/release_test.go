@@ -20,7 +20,7 @@ func TestDefaults(t *testing.T) {
 	s := newStore(t, "defaults", "baseline")
 	s.install("--wait", "--timeout", "60s")
 	claim, volume := s.bound(release)
-	assert.Equal(t, "defaults-"+release, volume.Name)
+	assert.Equal(t, "defaults."+release, volume.Name)
 	assert.Equal(t, corev1.PersistentVolumeReclaimRetain, volume.Spec.PersistentVolumeReclaimPolicy)
 	assert.Equal(t, "10Gi", claim.Spec.Resources.Requests.Storage().String())
 
