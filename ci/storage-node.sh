@@ -95,11 +95,10 @@ up() {
   # shellcheck disable=SC1090  # written by cluster.sh
   source "$environment"
   export DOCKER_HOST KUBECONFIG
+  network
   local pid
   if pid=$(own_pid) && kill -CONT "$pid" && kubectl wait "node/$node" --for=condition=Ready --timeout=60s >/dev/null 2>&1; then
-    # Its clock stood still with it.
-    kubectl --namespace kube-system exec storage-shell -- chroot /guest date --utc --set "@$(date +%s)" >/dev/null
-    say "storage node $node is up"
+    enter
     return
   fi
   if ! as_root_on_debian; then
@@ -110,7 +109,6 @@ up() {
   packages iproute2
   local made
   made=$("$root/ci/storage-node/image.sh")
-  network
   # One that is left of a guest before this would pass for ready.
   kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --force --grace-period=0 >/dev/null 2>&1 ||
     die "the pod storage-shell of a guest before this cannot be deleted"
@@ -132,16 +130,21 @@ up() {
     -device "virtio-net-pci,netdev=net,mac=52:54:00:00:$(printf %02x:%02x $((0x${cluster: -4:2})) $((0x${cluster: -2})))" \
     </dev/null >"$build/storage-node.log" 2>&1 7>&- 8>&- 9>&- &
   local i
-  for ((i = 0; i < 180; i++)); do
+  for ((i = 0; i < 300; i++)); do
     kubectl get "node/$node" >/dev/null 2>&1 && break
     sleep 1
     # A guest that could not start will not join.
     [ "$i" -lt 5 ] || own_pid >/dev/null || break
   done
-  kubectl wait "node/$node" --for=condition=Ready --timeout=180s >/dev/null || {
+  kubectl wait "node/$node" --for=condition=Ready --timeout=300s >/dev/null || {
     tail -n 30 "$build/storage-node.log" >&2
     die "storage node $node did not become Ready, see .build/storage-node.log"
   }
+  enter
+}
+
+# enter makes the pod by which tests reach the guest, and tells them of it.
+enter() {
   kubectl apply --filename - >/dev/null <<END
 # By which tests reach the guest as its root.
 apiVersion: v1
@@ -161,6 +164,8 @@ spec:
   volumes: [{name: guest, hostPath: {path: /}}]
 END
   kubectl --namespace kube-system wait pod/storage-shell --for=condition=Ready --timeout=120s >/dev/null
+  # The clock of a guest that was paused stood still with it.
+  kubectl --namespace kube-system exec storage-shell -- chroot /guest date --utc --set "@$(date +%s)" >/dev/null
   facts STORAGE_ "STORAGE_NODE=$node" "STORAGE_ADDRESS=$address" "STORAGE_IQN=$iqn"
   say "storage node $node is up"
 }
