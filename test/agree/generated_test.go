@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
@@ -53,7 +54,8 @@ func TestGenerated(t *testing.T) {
 			m := maker{random: rand.New(rand.NewPCG(uint64(worker), 22)), document: document, backends: backends}
 			base := filepath.Join(t.TempDir(), "base.yaml")
 			verdicts := map[bool]int{}
-			for i := range generated / workers {
+			count := sample.Count(generated) / workers
+			for i := range count {
 				below, over := m.values(), m.values()
 				require.NoError(t, os.WriteFile(base, []byte(below), 0o600))
 				for helm, c := range checks {
@@ -70,8 +72,8 @@ func TestGenerated(t *testing.T) {
 				}
 			}
 			// Documents of one verdict only would prove nothing.
-			assert.Greater(t, verdicts[true], generated/workers/10)
-			assert.Greater(t, verdicts[false], generated/workers/10)
+			assert.Greater(t, verdicts[true], count/10)
+			assert.Greater(t, verdicts[false], count/10)
 		})
 	}
 }

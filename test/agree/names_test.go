@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/assert"
@@ -34,7 +35,7 @@ const named = 120
 func TestNames(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(2, 1))
-	for range named {
+	for range sample.Count(named) {
 		store := made{random}.store()
 		for _, helm := range []check.Helm{check.Helm3, check.Helm4} {
 			got := store.rendered(t, helm)

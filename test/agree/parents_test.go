@@ -12,6 +12,7 @@ import (
 
 	embedded "checkpoint-storage/charts/checkpoint-storage"
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/assert"
@@ -31,7 +32,7 @@ func TestParents(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(2, 2))
 	off, several := 0, 0
-	for range parents {
+	for range sample.Count(parents) {
 		u := umbrella{made{random}, t.TempDir()}
 		given := u.write(t)
 		text, err := yaml.Marshal(given)
@@ -65,8 +66,8 @@ func TestParents(t *testing.T) {
 			assert.Equal(t, want, got, "Helm %d: %s\n%s", helm, u.dir, text)
 		}
 	}
-	assert.Greater(t, off, 10, "few stores are turned off")
-	assert.Greater(t, several, 10, "few releases have two stores")
+	assert.Greater(t, off, sample.Count(10), "few stores are turned off")
+	assert.Greater(t, several, sample.Count(10), "few releases have two stores")
 }
 
 // umbrella is a parent chart of a parent chart of two stores that is made up.

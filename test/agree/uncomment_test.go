@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
@@ -28,7 +29,7 @@ func TestUncomment(t *testing.T) {
 	require.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(charts.Chart(), "values.yaml"))
 	require.NoError(t, err)
-	for _, b := range backends {
+	for _, b := range sample.Of(backends) {
 		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
 			_, section, found := strings.Cut(string(text), "\n\n## "+b.Name+": ")

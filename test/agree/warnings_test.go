@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
@@ -27,6 +28,7 @@ func TestWarnings(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(charts.Chart(), "templates", "backends", "*", "testdata", "_accept-*.values.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
+	files = sample.Of(files)
 	table, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "mistakes.yaml"))
 	require.NoError(t, err)
 	var mistakes []struct {

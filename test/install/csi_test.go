@@ -205,7 +205,7 @@ func flagsOf(c csiCase, volume *corev1.PersistentVolume) []string {
 	if c.volumeMode == "Block" {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(volume.Spec.MountOptions), func(option string) bool {
+	return slices.DeleteFunc(append([]string{}, volume.Spec.MountOptions...), func(option string) bool {
 		return slices.ContainsFunc(c.backend.Capabilities.ReadOnly.Options, func(o catalog.ReadOnlyOption) bool { return o.Option == option })
 	})
 }

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"checkpoint-storage/test/internal/engine"
+
 	"github.com/gruntwork-io/terratest/modules/helm"
 	"github.com/gruntwork-io/terratest/modules/k8s"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v3/pkg/cli/values"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -42,9 +45,20 @@ func fixtures(t *testing.T, kind string) []fixture {
 	return out
 }
 
-// render runs `helm template` and returns its output: all of it, or what comes from the templates that are named.
+// render runs `helm template` and returns its output: all of it, or what comes from the templates that are named. Under
+// `go test -short` Helm's library does the same in this process, in a fraction of the time.
 func render(t *testing.T, options *helm.Options, templates ...string) (string, error) {
 	t.Helper()
+	if testing.Short() {
+		given := values.Options{ValueFiles: options.ValuesFiles}
+		for key, value := range options.SetValues {
+			given.Values = append(given.Values, key+"="+value)
+		}
+		for key, value := range options.SetJSONValues {
+			given.JSONValues = append(given.JSONValues, key+"="+value)
+		}
+		return engine.Template(given, release, namespace, templates...)
+	}
 	options.KubectlOptions = k8s.NewKubectlOptions("", "", namespace)
 	options.Logger = logger.Discard
 	return helm.RenderTemplateContextE(t, t.Context(), options, chartPath, release, templates)

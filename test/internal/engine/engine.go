@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -32,18 +33,30 @@ func Load(t *testing.T) Chart {
 	t.Helper()
 	read, err := loader.LoadDir(charts.Chart())
 	require.NoError(t, err)
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(read.Schema)))
-	require.NoError(t, err)
-	compiler := jsonschema.NewCompiler()
-	require.NoError(t, compiler.AddResource("file:///values.schema.json", document))
-	schema, err := compiler.Compile("file:///values.schema.json")
+	compiler, schema, err := compile(read.Schema)
 	require.NoError(t, err)
 	keys := map[string]*jsonschema.Schema{}
 	for key := range schema.Properties {
-		keys[key], err = compiler.Compile("file:///values.schema.json#/properties/" + key)
+		keys[key], err = compiler.Compile(location + "#/properties/" + key)
 		require.NoError(t, err)
 	}
 	return Chart{read, schema, keys}
+}
+
+// location is where Helm says that the schema lies.
+const location = "file:///values.schema.json"
+
+func compile(text []byte) (*jsonschema.Compiler, *jsonschema.Schema, error) {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(location, document); err != nil {
+		return nil, nil, err
+	}
+	schema, err := compiler.Compile(location)
+	return compiler, schema, err
 }
 
 // Render returns the objects that values become, in the order of their templates, or why the schema or the templates

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"checkpoint-storage/test/sample"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,7 +57,7 @@ func many(n int, line string) string {
 // TestBounds holds that values of any shape and size end soon, in little memory, and in an error that names the cause; what
 // was not read is never called ok.
 func TestBounds(t *testing.T) {
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		values string
 		args   []string
 		code   int
@@ -85,8 +89,10 @@ func TestBounds(t *testing.T) {
 		"a file of size 0":         {args: []string{"-f", "/proc/self/status"}, code: Found, says: "unknown-key: VmPeak"},
 		"standard input each":      {args: []string{"-"}, code: Unusable, says: "the standard input cannot be an overlay"},
 		"options":                  {args: strings.Fields(many(5000, "--set k%d.a=1 ")), code: Found, says: "5000 errors, 0 warnings"},
-	} {
+	}
+	for _, name := range sample.Of(slices.Sorted(maps.Keys(cases))) {
 		t.Run(name, func(t *testing.T) {
+			c := cases[name]
 			args := append([]string{"check"}, c.args...)
 			if c.values != "" {
 				args = append(args, "-f", "-")
