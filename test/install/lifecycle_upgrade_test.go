@@ -1,6 +1,8 @@
 package install
 
 import (
+	"strings"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -14,12 +16,13 @@ func forced(l *life) string {
 	l.save(release)
 	before := l.pair(release)
 	set := []string{l.flag("--force"), "--set", "claim.labels.team=a"}
-	if out, err := l.tryUpgrade(set...); err != nil {
+	if out, err := l.insist(set...); err != nil {
 		words := "cannot use server-side apply and force replace together"
 		l.refused(out, err, words)
 		require.Equal(l.t, before, l.pair(release))
 		l.saw("Helm refuses (%q) and nothing has changed; what follows is with `--server-side=false`", words)
-		l.upgrade(append(set, "--server-side=false")...)
+		out, err = l.insist(append(set, "--server-side=false")...)
+		require.NoError(l.t, err, out)
 	}
 	// Between the two writes a claim that is bound has a volume that does not know it, which the controller takes for good.
 	lost := func() bool { return l.claim(release).Status.Phase == corev1.ClaimLost }
@@ -35,6 +38,17 @@ func forced(l *life) string {
 	l.kept(release)
 	l.saw("both lose what the binding had written, and find each other again, because each names the other; a claim that the controller looked at in between stays Lost until it is put right as the notes say: the same claim, Bound. Do not count on it while pods run")
 	return "bound again"
+}
+
+// insist upgrades, and again where Helm says to try again: once the volume is replaced, the controller may write to the
+// claim before Helm does.
+func (l *life) insist(args ...string) (out string, err error) {
+	l.t.Helper()
+	l.until(patience, func() bool {
+		out, err = l.tryUpgrade(args...)
+		return err == nil || !strings.Contains(out, "please apply your changes to the latest version and try again")
+	})
+	return out, err
 }
 
 // forcedDynamic replaces a claim by one that no longer names the volume that was made for it.
