@@ -39,6 +39,8 @@ volume:
     required:
       nodeSelectorTerms:
         - matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [$cluster-worker]}]
+# The directory that the node makes belongs to root; the demo's pods save as its owner.
+podSecurityContext: {runAsUser: 0}
 END
 cat "$values"
 run helm upgrade --install checkpoints "$chart" --namespace "$namespace" --values "$values" --wait --timeout 60s \
