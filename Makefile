@@ -10,9 +10,9 @@ help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: test
-test: ## Everything: the fast checks, then every test on a real cluster.
+test: ## Everything: the fast checks, the demo, then every test on a real cluster.
 	@$(MAKE) --no-print-directory -j 2 check cluster SHORT=
-	@$(MAKE) --no-print-directory trainer install
+	@$(MAKE) --no-print-directory trainer demo install
 
 .PHONY: demo
 demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
