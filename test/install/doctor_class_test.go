@@ -48,7 +48,7 @@ var ailmentsOfDefaults = []ailment{
 		title: "the cluster has two default classes",
 		breaks: func(w *ward) {
 			class := &storagev1.StorageClass{
-				ObjectMeta:  metav1.ObjectMeta{Name: w.ns + "-second", Annotations: map[string]string{storagev1IsDefault: "true"}},
+				ObjectMeta:  metav1.ObjectMeta{Name: w.ns + ".second", Annotations: map[string]string{storagev1IsDefault: "true"}},
 				Provisioner: "rancher.io/local-path", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
 			}
 			_, err := w.client.StorageV1().StorageClasses().Create(w.t.Context(), class, create)
@@ -57,7 +57,7 @@ var ailmentsOfDefaults = []ailment{
 			w.train("trainer", nil)
 			w.bound(release)
 		},
-		id: "two-default-classes", says: []string{"has 2 default ones", "it got $NS-second"}, note: true,
+		id: "two-default-classes", says: []string{"has 2 default ones", "it got $NS.second"}, note: true,
 		repair: byHand, mended: func(w *ward) {
 			w.bound(release)
 			w.healthy()

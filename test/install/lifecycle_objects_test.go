@@ -155,10 +155,10 @@ func (l *life) pair(claim string) pair {
 	return pair{Claim: pvc.UID, Volume: pv.UID, Asked: pvc.Spec, Given: given, Labels: [2]map[string]string{pvc.Labels, pv.Labels}}
 }
 
-// makeClass makes a class whose volumes are made by hand: what a claim gets from it, and when, is for the test to say.
+// makeClass makes a class, named as the chart names those of the namespace, for removeClasses to find, whose volumes are made by hand: what a claim gets from it, and when, is for the test to say.
 func (l *life) makeClass(name string, grows bool) string {
 	l.t.Helper()
-	name = l.ns + "-" + name
+	name = l.ns + "." + name
 	binding := storagev1.VolumeBindingImmediate
 	_, err := l.client.StorageV1().StorageClasses().Create(l.t.Context(), &storagev1.StorageClass{
 		ObjectMeta:  metav1.ObjectMeta{Name: name},

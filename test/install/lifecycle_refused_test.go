@@ -38,7 +38,7 @@ func refusedStatic(l *life) string {
 
 func refusedDynamic(l *life) string {
 	class := l.makeClass("stays", false)
-	l.makeClass("other", true)
+	other := l.makeClass("other", true)
 	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	l.install("--wait", "--timeout", "60s")
@@ -46,7 +46,7 @@ func refusedDynamic(l *life) string {
 	l.refuse([]change{
 		{what: "size, more, where the class does not allow it", set: []string{"--set", "size=2Gi"}, words: "must support resize"},
 		{what: "size, less", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity"},
-		{what: "class", set: []string{"--set", "storageClassName=" + l.ns + "-other"}, words: "spec is immutable"},
+		{what: "class", set: []string{"--set", "storageClassName=" + other}, words: "spec is immutable"},
 		{what: "volume mode", set: []string{"--set", "volumeMode=Block"}, words: "immutable"},
 		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteMany"]`}, words: "immutable"},
 		{what: "a data source", set: []string{"--set-json", `claim.dataSourceRef={"kind": "PersistentVolumeClaim", "name": "other"}`}, words: "immutable"},
