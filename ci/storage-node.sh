@@ -95,9 +95,9 @@ up() {
   # shellcheck disable=SC1090  # written by cluster.sh
   source "$environment"
   export DOCKER_HOST KUBECONFIG
-  network
   local pid
   if pid=$(own_pid) && kill -CONT "$pid" && kubectl wait "node/$node" --for=condition=Ready --timeout=60s >/dev/null 2>&1; then
+    network
     enter
     return
   fi
@@ -109,6 +109,7 @@ up() {
   packages iproute2
   local made
   made=$("$root/ci/storage-node/image.sh")
+  network
   # One that is left of a guest before this would pass for ready.
   kubectl --namespace kube-system delete pod storage-shell --ignore-not-found --force --grace-period=0 >/dev/null 2>&1 ||
     die "the pod storage-shell of a guest before this cannot be deleted"

@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"checkpoint-storage/test/internal/charts"
 )
@@ -68,16 +65,12 @@ func (b *bench) bounding() error {
 	return nil
 }
 
-// refused returns the seconds and the most memory, in bytes, of a run that ends with an exit code of its own.
+// refused returns the seconds and the most memory, in bytes, of a run that refuses its input.
 func refused(tool string, args ...string) (seconds, bytes float64, err error) {
-	command := exec.Command(tool, args...)
-	command.Stdout, command.Stderr = io.Discard, io.Discard
-	start := time.Now()
+	seconds, bytes, out, err := runAny(tool, args...)
 	var exit *exec.ExitError
-	if err := command.Run(); err == nil || !errors.As(err, &exit) || !exit.Exited() {
-		return 0, 0, fmt.Errorf("%s took it, or did not end by itself: %w", tool, err)
+	if !errors.As(err, &exit) || !exit.Exited() {
+		return 0, 0, fmt.Errorf("%s took its input, or did not run to its end (%w): %.500s", tool, err, out)
 	}
-	seconds = time.Since(start).Seconds()
-	usage, _ := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return seconds, float64(usage.Maxrss) * 1024, nil
+	return seconds, bytes, nil
 }

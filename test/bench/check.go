@@ -121,14 +121,23 @@ func (b *bench) lint(fleet string) (float64, error) {
 
 // runTool returns the seconds and the most memory, in bytes, of a run that finds nothing wrong.
 func runTool(tool string, args ...string) (seconds, bytes float64, err error) {
-	command := exec.Command(tool, args...)
-	start := time.Now()
-	if out, err := command.CombinedOutput(); err != nil {
+	seconds, bytes, out, err := runAny(tool, args...)
+	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w: %.500s", tool, err, out)
 	}
+	return seconds, bytes, nil
+}
+
+// runAny returns the seconds and the most memory, in bytes, of a run, what it prints, and how it ends.
+func runAny(tool string, args ...string) (seconds, bytes float64, out []byte, err error) {
+	command := exec.Command(tool, args...)
+	start := time.Now()
+	out, err = command.CombinedOutput()
 	seconds = time.Since(start).Seconds()
-	usage, _ := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return seconds, float64(usage.Maxrss) * 1024, nil
+	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		bytes = float64(usage.Maxrss) * 1024
+	}
+	return seconds, bytes, out, err
 }
 
 // cpuOf returns the seconds of CPU that this process spends on work, after what is left of the work before is collected.

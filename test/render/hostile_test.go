@@ -180,7 +180,6 @@ func bases(t *testing.T, b catalog.Backend) map[string]map[string]any {
 
 func staysText(t *testing.T, chart engine.Chart, values map[string]any, places []place) {
 	t.Helper()
-	texts := sample.Of(hostile)
 	if len(places) == 0 {
 		return
 	}
@@ -195,7 +194,7 @@ func staysText(t *testing.T, chart engine.Chart, values map[string]any, places [
 	// A key may exclude another.
 	base, taken, plain := most(chart, values, candidates, func(have map[string]any, i int) map[string]any { return places[i].with(have, harmless[i]) }, func(error) {})
 	noCode(t, anyOf(plain))
-	stood := 0
+	stood, texts := 0, sample.Of(hostile)
 	for _, text := range texts {
 		if text == "{shard}" && (values["shards"] != nil || values["backend"] == places[0].steps[0]) {
 			// It is the shard's number, or refused in the whole section where there are no shards.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -28,40 +29,45 @@ type Chart struct {
 	keys map[string]*jsonschema.Schema
 }
 
-// Load reads the chart and compiles its schema, which Helm does anew for each set of values.
+// Load reads the chart and compiles its schema, once for all tests: Helm does both for each set of values.
 func Load(t *testing.T) Chart {
 	t.Helper()
-	read, err := loader.LoadDir(charts.Chart())
+	c, err := load()
 	require.NoError(t, err)
-	compiler, schema, err := compile(read.Schema)
-	require.NoError(t, err)
-	keys := map[string]*jsonschema.Schema{}
-	for key := range schema.Properties {
-		keys[key], err = compiler.Compile(location + "#/properties/" + key)
-		require.NoError(t, err)
-	}
-	return Chart{read, schema, keys}
+	return c
 }
 
 // location is where Helm says that the schema lies.
 const location = "file:///values.schema.json"
 
-func compile(text []byte) (*jsonschema.Compiler, *jsonschema.Schema, error) {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+var load = sync.OnceValues(func() (Chart, error) {
+	read, err := loader.LoadDir(charts.Chart())
 	if err != nil {
-		return nil, nil, err
+		return Chart{}, err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(read.Schema))
+	if err != nil {
+		return Chart{}, err
 	}
 	compiler := jsonschema.NewCompiler()
 	if err := compiler.AddResource(location, document); err != nil {
-		return nil, nil, err
+		return Chart{}, err
 	}
 	schema, err := compiler.Compile(location)
-	return compiler, schema, err
-}
+	if err != nil {
+		return Chart{}, err
+	}
+	keys := map[string]*jsonschema.Schema{}
+	for key := range schema.Properties {
+		if keys[key], err = compiler.Compile(location + "#/properties/" + key); err != nil {
+			return Chart{}, err
+		}
+	}
+	return Chart{read, schema, keys}, nil
+})
 
-// Render returns the objects that values become, in the order of their templates, or why the schema or the templates
-// refuse them.
-func (c Chart) Render(values map[string]any, release, namespace string) ([]map[string]any, error) {
+// rendered returns what each template but the notes becomes, or why the schema or the templates refuse the values.
+func (c Chart) rendered(values map[string]any, release, namespace string) (map[string]string, error) {
 	merged, err := chartutil.CoalesceValues(c.chart, values)
 	if err != nil {
 		return nil, err
@@ -74,15 +80,23 @@ func (c Chart) Render(values map[string]any, release, namespace string) ([]map[s
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := helm.Engine{}.Render(c.chart, top)
+	out, err := helm.Engine{}.Render(c.chart, top)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(out, func(name, _ string) bool { return strings.HasSuffix(name, "NOTES.txt") })
+	return out, nil
+}
+
+// Render returns the objects that values become, in the order of their templates, or why the schema or the templates
+// refuse them.
+func (c Chart) Render(values map[string]any, release, namespace string) ([]map[string]any, error) {
+	rendered, err := c.rendered(values, release, namespace)
 	if err != nil {
 		return nil, err
 	}
 	var out []map[string]any
 	for _, file := range slices.Sorted(maps.Keys(rendered)) {
-		if strings.HasSuffix(file, "NOTES.txt") {
-			continue
-		}
 		for _, document := range strings.Split("\n"+rendered[file], "\n---") {
 			object := map[string]any{}
 			if err := yaml.UnmarshalStrict([]byte(document), &object); err != nil {

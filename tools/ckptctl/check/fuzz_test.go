@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 )
 
 // FuzzCheck holds that any values file whatever is judged, or refused as one that cannot be read, with its name, under
-// both releases of Helm, and that what is found can be printed in every format.
+// both releases of Helm, by itself and as the overlay of a cluster, and that what is found can be printed in every format.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{
 		"", "a: 1", "backend: nfs", "a: &a [*a]", "<<: {a: 1}", "? [a, b]\n: c", "size: 1e400", "size: .nan", "on: yes",
@@ -27,6 +29,7 @@ func FuzzCheck(f *testing.F) {
 	}
 	fixtures, err := fs.Glob(embedded.FS, "templates/backends/*/testdata/_*.values.yaml")
 	require.NoError(f, err)
+	require.NotEmpty(f, fixtures)
 	for _, fixture := range fixtures {
 		text, err := fs.ReadFile(embedded.FS, fixture)
 		require.NoError(f, err)
@@ -38,9 +41,14 @@ func FuzzCheck(f *testing.F) {
 		require.NoError(f, err)
 		charts = append(charts, chart)
 	}
+	overlay := filepath.Join(f.TempDir(), "overlay.yaml")
 	f.Fuzz(func(t *testing.T, text string) {
+		require.NoError(t, os.WriteFile(overlay, []byte(text), 0o600))
 		for _, chart := range charts {
+			fleet, err := Standalone(chart).Each(Inputs{}, []string{overlay}, false, Release{Name: "checkpoints", Namespace: "train"}, func(int) {})
+			require.NoError(t, err)
 			result, err := chart.Check(Inputs{Files: []string{"-"}}, Release{Name: "checkpoints", Namespace: "train", Stdin: strings.NewReader(text)})
+			require.Equal(t, err != nil, fleet.Unreadable())
 			if err != nil {
 				var unreadable *values.InputError
 				if !errors.As(err, &unreadable) || unreadable.File == "" || unreadable.Message == "" {
