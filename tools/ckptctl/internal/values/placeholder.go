@@ -60,12 +60,17 @@ func placeholder(path Path, text string) (what, how string) {
 	if !ours {
 		return "", ""
 	}
-	if !free {
+	// Expressions that may begin anywhere are slow on megabytes, and each begins with one of these.
+	if !free && strings.ContainsAny(text, "{<") {
 		if found := action.FindString(text); found != "" {
 			return found, "render the file first, and check what comes of it"
 		}
 	}
-	for _, found := range mark.FindAllString(text, -1) {
+	var marks []string
+	if strings.ContainsAny(text, "$#@_<") || strings.Contains(text, "ref+") {
+		marks = mark.FindAllString(text, -1)
+	}
+	for _, found := range marks {
 		if !driver.MatchString(found) && (!free || !strings.HasPrefix(found, "$")) {
 			return found, "have it replaced before the chart gets the file, or write the value itself"
 		}
