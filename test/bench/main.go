@@ -114,7 +114,7 @@ func (b *bench) row(what, unit, goal string, ours, theirs []float64) {
 func (b *bench) page() string {
 	return fmt.Sprintf(`# Figures
 
-Written by `+"`make bench`"+` on %s: %d rounds, ours and theirs alternating. The ratio is the median of the rounds' ratios,
+Last written by `+"`make bench`"+` on %s; rows that it did not measure then are as they were. %d rounds, ours and theirs alternating. The ratio is the median of the rounds' ratios,
 with the least and the largest. A ratio holds for the machine it was measured on; the seconds and the bytes do not hold for
 any other.
 
