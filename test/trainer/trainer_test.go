@@ -154,6 +154,20 @@ func TestNothingToResume(t *testing.T) {
 	})
 }
 
+// TestEndsWhileItAsks holds that a rank ends with its own exit code although its other thread is asking rank 0 whether the
+// meeting is over, which that thread here never ceases to do.
+func TestEndsWhileItAsks(t *testing.T) {
+	t.Parallel()
+	site := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(site, "sitecustomize.py"), []byte("import time\n"+
+		"sleep = time.sleep\ntime.sleep = lambda seconds: None if seconds == 0.5 else sleep(seconds)\n"), 0o600))
+	env := []string{"PYTHONPATH=" + site}
+	dir := t.TempDir()
+	run{dirs: ranks(2, dir), steps: 4, env: env}.do(t).trained(t, 0)
+	require.NoError(t, os.Remove(shard(dir, 4, 1, ".pt")))
+	run{dirs: ranks(2, dir), steps: 8, env: env}.do(t).stopped(t, "shards are missing")
+}
+
 // TestBound holds that no more than keepLast of what is torn stay, and what an earlier script set aside unproven does.
 func TestBound(t *testing.T) {
 	t.Parallel()

@@ -149,7 +149,7 @@ def refuse(why):
         dist.barrier()  # All have heard it before the first is gone.
     except RuntimeError:
         pass
-    sys.exit(1)
+    os._exit(1)
 
 
 def fresh(path):
@@ -334,7 +334,7 @@ def train():
                 say(f"saved step {step} to {store} in {time.monotonic() - begin:.2f} s")
         if stopped:
             say(f"told to stop: saved at step {step}")
-            sys.exit(143)
+            os._exit(143)
     finished = True
     digest = hashlib.sha256(b"".join(parameter.data.numpy().tobytes() for parameter in model.parameters()))
     say(f"finished step {steps} parameters sha256 {digest.hexdigest()}")
@@ -383,3 +383,4 @@ if __name__ == "__main__":
             start_over(str(error).splitlines()[0])
     while "STAY_WHEN_DONE" in os.environ and not stopped:
         time.sleep(1)  # For what would start over whatever has ended.
+    os._exit(0)  # Here and elsewhere: Python would tear itself down under a thread that is in torch, and abort.
