@@ -17,7 +17,7 @@ type diagnosis struct {
 	instance, given map[string]any
 	// before are the ids of all failures.
 	before map[string]bool
-	// proofs counts the failures that were looked at in trying edits.
+	// proofs counts the failures that were looked at: those of the values, and those of each edit that was tried.
 	proofs *int
 }
 

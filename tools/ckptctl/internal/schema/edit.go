@@ -81,7 +81,7 @@ func (d diagnosis) after(edits ...Edit) []failure {
 	})
 }
 
-// mostProofs is how many failures are looked at in trying edits for the values of one chart. Each edit takes as long as
+// mostProofs is how many failures of the values of one chart are looked at, in trying edits too. Each edit takes as long as
 // judging all of the values, and who has that many mistakes mends the first ones first.
 const mostProofs = 2000
 

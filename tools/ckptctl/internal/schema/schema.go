@@ -97,7 +97,8 @@ func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
 	if len(failures) == 0 || err != nil {
 		return nil, err
 	}
-	d := diagnosis{schema: s, instance: instance, given: given, before: map[string]bool{}, proofs: new(int)}
+	proofs := len(failures)
+	d := diagnosis{schema: s, instance: instance, given: given, before: map[string]bool{}, proofs: &proofs}
 	for _, f := range failures {
 		d.before[f.id] = true
 	}
