@@ -119,8 +119,10 @@ up() {
   qemu-img create -q -f qcow2 -b "$made/disk.img" -F raw "$build/storage-node.qcow2"
   say "starting storage node $node at $address, log in .build/storage-node.log"
   # The kernel's check of its timer counts ticks in real time, of which a busy machine gives the guest too few. One that
-  # panics all the same ends, and says so in its log. Emulated, it is the slowest of all and is waited for: it goes first.
-  setsid nohup nice -n -10 ip netns exec "$netns" qemu-system-x86_64 \
+  # panics all the same ends, and says so in its log. Emulated, it is the slowest of all and is waited for: it goes first,
+  # before its own session by its niceness, and before the others', where the kernel weighs sessions, by its autogroup's.
+  setsid nohup nice -n -10 sh -c '[ ! -w /proc/self/autogroup ] || echo -10 >/proc/self/autogroup; exec "$@"' - \
+    ip netns exec "$netns" qemu-system-x86_64 \
     -name "$node" -pidfile "$pidfile" -nographic -no-reboot \
     -machine q35 -accel tcg,thread=multi,tb-size=512 -cpu max -smp 2 -m 3072 \
     -kernel "$made/vmlinuz" -initrd "$made/initramfs" \
