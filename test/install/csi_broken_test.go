@@ -2,7 +2,6 @@ package install
 
 import (
 	"testing"
-	"time"
 
 	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/test/internal/cluster"
@@ -27,7 +26,7 @@ func TestCSIDriverMissing(t *testing.T) {
 	}
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Contains(c, s.events(release), absent, "the claim's events do not name the driver")
-	}, patience, 500*time.Millisecond)
+	}, patience, interval)
 	claim, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).Get(t.Context(), release, metav1.GetOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, corev1.ClaimPending, claim.Status.Phase)
@@ -53,7 +52,7 @@ func TestCSIMountRefused(t *testing.T) {
 	s.launch(s.pod("reader", "true"))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		assert.Contains(c, s.events("reader"), why)
-	}, patience, 500*time.Millisecond)
+	}, patience, interval)
 	stop()
 	s.succeeded("reader")
 }

@@ -292,7 +292,7 @@ func (suite *csiSuite) takeDown(s *store, c csiCase) {
 		for _, a := range attachments.Items {
 			assert.NotEqual(t, claim.Spec.VolumeName, *a.Spec.Source.PersistentVolumeName, "still attached to %s", a.Spec.NodeName)
 		}
-	}, patience, 500*time.Millisecond)
+	}, patience, interval)
 	s.helm("uninstall", release, "--wait", "--ignore-not-found")
 }
 

@@ -84,7 +84,7 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 		require.Error(t, err, "Helm took it: %s", out)
 	case "loses":
 		require.NoError(t, err, out)
-		require.Eventually(t, func() bool { return s.loses(before) }, patience, 250*time.Millisecond, "nothing is lost")
+		require.Eventually(t, func() bool { return s.loses(before) }, patience, interval, "nothing is lost")
 	default:
 		require.NoError(t, err, out)
 		for name, uid := range before {
@@ -107,7 +107,7 @@ func (s *store) boundClaims() map[string]types.UID {
 			assert.Equal(c, corev1.ClaimBound, claim.Status.Phase, claim.Name)
 			bound[claim.Name] = claim.UID
 		}
-	}, patience, 250*time.Millisecond)
+	}, patience, interval)
 	return bound
 }
 

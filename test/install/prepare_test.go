@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"checkpoint-storage/test/internal/charts"
 
@@ -54,7 +53,7 @@ func (s *store) prepared(count int) map[string]string {
 			assert.Zero(c, job.Status.Failed, "%s: %s", job.Name, log)
 			said[job.Name] = string(log)
 		}
-	}, patience, 500*time.Millisecond)
+	}, patience, interval)
 	return said
 }
 
@@ -153,7 +152,7 @@ func (s *store) says(words ...string) {
 		for _, word := range words {
 			assert.Contains(c, said, word)
 		}
-	}, patience, 500*time.Millisecond)
+	}, patience, interval)
 }
 
 // TestPrepareRefusesALink holds that a symbolic link does not lead the Job, which is root, to a directory elsewhere; and

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"checkpoint-storage/test/internal/charts"
 
@@ -104,5 +103,5 @@ func TestParentChart(t *testing.T) {
 		log, err := s.client.CoreV1().Pods(s.ns).GetLogs("train-trainer", &corev1.PodLogOptions{}).DoRaw(t.Context())
 		assert.NoError(c, err)
 		assert.Equal(c, "saved\nsaved\n", string(log))
-	}, patience, 250*time.Millisecond)
+	}, patience, interval)
 }

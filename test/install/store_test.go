@@ -30,6 +30,9 @@ const (
 	// patience is how long anything on the cluster may take: seconds on an idle machine, where the cluster
 	// looks at what does not bind every 15, and more on the emulated node.
 	patience = 4 * time.Minute
+	// interval is how long a test waits before it looks again. Twenty tests look at one API server, and on a machine of two
+	// cores their looking would take a third of it.
+	interval = 750 * time.Millisecond
 )
 
 // store is one release of the chart in a namespace of its own.
@@ -90,7 +93,7 @@ func (s *store) remove() {
 		if _, err := s.client.CoreV1().Namespaces().Get(ctx, s.ns, metav1.GetOptions{}); err != nil {
 			return
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(interval)
 	}
 	s.t.Errorf("namespace %s does not go away", s.ns)
 }
@@ -242,12 +245,12 @@ func (s *store) kill(name string) {
 	require.Eventually(s.t, func() bool {
 		_, err := s.client.CoreV1().Pods(s.ns).Get(s.t.Context(), name, metav1.GetOptions{})
 		return err != nil
-	}, patience, 100*time.Millisecond, "pod %s does not go away", name)
+	}, patience, interval, "pod %s does not go away", name)
 }
 
 // until asks again and again until something is so, or the time is up, and returns whether it was.
 func (s *store) until(patience time.Duration, so func() bool) bool {
-	for deadline := time.Now().Add(patience); !so(); time.Sleep(400 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(interval) {
 		if time.Now().After(deadline) {
 			return false
 		}

@@ -68,7 +68,7 @@ checkpoints:
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
 	listening.Go(func() {
-		for ; ctx.Err() == nil; time.Sleep(400 * time.Millisecond) {
+		for ; ctx.Err() == nil; time.Sleep(interval) {
 			tr.listen(ctx, &listening)
 		}
 	})

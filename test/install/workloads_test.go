@@ -114,7 +114,7 @@ checkpoints:
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			log, _ := s.client.CoreV1().Pods(s.ns).GetLogs(pod, &corev1.PodLogOptions{}).DoRaw(t.Context())
 			assert.Equal(c, want, string(log), s.events(pod))
-		}, patience, 250*time.Millisecond)
+		}, patience, interval)
 	}
 	said("run-train-0", "0 of 2\n")
 	said("run-train-1", "1 of 2\n")
