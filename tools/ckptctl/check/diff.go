@@ -16,8 +16,9 @@ import (
 type Connection = live.Cluster
 
 // Diff says whether Kubernetes and Helm take an upgrade, and whether the data stays reachable. Without old files the old
-// side is the live release of the name. Values that are wrong by themselves are reported instead.
-func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, release Release, cluster Connection) ([]Finding, error) {
+// side is the live release of the name. Values that are wrong by themselves are reported instead. place is where the chart is
+// for who is to run Helm.
+func Diff(ctx context.Context, chart fs.FS, place string, helm Helm, old, fresh Inputs, release Release, cluster Connection) ([]Finding, error) {
 	c, err := Open(chart, helm)
 	if err != nil {
 		return nil, err
@@ -33,13 +34,16 @@ func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, releas
 	if errors := errorsOf(to.Findings); len(errors) > 0 {
 		return errors, nil
 	}
+	after, err := renderer.Render(to.values.Given, release.Name, release.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: place, Files: fresh.Files, Set: fresh.Set}
+	class, _ := to.Merged["storageClass"].(map[string]any)
+	how.Expands, _ = class["allowVolumeExpansion"].(bool)
 	var before upgrade.Objects
 	if len(old.Files) == 0 {
-		var deployed *live.Release
-		if deployed, err = cluster.Deployed(ctx, release.Name, release.Namespace); err != nil {
-			return nil, err
-		}
-		before, err = upgrade.Parse(deployed.Manifest)
+		before, how.Live, err = deployed(ctx, cluster, after, release)
 	} else {
 		var from *Result
 		if from, err = c.Check(old, release); err != nil {
@@ -53,11 +57,7 @@ func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, releas
 	if err != nil {
 		return nil, err
 	}
-	after, err := renderer.Render(to.values.Given, release.Name, release.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := upgrade.Compare(before, after, release.Name, release.Namespace)
+	changes, err := upgrade.Compare(before, after, how)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,26 @@ func Diff(ctx context.Context, chart fs.FS, helm Helm, old, fresh Inputs, releas
 		out = append(out, f)
 	}
 	return report.Join(out), nil
+}
+
+// deployed are the objects of a live release, and what the cluster has of them and of what is to be.
+func deployed(ctx context.Context, cluster Connection, after upgrade.Objects, release Release) (upgrade.Objects, *upgrade.Live, error) {
+	stored, err := cluster.Deployed(ctx, release.Name, release.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := upgrade.Parse(stored.Manifest, release.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := cluster.Client()
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := cluster.Within(ctx)
+	defer cancel()
+	found, err := upgrade.Read(ctx, client, before, after, release.Name, release.Namespace)
+	return before, found, cluster.Explain(err)
 }
 
 func errorsOf(findings []Finding) []Finding {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,7 +48,7 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 					return errors.New("--chart " + chart + ": diff compares the values of " + check.Name + " itself")
 				}
 			}
-			findings, err := check.Diff(command.Context(), files, generation, old, fresh, release, cluster)
+			findings, err := check.Diff(command.Context(), files, cmp.Or(chart, "./charts/"+check.Name), generation, old, fresh, release, cluster)
 			if err != nil {
 				return err
 			}

@@ -18,9 +18,9 @@ func TestUpgrades(t *testing.T) {
 	text, err := os.ReadFile("testdata/upgrades.yaml")
 	require.NoError(t, err)
 	var upgrades []struct {
-		Title, Verdict, Rule, Path, Says string
-		From, To                         map[string]any
-		Pod                              bool
+		Title, Verdict, Rule, Path, Says, Unproven string
+		From, To                                   map[string]any
+		Pod, Unbound, Alone                        bool
 	}
 	require.NoError(t, yaml.UnmarshalStrict(text, &upgrades))
 	require.Greater(t, len(upgrades), 35)
@@ -33,7 +33,11 @@ func TestUpgrades(t *testing.T) {
 				return file(t, name, string(text))
 			}
 			from, to := write("from.yaml", u.From), write("to.yaml", u.To)
-			code, out, errs := ckptctl("diff", "-o", "json", "-n", "training", "--from", from, "--to", from, "--to", to)
+			args := []string{"diff", "-o", "json", "-n", "training", "--from", from, "--to", to}
+			if !u.Alone {
+				args = append(args[:len(args)-2], "--to", from, "--to", to)
+			}
+			code, out, errs := ckptctl(args...)
 			var got struct{ Findings []report.Finding }
 			require.NoError(t, json.Unmarshal([]byte(out), &got), errs)
 			assert.Equal(t, map[bool]int{true: OK, false: Found}[u.Verdict == "safe"], code, got.Findings)
@@ -67,8 +71,8 @@ func TestDiffInputs(t *testing.T) {
 	assert.Equal(t, "ok: checkpoints: the upgrade goes through, and the data stays where it is\n", out)
 	code, out, _ = ckptctl("diff", "-n", "training", "--release", "train", "--from", good, "--to", good, "--set", "size=20Gi")
 	assert.Equal(t, Found, code)
-	assert.Contains(t, out, "--set size=20Gi: error E11: size: claim train is static, and Kubernetes refuses to resize it from 10Gi to 20Gi.")
-	assert.Contains(t, out, "fix: leave size at 10Gi")
+	assert.Contains(t, out, "--set size=20Gi: error E11: size: claim train is static and has no class, and Kubernetes refuses to resize it from 10Gi to 20Gi.")
+	assert.Contains(t, out, "fix: leave size=10Gi")
 	code, _, errs := ckptctl("diff", "--to", good, "--kubeconfig", file(t, "kubeconfig", "nothing"))
 	assert.Equal(t, Unusable, code)
 	assert.Contains(t, errs, "error: ")

@@ -119,7 +119,7 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 		return err
 	}
 	s.Stored = stored
-	objects, err := upgrade.Parse(stored.Manifest)
+	objects, err := upgrade.Parse(stored.Manifest, s.Namespace)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"checkpoint-storage/tools/ckptctl/internal/paste"
@@ -138,6 +139,13 @@ func (c Cluster) Deployed(ctx context.Context, name, namespace string) (*Release
 	release, err := Newest(ctx, client, name, namespace, "status=deployed")
 	if err != nil {
 		return nil, c.Explain(fmt.Errorf("the releases of namespace %s cannot be read: %w", namespace, err))
+	}
+	newest, err := Newest(ctx, client, name, namespace, "")
+	if err != nil {
+		return nil, c.Explain(fmt.Errorf("the releases of namespace %s cannot be read: %w", namespace, err))
+	}
+	if newest != nil && strings.HasPrefix(newest.Status, "pending-") {
+		return nil, fmt.Errorf("release %s in namespace %s is %s at revision %d: Helm refuses every upgrade until that has ended or is taken back; `ckptctl doctor` says how", name, namespace, newest.Status, newest.Revision)
 	}
 	if release == nil {
 		return nil, fmt.Errorf("there is no deployed release %s in namespace %s; `helm list --namespace %s` shows what is there", name, namespace, paste.Word(namespace))

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"sort"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/paste"
 
-	"k8s.io/apimachinery/pkg/api/resource"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -20,21 +21,27 @@ var tableText []byte
 
 // field is something that an upgrade may not change.
 type field struct {
-	Path   string   `json:"path"`
-	Values []string `json:"values"`
-	Change string   `json:"change"`
-	Recipe string   `json:"recipe"`
+	Path    string   `json:"path"`
+	Values  []string `json:"values"`
+	Change  string   `json:"change"`
+	Default any      `json:"default"`
 }
 
-type table struct {
-	Fields  map[string][]field `json:"fields"`
-	Common  []string           `json:"common"`
-	Recipes map[string]string  `json:"recipes"`
+// Upgrade is a release and what it is upgraded with, as `helm upgrade` is told of it.
+type Upgrade struct {
+	Release, Namespace string
+	// Chart is where the chart is, Files and Set are the new values.
+	Chart      string
+	Files, Set []string
+	// Expands says that the values ask for a class whose claims grow.
+	Expands bool
+	// Live is what the cluster has; nil where only the values are known.
+	Live *Live
 }
 
-// Change is something that the upgrade does to an object, and should not.
+// Change is something that the upgrade does to the release's objects, and should not.
 type Change struct {
-	// Rule is E10 or E11, Severity error or warning.
+	// Rule is E04, E10 or E11, Severity error or warning.
 	Rule, Severity string
 	// Values are the keys of the chart's values that may have decided it; {backend} stands for the chosen section.
 	Values []string
@@ -44,176 +51,280 @@ type Change struct {
 
 // comparison compares the objects of two sets of values.
 type comparison struct {
-	table
-	release, namespace string
-	from, to           Objects
-	changes            []Change
+	Upgrade
+	table map[string][]field
+	// from and to are what is there and what is to be; stored and asked are what the two manifests say, which is the same
+	// where no cluster is asked.
+	from, to, stored, asked Objects
+	found                   []found
+}
+
+// found is a change of one object, and of others beside it that have the same trouble.
+type found struct {
+	Change
+	about  string
+	others []string
+	recipe recipe
 }
 
 // Compare lists what stands in the way of an upgrade from one set of objects to another.
-func Compare(from, to Objects, release, namespace string) ([]Change, error) {
-	c := &comparison{release: release, namespace: namespace, from: from, to: to}
+func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
+	c := &comparison{Upgrade: upgrade, from: from, to: to, stored: from, asked: to}
+	if c.Live != nil {
+		c.from, c.to = c.Live.over(from, to)
+		c.stands()
+	}
 	if err := yaml.UnmarshalStrict(tableText, &c.table); err != nil {
 		return nil, err
 	}
 	for _, kind := range kinds {
-		for _, name := range names(from[kind]) {
-			old := from[kind][name]
-			fresh, there := to[kind][name]
-			if !there {
-				c.gone(kind, old)
-				continue
+		for _, key := range c.from.keys(kind) {
+			old := c.from[kind][key]
+			fresh, there := c.to[kind][key]
+			switch {
+			case !there:
+				c.leaves(kind, key, old)
+			default:
+				if err := c.fields(kind, key, old, fresh); err != nil {
+					return nil, err
+				}
+				c.unkept(kind, key, old, fresh)
 			}
-			c.fields(kind, old, fresh)
-			if kind == "PersistentVolumeClaim" {
-				c.size(old, fresh)
-			}
-			if kept(old) && !kept(fresh) && kind == "PersistentVolumeClaim" {
-				c.add("warning", []string{"keep"}, "", fmt.Sprintf("claim %s is no longer kept: the next `helm uninstall` deletes it.", name), old)
+			if there && kind == claimKind {
+				c.size(key, old, fresh)
 			}
 		}
 	}
-	return c.changes, nil
+	out := make([]Change, 0, len(c.found))
+	for _, f := range c.found {
+		if len(f.others) > 0 {
+			f.Message += " The same is true of " + all(f.others) + "."
+		}
+		f.Recipe = f.recipe.text(c)
+		out = append(out, f.Change)
+	}
+	return out, nil
 }
 
-func names(objects map[string]unstructured.Unstructured) []string {
-	out := make([]string, 0, len(objects))
-	for name := range objects {
-		out = append(out, name)
+// stands notes what the cluster has otherwise than the release.
+func (c *comparison) stands() {
+	for _, n := range c.Live.foreign {
+		c.add("E10", "error", "foreign "+n.kind, telling, n.key, fmt.Sprintf("%s %s is there already and is not this release's: Helm refuses to touch it.", n.kind, n.key), recipe{how: look, lines: []paste.Line{whole(n)}})
 	}
-	sort.Strings(out)
-	return out
+	for _, n := range c.Live.gone {
+		if n.kind == claimKind || n.kind == volumeKind {
+			c.add("E10", "warning", "gone "+n.kind, telling, n.key, fmt.Sprintf("%s %s of the release is not on the cluster: the upgrade makes it anew.", n.kind, n.key), recipe{})
+		}
+	}
+	for _, n := range c.Live.unread {
+		c.add("E10", "warning", "unread "+n.kind, telling, n.key, fmt.Sprintf("%s %s may not be read, and is judged as the release has it.", n.kind, n.key), recipe{})
+	}
+}
+
+// whole shows an object of the cluster.
+func whole(n named) paste.Line {
+	if n.key.Namespace == "" {
+		return paste.Command("kubectl get %s %s --output yaml", n.kind, n.key.Name)
+	}
+	return paste.Command("kubectl --namespace %s get %s %s --output yaml", n.key.Namespace, n.kind, n.key.Name)
+}
+
+// add notes a change of an object, beside others of the same rule that are about the same.
+func (c *comparison) add(rule, severity, about string, values []string, key Key, message string, r recipe) {
+	i := slices.IndexFunc(c.found, func(f found) bool {
+		return f.Rule == rule && f.Severity == severity && f.about == about && f.recipe.how == r.how
+	})
+	if i < 0 {
+		c.found = append(c.found, found{Change: Change{Rule: rule, Severity: severity, Values: values, Message: message}, about: about, recipe: r})
+		return
+	}
+	c.found[i].others = append(c.found[i].others, key.Name)
+	c.found[i].recipe.join(r)
+}
+
+// mostNamed is how many objects a message names.
+const mostNamed = 4
+
+// all are the objects of a message.
+func all(objects []string) string {
+	if len(objects) > mostNamed {
+		return fmt.Sprintf("%s and %d more", strings.Join(objects[:mostNamed], ", "), len(objects)-mostNamed)
+	}
+	if last := len(objects) - 1; last > 0 {
+		return strings.Join(objects[:last], ", ") + " and " + objects[last]
+	}
+	return objects[0]
 }
 
 // fields compares what cannot change.
-func (c *comparison) fields(kind string, old, fresh unstructured.Unstructured) {
-	for _, f := range c.Fields[kind] {
-		before, after := c.at(old, f.Path), c.at(fresh, f.Path)
-		if reflect.DeepEqual(before, after) || f.Change == "once" && before == nil {
+func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstructured) error {
+	for _, f := range c.table[kind] {
+		before, after, err := f.sides(old, fresh)
+		if err != nil {
+			return err
+		}
+		if f.same(before, after) {
 			continue
 		}
-		c.add("error", f.Values, f.Recipe,
-			fmt.Sprintf("%s of %s %s cannot change from %s to %s.", f.Path, kind, old.GetName(), show(before), show(after)), old)
+		severity, says := "error", fmt.Sprintf("%s of %s %s cannot change from %s to %s.", f.Path, kind, key.Name, show(before), show(after))
+		r := c.repair(kind, key, old, fresh, f.Path)
+		switch f.Change {
+		case "once":
+			if before == nil {
+				continue
+			}
+		case "restored":
+			if after == nil && local(before) {
+				continue
+			}
+		case "set":
+			if after != nil {
+				continue
+			}
+			says = fmt.Sprintf("%s of %s %s cannot be taken away from Kubernetes 1.34 on, once it is in force.", f.Path, kind, key.Name)
+			r = recipe{how: leave, set: fmt.Sprintf("%s=%v", f.Values[0], before)}
+		case "default":
+			if before == nil {
+				severity, r = "warning", seen(key, "")
+				says = fmt.Sprintf("%s of %s %s can become %s only if that is the class that the cluster gave it: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after))
+			}
+		}
+		c.add("E10", severity, kind+f.Path, f.Values, key, says, r)
 	}
+	return nil
 }
 
-// at returns what stands at a path; the source of a volume is what is left of its spec without its common parts.
-func (c *comparison) at(object unstructured.Unstructured, path string) any {
-	if path == "spec.source" {
-		spec, _, _ := unstructured.NestedMap(object.Object, "spec")
-		for _, key := range c.Common {
-			delete(spec, key)
+// local says that what a claim was filled from is in its own namespace: the API keeps it under an older name too, and puts
+// it back from there.
+func local(source any) bool {
+	fields, _ := source.(map[string]any)
+	return fields["namespace"] == nil
+}
+
+// sides are a field's values before and after, with what the API server fills in.
+func (f field) sides(old, fresh unstructured.Unstructured) (before, after any, err error) {
+	for object, side := range map[*unstructured.Unstructured]*any{&old: &before, &fresh: &after} {
+		if *side, err = f.at(*object); err != nil {
+			return nil, nil, err
 		}
-		return any(spec)
+		if *side == nil {
+			*side = f.Default
+		}
 	}
+	return before, after, nil
+}
+
+// at returns what stands at the field's path: a volume's source is what is left of its spec without its common parts, and
+// who it is reserved for is a name and a namespace.
+func (f field) at(object unstructured.Unstructured) (any, error) {
+	switch f.Path {
+	case "spec.source":
+		v, err := volumeOf(object)
+		return v.Spec.PersistentVolumeSource, err
+	case "spec.nodeAffinity":
+		v, err := volumeOf(object)
+		if v.Spec.NodeAffinity == nil {
+			return nil, err
+		}
+		return v.Spec.NodeAffinity, err
+	case "spec.claimRef":
+		return reservedFor(object).String(), nil
+	}
+	return get(object, f.Path), nil
+}
+
+func (f field) same(before, after any) bool {
+	switch before := before.(type) {
+	case corev1.PersistentVolumeSource:
+		after, _ := after.(corev1.PersistentVolumeSource)
+		return sameSource(before, after)
+	case *corev1.VolumeNodeAffinity:
+		after, _ := after.(*corev1.VolumeNodeAffinity)
+		return renewed.DeepEqual(after, before)
+	}
+	return reflect.DeepEqual(before, after)
+}
+
+// sameSource says that two sources are one, as the API server sees it: with its defaults, and with a secret for growing
+// that was not there before.
+func sameSource(before, after corev1.PersistentVolumeSource) bool {
+	before, after = *before.DeepCopy(), *after.DeepCopy()
+	for _, s := range []*corev1.PersistentVolumeSource{&before, &after} {
+		if s.HostPath != nil && s.HostPath.Type == nil {
+			unset := corev1.HostPathUnset
+			s.HostPath.Type = &unset
+		}
+		if s.ISCSI != nil && s.ISCSI.ISCSIInterface == "" {
+			s.ISCSI.ISCSIInterface = "default"
+		}
+	}
+	if before.CSI != nil && after.CSI != nil && before.CSI.ControllerExpandSecretRef == nil {
+		after.CSI.ControllerExpandSecretRef = nil
+	}
+	return equality.Semantic.DeepEqual(before, after)
+}
+
+// renewed compares node affinities, where a label of a beta may become what it is called now: (after, before).
+var renewed = func() (e equalities) {
+	e = equality.Semantic.Copy()
+	if err := e.AddFunc(func(after, before corev1.NodeSelectorRequirement) bool {
+		if now, ok := labelsNow[before.Key]; ok && after.Key == now {
+			before.Key = now
+		}
+		return equality.Semantic.DeepEqual(after, before)
+	}); err != nil {
+		panic(err) // the function's own form
+	}
+	return e
+}()
+
+type equalities = interface {
+	AddFunc(eqFunc any) error
+	DeepEqual(a, b any) bool
+}
+
+// labelsNow are the labels of nodes that had other names in betas.
+var labelsNow = map[string]string{
+	corev1.LabelFailureDomainBetaZone:   corev1.LabelTopologyZone,
+	corev1.LabelFailureDomainBetaRegion: corev1.LabelTopologyRegion,
+	corev1.LabelInstanceType:            corev1.LabelInstanceTypeStable,
+	"beta.kubernetes.io/os":             corev1.LabelOSStable,
+	"beta.kubernetes.io/arch":           corev1.LabelArchStable,
+}
+
+func volumeOf(object unstructured.Unstructured) (v corev1.PersistentVolume, err error) {
+	if err = runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &v); err != nil {
+		err = fmt.Errorf("PersistentVolume %s of the release: %w", object.GetName(), err)
+	}
+	return v, err
+}
+
+// reservedFor is the claim that a volume is for.
+func reservedFor(volume unstructured.Unstructured) Key {
+	namespace, _ := get(volume, "spec.claimRef.namespace").(string)
+	name, _ := get(volume, "spec.claimRef.name").(string)
+	return Key{namespace, name}
+}
+
+// volumeName is the volume that a claim names; "" where one is made for it.
+func volumeName(claim unstructured.Unstructured) string {
+	name, _ := get(claim, "spec.volumeName").(string)
+	return name
+}
+
+func get(object unstructured.Unstructured, path string) any {
 	value, _, _ := unstructured.NestedFieldNoCopy(object.Object, strings.Split(path, ".")...)
 	return value
 }
 
 func show(value any) string {
-	if value == nil {
+	switch value := value.(type) {
+	case nil:
 		return "nothing"
-	}
-	text, err := yaml.Marshal(value)
-	if err != nil {
-		return fmt.Sprint(value)
-	}
-	flat := strings.Join(strings.Fields(strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", ", ")), " ")
-	if value == "" {
-		return `""`
-	}
-	return "{" + flat + "}"
-}
-
-// size compares what a claim asks for.
-func (c *comparison) size(old, fresh unstructured.Unstructured) {
-	before, after := request(old), request(fresh)
-	grows := after.Cmp(before)
-	static := c.at(old, "spec.volumeName") != nil
-	words := map[string]string{"old": before.String(), "new": after.String()}
-	name := old.GetName()
-	switch {
-	case grows == 0:
-	case static:
-		c.addWith("E11", "error", []string{"size"}, "size", fmt.Sprintf("claim %s is static, and Kubernetes refuses to resize it from %s to %s.", name, &before, &after), old, words)
-	case grows < 0:
-		c.addWith("E11", "error", []string{"size"}, "shrink", fmt.Sprintf("claim %s cannot shrink from %s to %s.", name, &before, &after), old, words)
-	default:
-		class, _ := c.at(old, "spec.storageClassName").(string)
-		made, known := c.from["StorageClass"][class]
-		if expands, _ := c.at(made, "allowVolumeExpansion").(bool); known && !expands {
-			c.addWith("E11", "error", []string{"size"}, "expansion", fmt.Sprintf("claim %s cannot grow from %s to %s: its class %s does not allow it.", name, &before, &after, class), old, words)
-		} else if !known {
-			c.addWith("E11", "warning", []string{"size"}, "", fmt.Sprintf("claim %s grows from %s to %s only if its class has allowVolumeExpansion and the claim is Bound.", name, &before, &after), old, words)
+	case string:
+		if value != "" {
+			return value
 		}
 	}
-}
-
-func request(claim unstructured.Unstructured) resource.Quantity {
-	text, _, _ := unstructured.NestedString(claim.Object, "spec", "resources", "requests", "storage")
-	quantity, err := resource.ParseQuantity(text)
-	if err != nil {
-		return resource.Quantity{}
-	}
-	return quantity
-}
-
-func kept(object unstructured.Unstructured) bool {
-	return object.GetAnnotations()["helm.sh/resource-policy"] == "keep"
-}
-
-// gone judges an object that the new values do not make any more.
-func (c *comparison) gone(kind string, old unstructured.Unstructured) {
-	name := old.GetName()
-	if kind != "PersistentVolumeClaim" {
-		// A volume goes with its claim; a class is not asked once its volumes are made.
-		return
-	}
-	static := c.at(old, "spec.volumeName") != nil
-	renamed := len(c.to[kind]) > 0 && !slices.ContainsFunc(names(c.to[kind]), func(n string) bool { _, before := c.from[kind][n]; return before })
-	values := []string{"claim.name", "fullnameOverride", "nameOverride", "shards", "provisioning"}
-	switch {
-	case renamed && static && kept(old):
-		c.add("warning", values, "", fmt.Sprintf("claim %s is not made any more; it and its volume stay, beside new ones on the same storage.", name), old)
-	case renamed:
-		c.add("error", values, "rename", fmt.Sprintf("claim %s is renamed, and its checkpoints stay behind.", name), old)
-	case kept(old):
-		c.add("warning", values, "", fmt.Sprintf("claim %s is not made any more; it and its volume stay on the cluster.", name), old)
-	default:
-		c.add("error", values, "disappear", fmt.Sprintf("claim %s is not made any more and not kept: Helm deletes it.", name), old)
-	}
-}
-
-// add reports something that cannot change.
-func (c *comparison) add(severity string, values []string, recipe, message string, object unstructured.Unstructured) {
-	c.addWith("E10", severity, values, recipe, message, object, nil)
-}
-
-// addWith fills in the recipe with the user's own names.
-func (c *comparison) addWith(rule, severity string, values []string, recipe, message string, object unstructured.Unstructured, words map[string]string) {
-	claim, volume, class := object.GetName(), "", ""
-	switch object.GetKind() {
-	case "PersistentVolume":
-		volume = object.GetName()
-		claim, _, _ = unstructured.NestedString(object.Object, "spec", "claimRef", "name")
-	case "PersistentVolumeClaim":
-		volume, _ = c.at(object, "spec.volumeName").(string)
-	case "StorageClass":
-		class = object.GetName()
-		if claims := names(c.from["PersistentVolumeClaim"]); len(claims) > 0 {
-			claim = claims[0]
-		}
-	}
-	// A recipe has commands, and the names of the old side may come from a cluster.
-	pairs := []string{"{claim}", paste.Word(claim), "{volume}", paste.Word(volume), "{class}", paste.Word(class), "{namespace}", paste.Word(c.namespace), "{release}", paste.Word(c.release)}
-	for _, word := range []string{"old", "new"} {
-		pairs = append(pairs, "{"+word+"}", paste.Word(words[word]))
-	}
-	text := c.Recipes[recipe]
-	if text == "" {
-		text = "nothing, if that is what you want"
-	}
-	c.changes = append(c.changes, Change{
-		Rule: rule, Severity: severity, Values: values, Message: message, Recipe: strings.NewReplacer(pairs...).Replace(text),
-	})
+	return paste.JSON(value)
 }

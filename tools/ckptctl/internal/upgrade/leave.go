@@ -1,0 +1,198 @@
+package upgrade
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func kept(object unstructured.Unstructured) bool {
+	return object.GetAnnotations()["helm.sh/resource-policy"] == "keep"
+}
+
+// unkept tells of an object that Helm would leave alone so far, and will not any more.
+func (c *comparison) unkept(kind string, key Key, old, fresh unstructured.Unstructured) {
+	if !kept(old) || kept(fresh) {
+		return
+	}
+	keep := recipe{how: leave, set: "keep=true"}
+	switch kind {
+	case claimKind:
+		c.add("E10", "warning", "unkept", []string{"keep"}, key, fmt.Sprintf("claim %s is no longer kept: the next `helm uninstall` deletes it.", key.Name), keep)
+	case volumeKind:
+		if _, with := c.to[claimKind][reservedFor(old)]; !with {
+			c.add("E04", "warning", "parted", []string{"keep", "claim.create"}, key,
+				fmt.Sprintf("volume %s is no longer kept, and its claim is not in the release: the next `helm uninstall` deletes the one, and leaves the other without it.", key.Name), keep)
+		}
+	}
+}
+
+// leaves judges an object that the new values do not make any more: Helm deletes it, unless it is kept.
+func (c *comparison) leaves(kind string, key Key, old unstructured.Unstructured) {
+	switch kind {
+	case claimKind:
+		c.claimLeaves(key, old)
+	case volumeKind:
+		c.volumeLeaves(key, old)
+	case classKind:
+		c.classLeaves(key, old)
+	case configMapKind:
+		c.gone("warning", "map", []string{"configMap.create", "configMap.name", "claim.create", "fullnameOverride", "namespaceOverride"}, key,
+			recipe{}, "ConfigMap %s is deleted: pods that read it do not start until they name another.")
+	}
+}
+
+// gone notes what leaves the release; the message has %s for it.
+func (c *comparison) gone(severity, about string, values []string, key Key, r recipe, message string, words ...any) {
+	c.add("E10", severity, about, values, key, fmt.Sprintf(message, append([]any{key.Name}, words...)...), r)
+}
+
+// telling are the keys by which claims are told apart.
+var telling = []string{"claim.name", "fullnameOverride", "nameOverride", "namespaceOverride", "shards", "provisioning", "claim.create"}
+
+func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
+	heir, renamed := c.heir(key)
+	stay := recipe{how: stayNamed, claims: []Key{key}, class: className(old), volumes: words(volumeName(old))}
+	to := heir.Name
+	if heir.Namespace != key.Namespace {
+		to = fmt.Sprintf("%s of namespace %s", heir.Name, heir.Namespace)
+	}
+	other, why := c.elsewhere(old, c.to[claimKind][heir])
+	switch {
+	case renamed && !kept(old):
+		c.gone("error", "renamed, deleted", telling, key, stay, "claim %s is renamed to %s, and not kept: Helm deletes it.", to)
+	case renamed && other:
+		c.gone("error", "renamed", telling, key, stay, "claim %s is renamed to %s, and its checkpoints stay behind%s.", to, why)
+	case renamed:
+		c.gone("warning", "stays beside", telling, key, stay, "claim %s is not made any more; it and its volume stay, beside new ones on the same storage.")
+	case kept(old):
+		c.gone("warning", "stays", telling, key, recipe{}, "claim %s is not made any more; it and its volume stay on the cluster.")
+	default:
+		c.gone("error", "deleted", telling, key, recipe{how: keepFirst}, "claim %s is not made any more and not kept: Helm deletes it.")
+	}
+}
+
+// heir is the new claim that takes an old one's place: the one of the same number among those that were not there before.
+func (c *comparison) heir(key Key) (Key, bool) {
+	fresh := slices.DeleteFunc(c.to.keys(claimKind), func(k Key) bool { _, before := c.from[claimKind][k]; return before })
+	// Where claims of the release go on as they were, it has only fewer of them.
+	if len(fresh) == 0 || len(fresh) < len(c.to[claimKind]) {
+		return Key{}, false
+	}
+	for _, k := range fresh {
+		if number(k.Name) == number(key.Name) {
+			return k, true
+		}
+	}
+	return fresh[0], true
+}
+
+// number is what ends the name of a shard, "" where it is none.
+func number(name string) string {
+	if i := strings.LastIndex(name, "-"); i >= 0 && strings.Trim(name[i+1:], "0123456789") == "" {
+		return name[i+1:]
+	}
+	return ""
+}
+
+// elsewhere says whether two claims lead to other storage, and how that can be told. A volume that is made for a claim is
+// its own.
+func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, string) {
+	if volumeName(old) == "" || volumeName(fresh) == "" {
+		return true, ""
+	}
+	before, known := c.from[volumeKind][Key{Name: volumeName(old)}]
+	after, made := c.to[volumeKind][Key{Name: volumeName(fresh)}]
+	if !known || !made {
+		// Somebody else's volumes are what they are called.
+		return volumeName(old) != volumeName(fresh), ""
+	}
+	if same, why := sameStorage(before, after); !same {
+		return true, why
+	}
+	return false, ""
+}
+
+// sameStorage says whether two volumes lead to the same bytes: to one source, however it is mounted, on the same nodes.
+func sameStorage(before, after unstructured.Unstructured) (bool, string) {
+	old, err := volumeOf(before)
+	fresh, wrong := volumeOf(after)
+	if err != nil || wrong != nil || !sameSource(place(old), place(fresh)) || !renewed.DeepEqual(fresh.Spec.NodeAffinity, old.Spec.NodeAffinity) {
+		return false, fmt.Sprintf(": the new volume is other storage, %s instead of %s", show(place(fresh)), show(place(old)))
+	}
+	return true, ""
+}
+
+// place is a volume's source without what only says how it is mounted.
+func place(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
+	s := *v.Spec.PersistentVolumeSource.DeepCopy()
+	if s.HostPath != nil {
+		s.HostPath.Type = nil
+	}
+	if s.Local != nil {
+		s.Local.FSType = nil
+	}
+	if s.NFS != nil {
+		s.NFS.ReadOnly = false
+	}
+	if s.ISCSI != nil {
+		s.ISCSI.ReadOnly, s.ISCSI.FSType, s.ISCSI.SecretRef, s.ISCSI.InitiatorName = false, "", nil, nil
+		s.ISCSI.DiscoveryCHAPAuth, s.ISCSI.SessionCHAPAuth = false, false
+	}
+	if s.FC != nil {
+		s.FC.ReadOnly, s.FC.FSType = false, ""
+	}
+	if s.CSI != nil {
+		s.CSI.ReadOnly, s.CSI.FSType = false, ""
+		s.CSI.ControllerPublishSecretRef, s.CSI.NodeStageSecretRef, s.CSI.NodePublishSecretRef = nil, nil, nil
+		s.CSI.ControllerExpandSecretRef, s.CSI.NodeExpandSecretRef = nil, nil
+	}
+	return s
+}
+
+func (c *comparison) volumeLeaves(key Key, old unstructured.Unstructured) {
+	reserved := reservedFor(old)
+	values := []string{"volume.create", "volume.name", "fullnameOverride", "namespaceOverride", "provisioning", "keep"}
+	owner, ours := c.from[claimKind][reserved]
+	next, goesOn := c.to[claimKind][reserved]
+	switch {
+	case ours && !goesOn && kept(owner) == kept(old):
+		// It shares its claim's fate, which is told of.
+	case goesOn && volumeName(next) != key.Name:
+		// Its claim is to have another, which the API server refuses.
+	case !kept(old):
+		c.gone("error", "volume deleted", values, key, recipe{how: keepFirst}, "volume %s is not made any more and not kept: Helm deletes it under its claim.")
+	case !ours:
+		c.gone("warning", "volume theirs", values, key, recipe{}, "volume %s is not made any more; it stays, and its claim stays bound to it and to no other.")
+	default:
+		c.gone("warning", "volume stays", values, key, recipe{}, "volume %s is not made any more; it stays on the cluster.")
+	}
+}
+
+func (c *comparison) classLeaves(key Key, old unstructured.Unstructured) {
+	if kept(old) {
+		return
+	}
+	values := []string{"storageClass.create", "storageClass.name", "fullnameOverride", "keep"}
+	for _, k := range c.to.keys(claimKind) {
+		if _, before := c.from[claimKind][k]; !before && className(c.to[claimKind][k]) == key.Name {
+			c.gone("error", "class deleted, named", values, key, recipe{how: keepFirst}, "class %s is not made any more and not kept: Helm deletes it, and new claims that name it stay Pending.")
+			return
+		}
+	}
+	for _, k := range c.from.keys(claimKind) {
+		_, stays := c.to[claimKind][k]
+		if before := c.from[claimKind][k]; className(before) == key.Name && (stays || kept(before)) {
+			c.gone("warning", "class deleted", values, key, recipe{}, "class %s is deleted: the claims that name it cannot grow any more.")
+			return
+		}
+	}
+}
+
+func className(claim unstructured.Unstructured) string {
+	name, _ := get(claim, "spec.storageClassName").(string)
+	return name
+}
