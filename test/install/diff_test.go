@@ -23,7 +23,9 @@ import (
 type upgradeCase struct {
 	Title, Verdict string
 	From, To       map[string]any
-	Pod            bool
+	// Unbound, Alone and Unproven are explained in the file.
+	Pod, Unbound, Alone bool
+	Unproven            string
 }
 
 // TestDiff proves the verdicts of `ckptctl diff`: what it lets pass goes through and keeps every claim on its volume, and
@@ -38,6 +40,10 @@ func TestDiff(t *testing.T) {
 	// Not a subtest's own: that is called by the title, and Helm takes a comma in a file's name for the end of it.
 	dir := t.TempDir()
 	for i, c := range cases {
+		if c.Unproven != "" {
+			t.Logf("not held by the cluster: %s: %s", c.Title, c.Unproven)
+			continue
+		}
 		t.Run(c.Title, func(t *testing.T) {
 			t.Parallel()
 			proveUpgrade(t, c, fmt.Sprintf("diff-%02d", i), dir)
@@ -57,18 +63,25 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 		return file
 	}
 	from, to := write("from.yaml", c.From), write("to.yaml", c.To)
+	fresh := []string{from, to}
+	if c.Alone {
+		fresh = fresh[1:]
+	}
 	s.options.ValuesFiles = []string{from}
 	s.install()
 	if c.Pod {
 		s.start(s.pod("holder", "echo ready && sleep 3600"), "ready")
 	}
-	before := s.boundClaims()
+	if other, ok := c.To["namespaceOverride"].(string); ok {
+		newStore(t, other, "baseline")
+	}
+	before := s.claimsThat(!c.Unbound)
 	require.NotEmpty(t, before)
 
 	// The verdict is the same on the old values and on the live release.
 	allowed := map[string]bool{}
 	for side, old := range map[string]check.Inputs{"files": {Files: []string{from}}, "live": {}} {
-		findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), check.Helm3, old, check.Inputs{Files: []string{from, to}},
+		findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), charts.Chart(), check.Helm3, old, check.Inputs{Files: fresh},
 			check.Release{Name: release, Namespace: ns}, check.Connection{Kubeconfig: s.cluster.Kubeconfig()})
 		require.NoError(t, err)
 		allowed[side] = true
@@ -78,7 +91,7 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 	}
 	assert.Equal(t, map[string]bool{"files": c.Verdict == "safe", "live": c.Verdict == "safe"}, allowed)
 
-	out, err := s.tryHelm("upgrade", release, charts.Chart(), "--values", from, "--values", to)
+	out, err := s.tryHelm("upgrade", release, charts.Chart(), "--values", strings.Join(fresh, ","))
 	switch c.Verdict {
 	case "refused":
 		require.Error(t, err, "Helm took it: %s", out)
@@ -90,36 +103,44 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 		for name, uid := range before {
 			assert.Equal(t, uid, s.claimUID(name), "claim %s is another", name)
 		}
-		s.boundClaims()
+		s.claimsThat(!c.Unbound)
 	}
 }
 
 // boundClaims waits until every claim of the namespace is Bound and returns their identities by name.
-func (s *store) boundClaims() map[string]types.UID {
+func (s *store) boundClaims() map[string]types.UID { return s.claimsThat(true) }
+
+// claimsThat are the same, as they are or when they are Bound.
+func (s *store) claimsThat(areBound bool) map[string]types.UID {
 	s.t.Helper()
-	bound := map[string]types.UID{}
+	found := map[string]types.UID{}
 	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
 		claims, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
 		if !assert.NoError(c, err) {
 			return
 		}
 		for _, claim := range claims.Items {
-			assert.Equal(c, corev1.ClaimBound, claim.Status.Phase, claim.Name)
-			bound[claim.Name] = claim.UID
+			assert.True(c, !areBound || claim.Status.Phase == corev1.ClaimBound, "%s is %s", claim.Name, claim.Status.Phase)
+			found[claim.Name] = claim.UID
 		}
 	}, patience, interval)
-	return bound
+	return found
 }
 
-// loses says whether a claim is gone or Lost, or one that took its place has no volume.
+// loses says whether a claim is gone or Lost, or its volume is on its way out; or one that took its place has no volume, or
+// one on other storage.
 func (s *store) loses(before map[string]types.UID) bool {
 	claims, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
 	if err != nil {
 		return false
 	}
-	there := map[string]bool{}
+	there, places := map[string]bool{}, map[string]bool{}
 	for _, claim := range claims.Items {
-		if claim.DeletionTimestamp == nil && claim.Status.Phase != corev1.ClaimLost {
+		volume, err := s.client.CoreV1().PersistentVolumes().Get(s.t.Context(), claim.Spec.VolumeName, metav1.GetOptions{})
+		if err == nil && volume.Spec.HostPath != nil {
+			places[volume.Spec.HostPath.Path] = true
+		}
+		if claim.DeletionTimestamp == nil && claim.Status.Phase != corev1.ClaimLost && (err != nil || volume.DeletionTimestamp == nil) {
 			there[claim.Name] = true
 		}
 		if _, old := before[claim.Name]; !old && claim.Status.Phase != corev1.ClaimBound && time.Since(claim.CreationTimestamp.Time) > 10*time.Second {
@@ -131,7 +152,7 @@ func (s *store) loses(before map[string]types.UID) bool {
 			return true
 		}
 	}
-	return false
+	return len(claims.Items) > len(before) && len(places) > len(before)
 }
 
 // removeClasses removes the classes that the chart made for the namespace, which have none.
