@@ -186,7 +186,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 // renamed asks whether another key was meant, if the value fits that one, or can be made to. What is wrong further below
 // is for the next hint. sure says that the two names differ in nothing but their spelling.
 func (d diagnosis) renamed(e Edit, sure bool) (string, []Edit) {
-	if *d.proofs >= mostProofs {
+	if !d.mayTry() {
 		return "", nil
 	}
 	hint := fmt.Sprintf("did you mean %s?", e.To[len(e.To)-1])

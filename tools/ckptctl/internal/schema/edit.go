@@ -87,8 +87,10 @@ const mostProofs = 2000
 
 // proven says that nothing is wrong with what the edits do. What there is no time to try is not proven.
 func (d diagnosis) proven(edits ...Edit) bool {
-	return *d.proofs < mostProofs && len(d.after(edits...)) == 0
+	return d.mayTry() && len(d.after(edits...)) == 0
 }
+
+func (d diagnosis) mayTry() bool { return *d.proofs < mostProofs }
 
 func startsWith(path, with values.Path) bool {
 	return len(path) >= len(with) && slices.Equal(path[:len(with)], with)

@@ -84,6 +84,9 @@ func (d diagnosis) like(f failure) (string, []Edit) {
 		}
 	}
 	for _, schema := range d.around(f) {
+		if !d.mayTry() {
+			break
+		}
 		example := d.example(f.path, schema)
 		if f.name {
 			return d.keyLike(f, example)
