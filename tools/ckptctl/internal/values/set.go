@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"helm.sh/helm/v3/pkg/strvals"
+	strvals4 "helm.sh/helm/v4/pkg/strvals"
 )
 
 // option is a --set of the command line.
@@ -17,23 +18,36 @@ type option struct {
 
 func (o option) String() string { return o.flag + " " + o.text }
 
+// readers are how a Helm reads its options: Helm 4 takes some that Helm 3 refuses, such as "a[".
+type readers struct {
+	json, set, text, file, literal func(string, map[string]any) error
+}
+
+var readersOf = map[Helm]readers{
+	Helm3: {
+		json: strvals.ParseJSON, set: strvals.ParseInto, text: strvals.ParseIntoString, literal: strvals.ParseLiteralInto,
+		file: func(text string, into map[string]any) error { return strvals.ParseIntoFile(text, into, fileOf) },
+	},
+	Helm4: {
+		json: parseObject, set: strvals4.ParseInto, text: strvals4.ParseIntoString, literal: strvals4.ParseLiteralInto,
+		file: func(text string, into map[string]any) error { return strvals4.ParseIntoFile(text, into, fileOf) },
+	},
+}
+
 // options lists them in the order in which Helm applies them.
 func options(in Inputs, helm Helm) []option {
-	parseJSON := strvals.ParseJSON
-	if helm == Helm4 {
-		parseJSON = parseObject
-	}
+	read := readersOf[helm]
 	var out []option
 	for _, kind := range []struct {
 		flag  string
 		texts []string
 		parse func(string, map[string]any) error
 	}{
-		{"--set-json", in.SetJSON, parseJSON},
-		{"--set", in.Set, strvals.ParseInto},
-		{"--set-string", in.SetString, strvals.ParseIntoString},
-		{"--set-file", in.SetFile, parseFile},
-		{"--set-literal", in.SetLiteral, strvals.ParseLiteralInto},
+		{"--set-json", in.SetJSON, read.json},
+		{"--set", in.Set, read.set},
+		{"--set-string", in.SetString, read.text},
+		{"--set-file", in.SetFile, read.file},
+		{"--set-literal", in.SetLiteral, read.literal},
 	} {
 		for _, text := range kind.texts {
 			out = append(out, option{kind.flag, text, kind.parse})
@@ -46,7 +60,7 @@ func options(in Inputs, helm Helm) []option {
 func parseObject(text string, into map[string]any) error {
 	trimmed := strings.TrimSpace(text)
 	if !strings.HasPrefix(trimmed, "{") {
-		return strvals.ParseJSON(text, into)
+		return strvals4.ParseJSON(text, into)
 	}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(trimmed), &object); err != nil {
@@ -58,11 +72,9 @@ func parseObject(text string, into map[string]any) error {
 	return nil
 }
 
-func parseFile(text string, into map[string]any) error {
-	return strvals.ParseIntoFile(text, into, func(name []rune) (any, error) {
-		content, err := readFile(string(name))
-		return string(content), err
-	})
+func fileOf(name []rune) (any, error) {
+	content, err := readFile(string(name))
+	return string(content), err
 }
 
 // apply sets what the option says.
