@@ -113,7 +113,7 @@ func (c *comparison) stands() {
 	}
 	for _, n := range c.Live.gone {
 		if n.kind == claimKind || n.kind == volumeKind {
-			c.add("E10", "warning", "gone "+n.kind, telling, n.key, fmt.Sprintf("%s %s of the release is not on the cluster: the upgrade makes it anew.", n.kind, n.key), recipe{})
+			c.add("E10", "warning", "gone "+n.kind, telling, n.key, fmt.Sprintf("%s %s of the release is not on the cluster: the upgrade recreates it.", n.kind, n.key), recipe{})
 		}
 	}
 	for _, n := range c.Live.unread {
@@ -214,8 +214,8 @@ func (f field) sides(old, fresh unstructured.Unstructured) (before, after any, e
 	return before, after, nil
 }
 
-// at returns what stands at the field's path: a volume's source is what is left of its spec without its common parts, and
-// who it is reserved for is a name and a namespace.
+// at returns what stands at the field's path. spec.source is a volume's source, of whatever kind, and spec.claimRef the name
+// and namespace that it is reserved for: the cluster adds the rest.
 func (f field) at(object unstructured.Unstructured) (any, error) {
 	switch f.Path {
 	case "spec.source":

@@ -55,7 +55,7 @@ var telling = []string{"claim.name", "fullnameOverride", "nameOverride", "namesp
 
 func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 	heir, renamed := c.heir(key)
-	stay := recipe{how: stayNamed, claims: []Key{key}, class: className(old), volumes: words(volumeName(old))}
+	stay := recipe{how: stayNamed, claims: []Key{key}, class: className(old), volumes: words(volumeName(c.stored[claimKind][key]))}
 	to := heir.Name
 	if heir.Namespace != key.Namespace {
 		to = fmt.Sprintf("%s of namespace %s", heir.Name, heir.Namespace)
@@ -107,7 +107,7 @@ func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, stri
 	before, known := c.from[volumeKind][Key{Name: volumeName(old)}]
 	after, made := c.to[volumeKind][Key{Name: volumeName(fresh)}]
 	if !known || !made {
-		// Somebody else's volumes are what they are called.
+		// A volume that this release does not make is known by its name alone.
 		return volumeName(old) != volumeName(fresh), ""
 	}
 	if same, why := sameStorage(before, after); !same {

@@ -56,6 +56,7 @@ func Read(ctx context.Context, client kubernetes.Interface, from, to Objects, re
 	}
 	for _, claim := range l.objects[claimKind] {
 		key := Key{Name: className(claim)}
+		// A class that cannot be read is one that nothing is known of, and is told of as such.
 		if found, err := fetch(ctx, client, classKind, key); key.Name != "" && err == nil {
 			l.classes[classKind][key] = found
 		}

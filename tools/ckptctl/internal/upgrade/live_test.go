@@ -57,7 +57,7 @@ func TestLive(t *testing.T) {
 		"a claim of which keep was taken":     {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: claim c is not made any more and not kept"}},
 		"a claim that is kept":                {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", []string{"warning E10: claim c is not made any more; it and its volume stay"}},
 		"a claim that is gone":                {sized("1Gi"), sized("1Gi"), nil, "", []string{"warning E10: PersistentVolumeClaim train/c of the release is not on the cluster"}},
-		"a claim of somebody else":            {"", sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: PersistentVolumeClaim train/c is there already"}},
+		"a claim that another made":           {"", sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: PersistentVolumeClaim train/c is there already"}},
 		"a volume that may not be read":       {staticVolume, staticVolume, nil, "persistentvolumes", []string{"warning E10: PersistentVolume v may not be read"}},
 		"a class that the cluster has chosen": {without("fast"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 	} {
@@ -97,6 +97,14 @@ func TestLiveRecipe(t *testing.T) {
 	require.Len(t, changes, 1)
 	assert.NotContains(t, changes[0].Recipe, "delete")
 	assert.Contains(t, changes[0].Recipe, "--reuse-values --set keep=true")
+
+	to, err = Parse(strings.Replace(sized("1Gi"), "name: c,", "name: d,", 1), "train")
+	require.NoError(t, err)
+	changes, err = Compare(from, to, Upgrade{Release: "r", Namespace: "train", Chart: "chart", Live: found})
+	require.NoError(t, err)
+	require.Len(t, changes, 1)
+	assert.Contains(t, changes[0].Recipe, "--set claim.name=c")
+	assert.NotContains(t, changes[0].Recipe, "volume.name", "the volume's name is the provisioner's")
 }
 
 func sized(size string) string { return strings.Replace(dynamicClaim, "%SIZE", size, 1) }

@@ -12,7 +12,7 @@ import (
 // recipe is what to do about a change, with the objects that it is about.
 type recipe struct {
 	how how
-	// claims and volumes are those to be made anew, or to keep their names.
+	// claims and volumes are those to recreate, or to keep their names.
 	claims  []Key
 	volumes []string
 	class   string
@@ -27,8 +27,8 @@ type recipe struct {
 type how int
 
 const (
-	// anew makes static claims and volumes anew.
-	anew how = iota + 1
+	// recreate deletes static claims and volumes, and has the upgrade make them again.
+	recreate how = iota + 1
 	// beside makes new claims beside those that are there.
 	beside
 	// stayNamed has claims keep their names, keepFirst has Helm keep what it would delete.
@@ -82,14 +82,14 @@ func (c *comparison) repair(kind string, key Key, old, fresh unstructured.Unstru
 		if volumeName(c.stored[claimKind][key]) == "" || volumeName(c.asked[claimKind][key]) == "" || path == "spec.dataSourceRef" || path == "spec.volumeAttributesClassName" {
 			return recipe{how: beside, claims: []Key{key}}
 		}
-		r := recipe{how: anew, claims: []Key{key}, volumes: words(volumeName(old))}
+		r := recipe{how: recreate, claims: []Key{key}, volumes: words(volumeName(old))}
 		_, ours := c.from[volumeKind][Key{Name: volumeName(old)}]
 		r.theirVolume = !ours
 		r.moves, _ = c.elsewhere(old, fresh)
 		return r
 	}
 	owner := reservedFor(old)
-	r := recipe{how: anew, claims: []Key{owner}, volumes: []string{key.Name}}
+	r := recipe{how: recreate, claims: []Key{owner}, volumes: []string{key.Name}}
 	_, ours := c.from[claimKind][owner]
 	r.theirClaim = !ours
 	same, _ := sameStorage(old, fresh)
@@ -113,8 +113,8 @@ func (r recipe) text(c *comparison) string {
 // steps are the recipe's own words, and its lines. Whatever is deleted has Retain first, and the upgrade comes last.
 func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	switch r.how {
-	case anew:
-		return r.anew(c)
+	case recreate:
+		return r.recreate(c)
 	case beside:
 		return r.beside(c)
 	case stayNamed:
@@ -134,10 +134,10 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	return "", nil
 }
 
-func (r recipe) anew(c *comparison) (string, []paste.Line) {
-	says := "make claim and volume anew; what is on the storage stays there:"
+func (r recipe) recreate(c *comparison) (string, []paste.Line) {
+	says := "recreate claim and volume; what is on the storage stays there:"
 	if r.moves {
-		says = "make claim and volume anew, on the other storage that the new values name: copy the checkpoints there first. What is on the old one stays there:"
+		says = "recreate claim and volume, on the other storage that the new values name: copy the checkpoints there first. What is on the old one stays there:"
 	}
 	var lines []paste.Line
 	byNamespace := map[string]paste.Words{}
@@ -163,7 +163,7 @@ func (r recipe) anew(c *comparison) (string, []paste.Line) {
 	}
 	lines = append(lines, c.upgrade())
 	if r.theirClaim {
-		lines = append(lines, paste.Comment("the claim is another release's: have that one make it anew, by an upgrade with the values that it has"))
+		lines = append(lines, paste.Comment("the claim is another release's: have that one recreate it, by an upgrade with the values that it has"))
 	}
 	return says, lines
 }
