@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -68,6 +69,11 @@ func newStoreOn(t *testing.T, c cluster.Cluster, ns, profile string, valuesFiles
 		Name: ns, Labels: map[string]string{"pod-security.kubernetes.io/enforce": profile},
 	}}, metav1.CreateOptions{})
 	require.NoError(t, err)
+	// The API server refuses pods of a namespace that has no account for them yet.
+	require.True(t, s.until(patience, func() bool {
+		_, err := client.CoreV1().ServiceAccounts(ns).Get(t.Context(), "default", metav1.GetOptions{})
+		return err == nil
+	}), "namespace %s gets no account: kube-controller-manager does not work", ns)
 	return s
 }
 
@@ -89,13 +95,18 @@ func (s *store) remove() {
 			_ = s.client.CoreV1().PersistentVolumes().Delete(ctx, v.Name, metav1.DeleteOptions{})
 		}
 	}
+	var last *corev1.Namespace
 	for ctx.Err() == nil {
-		if _, err := s.client.CoreV1().Namespaces().Get(ctx, s.ns, metav1.GetOptions{}); err != nil {
+		namespace, err := s.client.CoreV1().Namespaces().Get(ctx, s.ns, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
 			return
+		}
+		if err == nil {
+			last = namespace
 		}
 		time.Sleep(interval)
 	}
-	s.t.Errorf("namespace %s does not go away", s.ns)
+	s.t.Errorf("namespace %s does not go away: %+v", s.ns, last)
 }
 
 // helm runs a Helm command on the release and fails the test when Helm fails.
