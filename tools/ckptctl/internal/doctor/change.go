@@ -2,12 +2,14 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 
@@ -77,7 +79,8 @@ func (p *patient) patchVolume(changes ...operation) Change {
 	return Change{
 		Command: paste.Command("kubectl patch pv %s --type=json -p %s", name, patch),
 		apply: func(ctx context.Context, client kubernetes.Interface) error {
-			_, err := client.CoreV1().PersistentVolumes().Patch(ctx, name, types.JSONPatchType, []byte(patch), metav1.PatchOptions{})
+			// The same manager as by hand.
+			_, err := client.CoreV1().PersistentVolumes().Patch(ctx, name, types.JSONPatchType, []byte(patch), metav1.PatchOptions{FieldManager: "kubectl-patch"})
 			return err
 		},
 	}
@@ -105,11 +108,11 @@ func (p *patient) retain() Change { return p.patchVolume(retained) }
 
 // claimRef is what a volume says that is for the claim; without a uid, for the next of its name.
 func (p *patient) claimRef(uid types.UID) corev1.ObjectReference {
-	return corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: p.Namespace, Name: p.name, UID: uid}
+	return corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: p.Home, Name: p.name, UID: uid}
 }
 
 // deleteClaim is the command that deletes the claim.
-func (p *patient) deleteClaim() paste.Line { return deleted(p.Namespace, p.name, p.claim.UID) }
+func (p *patient) deleteClaim() paste.Line { return deleted(p.Home, p.name, p.claim.UID) }
 
 // deleted is the command that deletes a claim, if it still is the one that was looked at, and waits until it is gone. Of
 // kubectl's own ways to delete none takes a precondition.
@@ -125,19 +128,23 @@ func (p *patient) stop() paste.Line {
 	for _, pod := range p.pods {
 		pods = append(pods, pod.Name)
 	}
-	return paste.Command("kubectl -n %s delete pod %s", p.Namespace, pods)
+	return paste.Command("kubectl -n %s delete pod %s", p.Home, pods)
 }
 
 // makeClaim makes the claim as the release has it, without what only the cluster says of a claim.
 func (p *patient) makeClaim() Change {
 	claim := &corev1.PersistentVolumeClaim{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolumeClaim"}, Spec: *p.want.Spec.DeepCopy()}
 	claim.ObjectMeta = p.fresh(p.want.ObjectMeta)
-	claim.Namespace = p.Namespace
+	claim.Namespace = p.Home
 	return Change{
-		Command: paste.Command("kubectl create -f - <<<%s", claim),
+		Command: made(claim),
 		apply: func(ctx context.Context, client kubernetes.Interface) error {
-			_, err := client.CoreV1().PersistentVolumeClaims(claim.Namespace).Create(ctx, claim, metav1.CreateOptions{})
-			return there(err)
+			text, err := json.Marshal(paste.Fields(claim))
+			if err != nil {
+				return err
+			}
+			_, err = client.CoreV1().PersistentVolumeClaims(claim.Namespace).Patch(ctx, claim.Name, types.ApplyPatchType, text, metav1.PatchOptions{FieldManager: helm})
+			return err
 		},
 	}
 }
@@ -148,12 +155,25 @@ func (p *patient) makeClaim() Change {
 func (p *patient) volumeAnew(uid types.UID) []paste.Line {
 	volume := &corev1.PersistentVolume{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PersistentVolume"}, Spec: *p.wantVolume.Spec.DeepCopy()}
 	volume.ObjectMeta = p.fresh(p.wantVolume.ObjectMeta)
-	volume.Spec.ClaimRef.UID = uid
-	return []paste.Line{
+	lines := []paste.Line{
 		paste.Comment("what follows is in a Secret of namespace %s, and so is whatever those write there who may edit it, while a volume leads", p.Namespace),
 		paste.Comment("to storage of the whole cluster: see that its source and its reclaim policy are the store's, and make it:"),
-		paste.Command("kubectl create -f - <<<%s", volume),
+		made(volume),
 	}
+	if uid != "" {
+		// Not with the rest: what Helm has made, and then no longer makes, is taken away by a Helm that applies on the server.
+		lines = append(lines, patched(volume, operation{Op: "add", Path: "/spec/claimRef/uid", Value: string(uid)}))
+	}
+	return lines
+}
+
+// helm is the field manager of Helm, whatever the program is called. What another manager made, a Helm that applies on the
+// server would not change any more.
+const helm = "helm"
+
+// made is the command that makes an object as Helm would have.
+func made(object runtime.Object) paste.Line {
+	return paste.Command("kubectl apply --server-side --field-manager="+helm+" -f - <<<%s", object)
 }
 
 // fresh is what an object is made with: its name, its labels, and its annotations but for those by which controllers
@@ -168,12 +188,4 @@ func (p *patient) fresh(of metav1.ObjectMeta) metav1.ObjectMeta {
 	out.Annotations["meta.helm.sh/release-name"] = p.Release
 	out.Annotations["meta.helm.sh/release-namespace"] = p.Namespace
 	return out
-}
-
-// there takes it for well done when somebody else was faster.
-func there(err error) error {
-	if apierrors.IsAlreadyExists(err) {
-		return nil
-	}
-	return err
 }

@@ -25,8 +25,18 @@ func noDefaultClass(p *patient) *Diagnosis {
 	if len(classes) == 0 {
 		return d.repair(paste.Comment("there is no class for everybody: install a storage driver, or use static provisioning"), paste.Command("kubectl get storageclass"))
 	}
-	return d.repair(paste.Comment("let a class be the default (there are %s); the claim then gets it by itself:", few(classes)),
-		p.annotate(classes[0], "storageclass.kubernetes.io/is-default-class=true"))
+	// A default class would be every namespace's: that is not for a store to decide.
+	class := "NAME"
+	if len(classes) == 1 {
+		class = classes[0]
+	}
+	d.repair(paste.Comment("name a class (there are %s): of all that a claim is, a class that it does not have yet can still be set", few(classes)))
+	if p.want == nil {
+		return d.repair(paste.Command("kubectl -n %s patch pvc %s --type=json -p %s", p.Home, p.name, paste.JSON([]operation{
+			{Op: "test", Path: "/metadata/uid", Value: string(p.claim.UID)}, {Op: "add", Path: "/spec/storageClassName", Value: class},
+		})))
+	}
+	return d.repair(p.again("storageClassName=" + class))
 }
 
 // classNames are the classes that are for everybody: one that a release made for itself is for its own claims.
@@ -47,9 +57,8 @@ func noVolume(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("the claim's class is \"\", which means that nothing makes a volume for it, and no volume is reserved for it or fits it.").saw(p.events(p.claim.UID, "FailedBinding"))
-	return d.repair(paste.Comment("the volumes that nobody has:"), paste.Command("kubectl get pv | grep Available"),
-		paste.Comment("for a provisioner to make one, the claim needs a class; nothing is on the claim, it was never bound:"),
-		paste.Comment("%s && %s --set storageClassName=NAME", p.deleteClaim(), p.again()))
+	return d.repair(paste.Comment("for a provisioner to make one, the claim has to be made anew with a class; nothing is on it, it was never bound. The volumes and classes that are there:"),
+		paste.Command("kubectl get pv,storageclass"))
 }
 
 // classMissing is the claim of a class that the cluster does not have.
@@ -68,14 +77,17 @@ func classMissing(p *patient) *Diagnosis {
 		known = "the nearest is " + instead
 	case len(p.defaultClasses()) > 0:
 		instead = p.defaultClasses()[0].Name
-	case len(classes) > 0:
+	case len(classes) == 1:
 		instead = classes[0]
 	default:
 		instead = "NAME"
 	}
 	d := p.found("the claim is of storage class %s, and the cluster has none of that name; %s.", name, known).saw(p.events(p.claim.UID, "ProvisioningFailed"))
-	return d.repair(paste.Comment("make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound"),
-		p.deleteClaim(), paste.Command("%s --set %s", p.again(), "storageClassName="+instead))
+	d.repair(paste.Comment("make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound"), p.deleteClaim())
+	if p.want == nil {
+		return d.repair(p.claimAnew())
+	}
+	return d.repair(p.again("storageClassName=" + instead))
 }
 
 func orNone(list []string) string {
@@ -93,7 +105,7 @@ func noDriver(p *patient) *Diagnosis {
 	driver := p.class.Provisioner
 	if driver == "kubernetes.io/no-provisioner" {
 		d := p.found("class %s makes no volumes (%s): somebody has to make a PersistentVolume of that class first, and none that fits is free.", p.class.Name, driver)
-		return d.repair(paste.Command("kubectl get pv | grep %s", p.class.Name))
+		return d.repair(paste.Command("kubectl get pv"))
 	}
 	if p.driverKnown(driver) || p.answered(driver) {
 		return nil
@@ -127,7 +139,7 @@ func provisioningFailed(p *patient) *Diagnosis {
 	}
 	d := p.found("%s was asked for a volume and cannot make one: %s", p.class.Provisioner, sayings(events[0].Message)).saw(events)
 	return d.repair(paste.Comment("it tries again by itself once its reason is gone; the class that it was given:"),
-		paste.Command("kubectl get storageclass %s -o yaml", p.class.Name), paste.Command("kubectl -n %s describe pvc %s", p.Namespace, p.name))
+		paste.Command("kubectl get storageclass %s -o yaml", p.class.Name), paste.Command("kubectl -n %s describe pvc %s", p.Home, p.name))
 }
 
 // sayings is what a driver says, without what its callers put around it.
@@ -155,7 +167,7 @@ func claimPending(p *patient) *Diagnosis {
 	if p.Now.Sub(p.claim.CreationTimestamp.Time) < patience {
 		d.Cause = "the claim is not bound yet. It has just been made: look again in half a minute."
 	}
-	return d.repair(paste.Command("kubectl -n %s describe pvc %s", p.Namespace, p.name), p.look())
+	return d.repair(paste.Command("kubectl -n %s describe pvc %s", p.Home, p.name), p.look())
 }
 
 // twoDefaults is the claim that left its class to a cluster that has several to give.
@@ -169,11 +181,5 @@ func twoDefaults(p *patient) *Diagnosis {
 		all = append(all, c.Name)
 	}
 	d := p.found("the claim names no class, and the cluster has %d default ones (%s): it got %s, and on the next cluster, or after the next class, it may get another.", len(defaults), few(all), className(p.claim.Spec.StorageClassName))
-	return d.repair(paste.Comment("name the class in the values, or leave one default:"),
-		p.annotate(all[len(all)-1], "storageclass.kubernetes.io/is-default-class-"))
-}
-
-// annotate is the command that changes an annotation of a class, if the class is still what was looked at.
-func (s *Snapshot) annotate(class, annotation string) paste.Line {
-	return paste.Command("kubectl annotate storageclass %s %s --resource-version=%s", class, annotation, s.class(class).ResourceVersion)
+	return d.repair(paste.Comment("name the class that the claim has in the values; the claim stays as it is:"), p.again("storageClassName="+className(p.claim.Spec.StorageClassName)))
 }

@@ -80,14 +80,14 @@ type job struct {
 func (s *Snapshot) patient(name string) *patient {
 	p := &patient{Snapshot: s, name: name, claim: s.claim(name), pods: s.podsOf(name)}
 	p.want = find(s.WantClaims, func(o *corev1.PersistentVolumeClaim) string {
-		if o.Namespace != s.Namespace {
+		if o.Namespace != s.Home {
 			// A namespace has a say in itself alone.
 			return ""
 		}
 		return o.Name
 	}, name)
 	reserved := func(v corev1.PersistentVolume) bool {
-		return v.Spec.ClaimRef != nil && v.Spec.ClaimRef.Namespace == s.Namespace && v.Spec.ClaimRef.Name == name
+		return v.Spec.ClaimRef != nil && v.Spec.ClaimRef.Namespace == s.Home && v.Spec.ClaimRef.Name == name
 	}
 	if i := slices.IndexFunc(s.WantVolumes, reserved); i >= 0 {
 		p.wantVolume = &s.WantVolumes[i]
@@ -141,21 +141,25 @@ func (p *patient) delayed() bool {
 // own says that the volume is this release's, and reserved for this claim.
 func (p *patient) own() bool {
 	ref := p.volume.Spec.ClaimRef
-	return p.owns(p.volume.Labels, p.volume.Annotations) && ref != nil && ref.Namespace == p.Namespace && ref.Name == p.name
+	return p.owns(p.volume.Labels, p.volume.Annotations) && ref != nil && ref.Namespace == p.Home && ref.Name == p.name
 }
 
 // reserved says that the volume itself is for this claim: what a claim says of a volume is no more than a wish.
 func (p *patient) reserved() bool {
 	ref := p.volume.Spec.ClaimRef
-	return ref != nil && ref.Namespace == p.Namespace && ref.Name == p.name && (p.claim == nil || ref.UID == "" || ref.UID == p.claim.UID)
+	return ref != nil && ref.Namespace == p.Home && ref.Name == p.name && (p.claim == nil || ref.UID == "" || ref.UID == p.claim.UID)
 }
 
+// ours says that the volume is for this claim, and that this is for the release to say: in another namespace than its own
+// only what is marked as the release's is.
+func (p *patient) ours() bool { return p.reserved() && (p.Home == p.Namespace || p.own()) }
+
 func (p *patient) found(cause string, args ...any) *Diagnosis {
-	return &Diagnosis{Object: fmt.Sprintf("claim %s/%s", p.Namespace, p.name), Cause: fmt.Sprintf(cause, args...)}
+	return &Diagnosis{Object: fmt.Sprintf("claim %s/%s", p.Home, p.name), Cause: fmt.Sprintf(cause, args...)}
 }
 
 func (g guest) found(cause string, args ...any) *Diagnosis {
-	return &Diagnosis{Object: fmt.Sprintf("pod %s/%s", g.Namespace, g.pod.Name), Cause: fmt.Sprintf(cause, args...)}
+	return &Diagnosis{Object: fmt.Sprintf("pod %s/%s", g.Home, g.pod.Name), Cause: fmt.Sprintf(cause, args...)}
 }
 
 func (d *Diagnosis) repair(lines ...paste.Line) *Diagnosis {

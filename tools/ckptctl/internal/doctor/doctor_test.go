@@ -60,7 +60,7 @@ func well() *Snapshot {
 		}
 	}
 	return &Snapshot{
-		Release: theRelease, Namespace: ns, Now: at(0).Time, Logs: map[string]string{},
+		Release: theRelease, Namespace: ns, Home: ns, Now: at(0).Time, Logs: map[string]string{},
 		Stored: &live.Release{Revision: 1, Status: "deployed"}, WantClaims: []corev1.PersistentVolumeClaim{*want}, WantVolumes: []corev1.PersistentVolume{*wantVolume},
 		Claims: []corev1.PersistentVolumeClaim{claim}, Volumes: []corev1.PersistentVolume{volume},
 		Pods: []corev1.Pod{{
@@ -146,6 +146,10 @@ func TestRules(t *testing.T) {
 			failed(s, `failed calling webhook "claims.example.com": failed to call webhook: connection refused`)
 		}, "webhook-unreachable", "does not answer", "claims.example.com", false},
 		"another failure": {func(s *Snapshot) { failed(s, "the moon is full") }, "release-failed", "ended as failed", "helm -n training history checkpoints", false},
+		"broken off": {func(s *Snapshot) {
+			failed(s, "Initial install underway")
+			s.Stored.Status, s.Stored.Secret = "pending-install", "sh.helm.release.v1.checkpoints.v1"
+		}, "release-pending", "is pending-install (revision 1)", "kubectl -n training delete secret sh.helm.release.v1.checkpoints.v1\nhelm -n training upgrade --install checkpoints CHART --reset-values -f checkpoints-values.yaml", false},
 		"name taken": {func(s *Snapshot) {
 			s.Stored, s.WantClaims, s.WantVolumes, s.Claims, s.Pods = nil, nil, nil, nil, nil
 			s.Volumes[0].Annotations["meta.helm.sh/release-name"] = "other"
@@ -160,7 +164,7 @@ func TestRules(t *testing.T) {
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
 		}, "claim-terminating", "the reclaim policy Delete: its data goes", `"value":"Retain"`, true},
 		"claim terminating, Retain": {func(s *Snapshot) { s.Claims[0].DeletionTimestamp = ptr.To(at(0)) }, "claim-terminating", "Pods still use it (trainer)", "delete pod trainer", false},
-		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", "uid: new", false},
+		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", `{"op":"add","path":"/spec/claimRef/uid","value":"new"}`, false},
 		"lost, not the release's": {func(s *Snapshot) {
 			s.Volumes, s.WantVolumes, s.Claims[0].Status.Phase = nil, nil, corev1.ClaimLost
 		}, "volume-deleted", "did not make that volume", "uid: new", false},
@@ -169,7 +173,7 @@ func TestRules(t *testing.T) {
 		}, "volume-misbound", "made anew, or replaced by force", `"value":"new"`, true},
 		"lost to another claim": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimLost, "other"
-		}, "volume-misbound", "is for claim training/other now", "get pvc other", false},
+		}, "volume-misbound", "is for claim training/other now", "describe pvc other", false},
 		"volume terminating": {func(s *Snapshot) {
 			s.Volumes[0].DeletionTimestamp, s.Volumes[0].Finalizers = ptr.To(at(0)), []string{"external-attacher/disk"}
 			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-a", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
@@ -196,14 +200,14 @@ func TestRules(t *testing.T) {
 		"no default class": {func(s *Snapshot) {
 			s.dynamic("", storagev1.VolumeBindingImmediate)
 			s.Claims[0].Spec.StorageClassName = nil
-		}, "no-default-class", "no default one", "annotate storageclass fast", false},
-		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "nothing makes a volume", "Available", false},
+		}, "no-default-class", "no default one", "--reset-values -f - --set storageClassName=fast", false},
+		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "nothing makes a volume", "kubectl get pv,storageclass", false},
 		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "the nearest is fast", "storageClassName=fast", false},
 		"no driver": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate); s.CSINodes = nil }, "no-driver", "disk.example.com", "get csidriver", false},
 		"no provisioner": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
 			s.Classes[0].Provisioner = "kubernetes.io/no-provisioner"
-		}, "no-driver", "somebody has to make a PersistentVolume", "grep fast", false},
+		}, "no-driver", "somebody has to make a PersistentVolume", "kubectl get pv", false},
 		"silent provisioner": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
 			s.Classes[0].Provisioner = "example.com/nfs"
@@ -282,7 +286,19 @@ func TestRules(t *testing.T) {
 		"option": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"flock2"}
 			s.waits("FailedMount", "mount: bad option flock2")
-		}, "mount-option-refused", "it has flock2", `"path":"/spec/mountOptions","value":[]`, false},
+		}, "mount-option-refused", "mount option flock2 of volume", `{"op":"remove","path":"/spec/mountOptions/0"}`, false},
+		"one option of several": {func(s *Snapshot) {
+			s.Volumes[0].Spec.MountOptions = []string{"hard", "flock2", "noatime"}
+			s.waits("FailedMount", "mount failed: exit status 32 Mounting arguments: -t lustre -o hard,flock2,noatime mgs:/ckpt /x Output: mount.lustre: bad option 'flock2'")
+		}, "mount-option-refused", "mount option flock2 of volume", `{"op":"test","path":"/spec/mountOptions/1","value":"flock2"},{"op":"remove","path":"/spec/mountOptions/1"}`, false},
+		"one option, nobody says which": {func(s *Snapshot) {
+			s.Volumes[0].Spec.MountOptions = []string{"hard", "flock2"}
+			s.waits("FailedMount", "mount failed: exit status 32 Mounting arguments: -t nfs -o hard,flock2 filer:/ckpt /x Output: mount.nfs: an incorrect mount option was specified")
+		}, "mount-option-refused", "nobody says which: hard,flock2", "get pvc/checkpoints pv/training.checkpoints", false},
+		"options of a directory": {func(s *Snapshot) {
+			s.Volumes[0].Spec.MountOptions = []string{"hard", "noatime"}
+			s.waits("FailedMount", "mount options are not supported for this volume type")
+		}, "mount-option-refused", "(hard,noatime), and is of a kind", `{"op":"remove","path":"/spec/mountOptions"}`, false},
 		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none any more", "delete pod trainer", false},
 		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
 		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
@@ -307,7 +323,7 @@ func TestRules(t *testing.T) {
 			s.ended(1, "sh: can't create /checkpoints/x: Permission denied")
 			s.Pods = append(s.Pods, elsewhere, first)
 		}, "permission-denied", "fsGroup 2000 came too late", "anew after the others have ended:\nkubectl -n training delete pod first\nkubectl -n training delete pod trainer", false},
-		"read-only": {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "readonly", false},
+		"read-only": {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "get pod trainer -o yaml", false},
 		"full":      {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "resize", false},
 		"crash":     {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exit code 137", "logs trainer", false},
 

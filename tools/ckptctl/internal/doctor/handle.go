@@ -35,7 +35,7 @@ func duplicateHandleStuck(g guest) *Diagnosis {
 			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet takes them for one volume, mounts it once, and waits for the other for ever.",
 				both(g.volume.Name, other.Spec.VolumeName), g.volume.Spec.CSI.VolumeHandle)
 			return d.repair(paste.Comment("have the pod mount one of the two claims; two directories of one storage are two subPath mounts of one claim, or two handles"),
-				paste.Command("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,CLAIM:.spec.claimRef.name", g.volume.Name, other.Spec.VolumeName))
+				whose(g.volume.Name, other.Spec.VolumeName))
 		}
 	}
 	return nil
@@ -57,5 +57,10 @@ func duplicateHandle(p *patient) *Diagnosis {
 	}
 	d := p.found("volume %s has the same handle %q as %s: a pod that uses both never starts, and a driver may take what it does to one for the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
 	return d.repair(paste.Comment("where the handle is free text, give each volume its own (volumeHandle in the backend's section); whose they are:"),
-		paste.Command("kubectl get pv %s %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,NAMESPACE:.spec.claimRef.namespace,CLAIM:.spec.claimRef.name", p.volume.Name, paste.Words(twins)))
+		whose(append([]string{p.volume.Name}, twins...)...))
+}
+
+// whose is the command that shows the handles of volumes, and whose they are.
+func whose(volumes ...string) paste.Line {
+	return paste.Command("kubectl get pv %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,NAMESPACE:.spec.claimRef.namespace,CLAIM:.spec.claimRef.name", paste.Words(volumes))
 }

@@ -81,11 +81,13 @@ func multiAttach(g guest) *Diagnosis {
 		g.volumeName(), modes(g.claim.Spec.AccessModes), node, holding(holders), g.pod.Spec.NodeName).saw(seen)
 	if n := g.node(node); n != nil && !ready(*n) {
 		return d.repair(paste.Comment("that node is not ready, and Kubernetes does not know whether its pods still write. Only when the machine is off for certain:"),
-			paste.Command("kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", node))
+			paste.Command("kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute", node),
+			paste.Comment("nothing takes that taint away: when this pod runs, and before the node comes back,"),
+			paste.Command("kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute-", node))
 	}
 	d.repair(paste.Comment("let one of the two go; the volume follows by itself"))
 	for _, p := range holders {
-		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
 	}
 	return d.repair(paste.Comment("for pods of several nodes the store needs storage that serves ReadWriteMany, or shards: one volume for each rank"))
 }
@@ -131,7 +133,7 @@ func secretMissing(g guest) *Diagnosis {
 	if groups == nil {
 		return nil
 	}
-	namespace := g.Namespace
+	namespace := g.Home
 	if g.volume != nil && g.volume.Spec.CSI != nil {
 		csi := g.volume.Spec.CSI
 		for _, ref := range []*corev1.SecretReference{csi.NodeStageSecretRef, csi.NodePublishSecretRef, csi.ControllerPublishSecretRef, csi.NodeExpandSecretRef} {
@@ -166,11 +168,11 @@ func directoryMissing(g guest) *Diagnosis {
 	if g.csiDriver() == "" {
 		d.Cause += " Where a disk is to be mounted there, it is not; a directory made in its place would be empty, and fill the node's own disk."
 	}
-	return d.repair(paste.Comment("see on the node whether its disk is mounted (findmnt), and mount it; for a new store make the directory:"),
-		paste.Command("kubectl debug node/%s -it --profile=sysadmin --image=busybox -- chroot /host mkdir -p %s", g.pod.Spec.NodeName, groups[1]))
+	return d.repair(paste.Comment("see on the node whether its disk is mounted (findmnt), and mount it; for a new store make the directory (a finished pod node-debugger-… is left behind):"),
+		paste.Command("kubectl debug node/%s --profile=sysadmin --image=busybox:1.37.0 -- chroot /host mkdir -p %s", g.pod.Spec.NodeName, groups[1]))
 }
 
-var refusedOption = regexp.MustCompile(`(?i)mount options are not supported|bad option|(?:unknown|unrecognized|invalid|wrong|unsupported) (?:mount )?(?:option|parameter|argument)s?`)
+var refusedOption = regexp.MustCompile(`(?i)mount options are not supported|bad option|(?:unknown|unrecognized|invalid|incorrect|wrong|unsupported) (?:mount )?(?:option|parameter|argument)s?`)
 
 // mountOption is the option that the file system, or Kubernetes, does not take. The kubelet goes on with what it read of
 // the volume when the pod came to the node: a repaired volume is for the next pod.
@@ -180,19 +182,55 @@ func mountOption(g guest) *Diagnosis {
 		return nil
 	}
 	again := []paste.Line{paste.Comment("the kubelet keeps what it read of the volume, so that the pod has to be made anew:"),
-		paste.Command("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name)}
+		paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name)}
 	if len(g.volume.Spec.MountOptions) == 0 {
 		d := g.found("volume %s had mount options when the pod came to its node, and they were refused; it has none any more.", g.volume.Name).saw(events)
 		return d.repair(again...)
 	}
-	options := strings.Join(g.volume.Spec.MountOptions, ",")
-	d := g.found("a mount option of volume %s is refused; it has %s.", g.volume.Name, options).saw(events)
+	options := g.volume.Spec.MountOptions
 	if strings.Contains(groups[0], "not supported") {
-		d.Cause = fmt.Sprintf("volume %s has mount options (%s), and is of a kind of which nothing is mounted that could have them, such as a directory of a node: no pod starts.", g.volume.Name, options)
+		d := g.found("volume %s has mount options (%s), and is of a kind of which nothing is mounted that could have them, such as a directory of a node: no pod starts.", g.volume.Name, strings.Join(options, ",")).saw(events)
+		d.repair(paste.Comment("leave them out, here and in the values (mountOptions):"),
+			patched(g.volume, operation{Op: "remove", Path: "/spec/mountOptions"}))
+		return d.repair(again...)
 	}
-	d.repair(paste.Comment("leave out what is refused, here and in the values (mountOptions):"),
-		patched(g.volume, operation{Op: "replace", Path: "/spec/mountOptions", Value: []string{}}))
+	message, _ := g.trouble()
+	i := refusedOf(options, message)
+	if i < 0 {
+		d := g.found("one of the mount options of volume %s is refused, and nobody says which: %s.", g.volume.Name, strings.Join(options, ",")).saw(events)
+		return d.repair(paste.Comment("the file system's manual page, or the driver's, says which of them it knows; take that one out of the values (mountOptions), and upgrade; the volume:"), g.look()).repair(again...)
+	}
+	d := g.found("mount option %s of volume %s is refused.", options[i], g.volume.Name).saw(events)
+	path := fmt.Sprintf("/spec/mountOptions/%d", i)
+	d.repair(paste.Comment("take it out, here and in the values (mountOptions):"),
+		patched(g.volume, operation{Op: "test", Path: path, Value: options[i]}, operation{Op: "remove", Path: path}))
 	return d.repair(again...)
+}
+
+// outputOf begins what the mount program itself said; before it stands how it was called, with all options.
+const outputOf = "Output:"
+
+// refusedOf is which of the options a message names, the one that there is, or -1 where that is not to be told.
+func refusedOf(options []string, message string) int {
+	if len(options) == 1 {
+		return 0
+	}
+	if _, output, found := strings.Cut(message, outputOf); found {
+		message = output
+	}
+	words := strings.FieldsFunc(message, func(r rune) bool { return strings.ContainsRune(" \t\n,;:'\"()[]", r) })
+	named := -1
+	for i, option := range options {
+		key, _, _ := strings.Cut(option, "=")
+		if !slices.Contains(words, option) && !slices.Contains(words, key) {
+			continue
+		}
+		if named >= 0 {
+			return -1
+		}
+		named = i
+	}
+	return named
 }
 
 var stale = regexp.MustCompile(`(?i)stale (?:NFS )?file handle|transport endpoint is not connected`)
@@ -209,7 +247,7 @@ func staleHandle(g guest) *Diagnosis {
 	d.repair(paste.Comment("a new mount sees what is there now. First see that the server has the checkpoints; then make all pods of the volume on that node anew:"))
 	for _, p := range g.pods {
 		if p.Spec.NodeName == g.pod.Spec.NodeName {
-			d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+			d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
 		}
 	}
 	return d
@@ -253,5 +291,5 @@ func mountFailed(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("volume %s cannot be mounted on node %s: %s", g.volumeName(), g.pod.Spec.NodeName, sayings(message)).saw(events)
-	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name), g.look())
+	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name), g.look())
 }

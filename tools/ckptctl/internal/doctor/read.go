@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +30,7 @@ const (
 // Read reads what there is to know of a release, and changes nothing. What the user may not read is named in the
 // snapshot, and the rest is read all the same; any other failure to read is an error.
 func Read(ctx context.Context, client kubernetes.Interface, release, namespace string) (*Snapshot, error) {
-	s := &Snapshot{Release: release, Namespace: namespace, Now: time.Now(), Logs: map[string]string{}}
+	s := &Snapshot{Release: release, Namespace: namespace, Home: namespace, Now: time.Now(), Logs: map[string]string{}}
 	all := metav1.ListOptions{}
 	core, storage := client.CoreV1(), client.StorageV1()
 	readers := []struct {
@@ -36,40 +38,41 @@ func Read(ctx context.Context, client kubernetes.Interface, release, namespace s
 		read     func() error
 	}{
 		{"secrets", func() error { return s.readRelease(ctx, client) }},
-		{"persistentvolumeclaims", func() error {
-			list, err := core.PersistentVolumeClaims(namespace).List(ctx, all)
-			return keep(err, func() { s.Claims = list.Items })
-		}},
 		{"persistentvolumes", func() error {
 			list, err := core.PersistentVolumes().List(ctx, all)
 			return keep(err, func() { s.Volumes = list.Items })
 		}},
+		{"persistentvolumeclaims", func() error {
+			s.findHome()
+			list, err := core.PersistentVolumeClaims(s.Home).List(ctx, all)
+			return keep(err, func() { s.Claims = list.Items })
+		}},
 		{"pods", func() error {
-			list, err := core.Pods(namespace).List(ctx, all)
+			list, err := core.Pods(s.Home).List(ctx, all)
 			return keep(err, func() { s.Pods = list.Items })
 		}},
 		{"events", func() error {
-			list, err := core.Events(namespace).List(ctx, all)
+			list, err := core.Events(s.Home).List(ctx, all)
 			return keep(err, func() { s.Events = list.Items })
 		}},
 		{"resourcequotas", func() error {
-			list, err := core.ResourceQuotas(namespace).List(ctx, all)
+			list, err := core.ResourceQuotas(s.Home).List(ctx, all)
 			return keep(err, func() { s.Quotas = list.Items })
 		}},
 		{"configmaps", func() error {
-			list, err := core.ConfigMaps(namespace).List(ctx, metav1.ListOptions{LabelSelector: instance + "=" + release})
+			list, err := core.ConfigMaps(s.Home).List(ctx, metav1.ListOptions{LabelSelector: instance + "=" + release})
 			return keep(err, func() { s.ConfigMaps = list.Items })
 		}},
 		{"jobs", func() error {
-			list, err := client.BatchV1().Jobs(namespace).List(ctx, all)
+			list, err := client.BatchV1().Jobs(s.Home).List(ctx, all)
 			return keep(err, func() { s.Jobs = list.Items })
 		}},
 		{"statefulsets", func() error {
-			list, err := client.AppsV1().StatefulSets(namespace).List(ctx, all)
+			list, err := client.AppsV1().StatefulSets(s.Home).List(ctx, all)
 			return keep(err, func() { s.StatefulSets = list.Items })
 		}},
 		{"replicasets", func() error {
-			list, err := client.AppsV1().ReplicaSets(namespace).List(ctx, all)
+			list, err := client.AppsV1().ReplicaSets(s.Home).List(ctx, all)
 			return keep(err, func() { s.ReplicaSets = list.Items })
 		}},
 		{"storageclasses", func() error {
@@ -123,6 +126,12 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 	if err != nil {
 		return err
 	}
+	s.Place = placeOf(stored.Manifest)
+	for key, o := range objects["ConfigMap"] {
+		if claims, _, _ := unstructured.NestedString(o.Object, "data", publishes); claims != "" {
+			s.published = append(s.published, key.Namespace)
+		}
+	}
 	for _, o := range objects["PersistentVolumeClaim"] {
 		var claim corev1.PersistentVolumeClaim
 		if err := convert(o, &claim); err != nil {
@@ -140,7 +149,52 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 		}
 		s.WantVolumes = append(s.WantVolumes, volume)
 	}
+	slices.SortFunc(s.WantClaims, func(a, b corev1.PersistentVolumeClaim) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.WantVolumes, func(a, b corev1.PersistentVolume) int { return strings.Compare(a.Name, b.Name) })
 	return nil
+}
+
+// publishes is the key of the ConfigMap that names the claims of a store.
+const publishes = "CHECKPOINT_CLAIMS"
+
+// source is the line that Helm puts before each object, for one of this chart's: a chart within a chart is called there as
+// in the values.
+var source = regexp.MustCompile(`(?m)^# Source: (\S+)/templates/(?:persistent-volume|persistent-volume-claim|storage-class|config-map)\.yaml$`)
+
+// placeOf is where the values of the chart are in those of the release.
+func placeOf(manifest string) string {
+	found := source.FindStringSubmatch(manifest)
+	if found == nil {
+		return ""
+	}
+	charts := strings.Split(found[1], "/charts/")
+	return strings.Join(append(charts[1:], ""), ".")
+}
+
+// findHome finds the namespace of the claims, the release's own where some are in it: by what the release was to make, or,
+// where that may not be read, by whom the volumes that are its own are reserved for.
+func (s *Snapshot) findHome() {
+	var homes []string
+	for _, c := range s.WantClaims {
+		homes = append(homes, c.Namespace)
+	}
+	homes = append(homes, s.published...)
+	volumes := s.WantVolumes
+	if s.Stored == nil {
+		volumes = slices.DeleteFunc(slices.Clone(s.Volumes), func(v corev1.PersistentVolume) bool {
+			return v.Annotations["meta.helm.sh/release-namespace"] != s.Namespace || !s.owns(v.Labels, v.Annotations)
+		})
+	}
+	for _, v := range volumes {
+		if v.Spec.ClaimRef != nil && v.Spec.ClaimRef.Namespace != "" {
+			homes = append(homes, v.Spec.ClaimRef.Namespace)
+		}
+	}
+	if len(homes) > 0 && !slices.Contains(homes, s.Namespace) {
+		s.Home = slices.Min(homes)
+	}
 }
 
 func convert(o unstructured.Unstructured, into any) error {
@@ -162,7 +216,7 @@ func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) er
 				continue
 			}
 			read++
-			text, err := client.CoreV1().Pods(s.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+			text, err := client.CoreV1().Pods(s.Home).GetLogs(pod.Name, &corev1.PodLogOptions{
 				Container: container, Previous: previous, TailLines: &lines, LimitBytes: &size,
 			}).DoRaw(ctx)
 			if apierrors.IsForbidden(err) {
@@ -200,24 +254,32 @@ func (s *Snapshot) claimNames() []string {
 		}
 	}
 	for _, c := range s.WantClaims {
-		if c.Namespace == s.Namespace {
+		if c.Namespace == s.Home {
 			add(c.Name)
 		}
 	}
 	for _, m := range s.ConfigMaps {
-		for _, name := range strings.Fields(m.Data["CHECKPOINT_CLAIMS"]) {
-			add(name)
+		if s.owns(m.Labels, m.Annotations) {
+			for _, name := range strings.Fields(m.Data[publishes]) {
+				add(name)
+			}
 		}
 	}
 	for _, c := range s.Claims {
-		if c.Labels[instance] == s.Release {
+		if s.owns(c.Labels, c.Annotations) {
 			add(c.Name)
+		}
+	}
+	// A release may make the volumes alone, for claims of another.
+	for _, v := range s.WantVolumes {
+		if ref := v.Spec.ClaimRef; ref != nil && ref.Namespace == s.Home {
+			add(ref.Name)
 		}
 	}
 	// Where nothing else says which claims there were to be, the volumes that are reserved for them do.
 	unknown := s.Stored == nil && len(out) == 0
 	for _, v := range s.Volumes {
-		if ref := v.Spec.ClaimRef; unknown && s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Namespace {
+		if ref := v.Spec.ClaimRef; unknown && s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Home {
 			add(ref.Name)
 		}
 	}
@@ -226,11 +288,15 @@ func (s *Snapshot) claimNames() []string {
 }
 
 // owns says whether an object of the cluster is this release's own. Helm says so in annotations; what was applied without
-// Helm has the label alone, and belongs to whom it is reserved for.
+// Helm has the label alone, and belongs to whom it is reserved for; in another namespace than the release's that is too
+// little, as whoever may write the release's Secret chooses that namespace.
 func (s *Snapshot) owns(labels, annotations map[string]string) bool {
 	if labels[instance] != s.Release {
 		return false
 	}
 	namespace, stated := annotations["meta.helm.sh/release-namespace"]
-	return !stated || namespace == s.Namespace && annotations["meta.helm.sh/release-name"] == s.Release
+	if !stated {
+		return s.Home == s.Namespace
+	}
+	return namespace == s.Namespace && annotations["meta.helm.sh/release-name"] == s.Release
 }

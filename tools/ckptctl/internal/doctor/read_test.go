@@ -191,7 +191,7 @@ func TestOfOthers(t *testing.T) {
 	s := well()
 	s.WantClaims, s.WantVolumes, s.Claims[0].Labels, s.Volumes[0].Labels = nil, nil, nil, nil
 	assert.Empty(t, s.claimNames())
-	s.ConfigMaps = []corev1.ConfigMap{{Data: map[string]string{"CHECKPOINT_CLAIMS": "checkpoints fast"}}}
+	s.ConfigMaps = []corev1.ConfigMap{{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{instance: theRelease}}, Data: map[string]string{"CHECKPOINT_CLAIMS": "checkpoints fast"}}}
 	assert.Equal(t, []string{"checkpoints", "fast"}, s.claimNames())
 	got := Examine(s)
 	require.Len(t, got, 1)

@@ -26,7 +26,7 @@ var refusals = map[string]refusal{
 	"quota": {
 		regexp.MustCompile(`exceeded quota: ([^,]+), requested: (\S+), used: (\S+), limited: (\S+)`),
 		func(s *Snapshot, what string, g []string) string {
-			cause := fmt.Sprintf("the ResourceQuota %s of namespace %s refuses %s: %s asked for, %s in use, %s allowed.", g[1], s.Namespace, what, g[2], g[3], g[4])
+			cause := fmt.Sprintf("the ResourceQuota %s of namespace %s refuses %s: %s asked for, %s in use, %s allowed.", g[1], s.Home, what, g[2], g[3], g[4])
 			if strings.Contains(g[2], "storage") {
 				cause += " A claim counts with its full size, on a static volume too, where the size is nominal and may be small."
 			}
@@ -35,7 +35,7 @@ var refusals = map[string]refusal{
 		func(s *Snapshot, g []string) []paste.Line {
 			return []paste.Line{
 				paste.Comment("raise the quota, or ask for less"),
-				paste.Command("kubectl -n %s patch resourcequota %s --type=merge -p %s", s.Namespace, g[1], paste.JSON(s.raise(g[1], g[2], g[3]))),
+				paste.Command("kubectl -n %s patch resourcequota %s --type=merge -p %s", s.Home, g[1], paste.JSON(s.raise(g[1], g[2], g[3]))),
 			}
 		},
 	},
@@ -79,12 +79,12 @@ var refusals = map[string]refusal{
 	"podSecurity": {
 		regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`),
 		func(s *Snapshot, what string, g []string) string {
-			return fmt.Sprintf("the Pod Security profile %s of namespace %s refuses %s: %s. The claim itself is allowed under every profile; it is the pod that asks for too much.", g[1], s.Namespace, what, g[2])
+			return fmt.Sprintf("the Pod Security profile %s of namespace %s refuses %s: %s. The claim itself is allowed under every profile; it is the pod that asks for too much.", g[1], s.Home, what, g[2])
 		},
 		func(s *Snapshot, _ []string) []paste.Line {
 			return []paste.Line{
 				paste.Comment("give the pod the security context that this store's own pods have, and make it again:"),
-				paste.Command("helm -n %s get hooks %s | grep -A 8 -i securityContext", s.Namespace, s.Release),
+				paste.Command("helm -n %s get hooks %s", s.Namespace, s.Release),
 			}
 		},
 	},
@@ -146,7 +146,7 @@ func podsRefused(by string) func(job) *Diagnosis {
 				return nil
 			}
 			if g := r.pattern.FindStringSubmatch(e.Message); g != nil {
-				d := &Diagnosis{Object: fmt.Sprintf("%s %s/%s", j.kind, j.Namespace, j.workload.name), Cause: r.cause(j.Snapshot, "the pods of "+j.kind+" "+j.workload.name, g), Seen: e.Reason + ": " + e.Message}
+				d := &Diagnosis{Object: fmt.Sprintf("%s %s/%s", j.kind, j.Home, j.workload.name), Cause: r.cause(j.Snapshot, "the pods of "+j.kind+" "+j.workload.name, g), Seen: e.Reason + ": " + e.Message}
 				return d.repair(r.repair(j.Snapshot, g)...)
 			}
 		}
@@ -174,18 +174,13 @@ func refusedObject(message string) string {
 
 func (s *Snapshot) object() string { return fmt.Sprintf("release %s/%s", s.Namespace, s.Release) }
 
-// again is the command that makes what a release lacks.
-func (s *Snapshot) again() paste.Line {
-	return paste.Command("helm -n %s upgrade --install %s CHART --reuse-values", s.Namespace, s.Release)
-}
-
 // incomplete says that the last install or upgrade failed, and that not everything that it was to make is there.
 func (s *Snapshot) incomplete() bool {
 	if s.Stored == nil || s.Stored.Status == "deployed" {
 		return false
 	}
 	for _, want := range s.WantClaims {
-		if want.Namespace == s.Namespace && s.knows("persistentvolumeclaims") && s.claim(want.Name) == nil {
+		if want.Namespace == s.Home && s.knows("persistentvolumeclaims") && s.claim(want.Name) == nil {
 			return true
 		}
 	}

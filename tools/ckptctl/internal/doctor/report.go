@@ -15,29 +15,40 @@ type Report struct {
 	Release   string `json:"release"`
 	Namespace string `json:"namespace"`
 	// Healthy says that nothing is broken; there may be warnings. Claims that may not be read are not said to be well.
-	Healthy   bool        `json:"healthy"`
-	Claims    []string    `json:"claims"`
-	Diagnoses []Diagnosis `json:"diagnoses"`
+	Healthy bool     `json:"healthy"`
+	Claims  []string `json:"claims"`
+	// ClaimNamespace is the namespace of the claims, where it is not the release's.
+	ClaimNamespace string      `json:"claimNamespace,omitempty"`
+	Diagnoses      []Diagnosis `json:"diagnoses"`
 	// Fixed are the commands that stand for what --fix has done.
 	Fixed []paste.Line `json:"fixed,omitempty"`
 	// Unread is what may not be read: nothing is concluded from it.
 	Unread []Unread `json:"unread,omitempty"`
+
+	// stored says that Helm knows the release.
+	stored bool
 }
 
 // Of examines a snapshot.
 func Of(s *Snapshot) Report {
 	diagnoses := append([]Diagnosis{}, Examine(s)...)
-	return Report{Release: s.Release, Namespace: s.Namespace, Healthy: Healthy(diagnoses) && s.knows("persistentvolumeclaims"),
-		Claims: append([]string{}, s.claimNames()...), Diagnoses: diagnoses, Unread: s.Unread}
+	report := Report{
+		Release: s.Release, Namespace: s.Namespace, Healthy: Healthy(diagnoses) && s.knows("persistentvolumeclaims"),
+		Claims: append([]string{}, s.claimNames()...), Diagnoses: diagnoses, Unread: s.Unread, stored: s.Stored != nil,
+	}
+	if s.Home != s.Namespace {
+		report.ClaimNamespace = s.Home
+	}
+	return report
 }
 
 // Nothing says that there is no trace of the release, so that nothing can be said of it.
-func (r Report) Nothing() bool { return len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
+func (r Report) Nothing() bool { return !r.stored && len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
 
 // shown is the report with nothing in it that a terminal would obey: causes quote events, logs and objects of the cluster,
 // which anybody may have written. What is to be pasted is so already.
 func (r Report) shown() Report {
-	r.Release, r.Namespace, r.Claims = plain.Line(r.Release), plain.Line(r.Namespace), plain.Lines(r.Claims)
+	r.Release, r.Namespace, r.Claims, r.ClaimNamespace = plain.Line(r.Release), plain.Line(r.Namespace), plain.Lines(r.Claims), plain.Line(r.ClaimNamespace)
 	diagnoses := make([]Diagnosis, 0, len(r.Diagnoses))
 	for _, d := range r.Diagnoses {
 		d.ID, d.Severity, d.Object = plain.Line(d.ID), plain.Line(d.Severity), plain.Line(d.Object)
@@ -95,8 +106,14 @@ func (r Report) WriteText(out io.Writer) error {
 		fmt.Fprintf(&text, "%s in %s: not healthy\n", r.Release, r.Namespace)
 	case len(r.Diagnoses) > 0:
 		fmt.Fprintf(&text, "ok: %s in %s: nothing is broken\n", r.Release, r.Namespace)
+	case len(r.Claims) == 0:
+		fmt.Fprintf(&text, "ok: %s in %s: it has no claim, and nothing is broken\n", r.Release, r.Namespace)
 	default:
-		fmt.Fprintf(&text, "ok: %s in %s: bound, and its pods have started: %s\n", r.Release, r.Namespace, few(r.Claims))
+		claims := few(r.Claims)
+		if r.ClaimNamespace != "" {
+			claims += " in " + r.ClaimNamespace
+		}
+		fmt.Fprintf(&text, "ok: %s in %s: bound, and its pods have started: %s\n", r.Release, r.Namespace, claims)
 	}
 	_, err := io.WriteString(out, plain.Inert(text.String()))
 	return err

@@ -69,7 +69,7 @@ func TestNoVolumeOutOfASecret(t *testing.T) {
 				assert.Contains(t, []string{"list", "get"}, a.GetVerb(), "%v", a)
 			}
 
-			_, shown, found := strings.Cut(pasted(d.Repair), "kubectl create -f - <<<'\n")
+			_, shown, found := strings.Cut(pasted(d.Repair), "kubectl apply --server-side --field-manager=helm -f - <<<'\n")
 			require.True(t, found, pasted(d.Repair))
 			shown, _, _ = strings.Cut(shown, "'")
 			var volume corev1.PersistentVolume

@@ -8,6 +8,7 @@ var (
 		{"webhook-denied", "an admission webhook that refuses them", releaseRefused("webhook")},
 		{"webhook-unreachable", "an admission webhook that does not answer", releaseRefused("webhookDown")},
 		{"volume-name-taken", "a volume of the release's name that belongs to another release", volumeNameTaken},
+		{"release-pending", "an install or an upgrade that was broken off", brokenOff},
 		{"release-failed", "what the last install or upgrade failed with", failedRelease},
 	}
 	claimRules = []rule[*patient]{

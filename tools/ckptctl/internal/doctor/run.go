@@ -45,16 +45,16 @@ func permissionDenied(g guest) *Diagnosis {
 	case group == nil && g.ownable():
 		return d.repair(paste.Comment("have the kubelet give the volume to a group of the pod's: in the values, and in the pod's securityContext,"),
 			paste.Comment("podSecurityContext: {fsGroup: 1000, fsGroupChangePolicy: OnRootMismatch}"),
-			paste.Command("%s --set podSecurityContext.fsGroup=1000", g.again()))
+			g.again("podSecurityContext.fsGroup=1000"))
 	case group != nil && len(tooLate) > 0:
 		d.Cause += fmt.Sprintf(" Its fsGroup %d came too late: the kubelet gives a local volume to the group of the first pod that mounts it on a node, and another pod had it mounted.", *group)
 		d.repair(paste.Comment("have all pods of the claim ask for one group (checkpoint-storage.podSecurityContext gives it); this pod starts anew after the others have ended:"))
 		for _, p := range g.pods {
 			if p.Name != g.pod.Name && p.Spec.NodeName == g.pod.Spec.NodeName {
-				d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+				d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
 			}
 		}
-		return d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, g.pod.Name))
+		return d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
 	case group != nil && !g.ownable():
 		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet does not change the owner of files on such a volume.", *group)
 	}
@@ -63,7 +63,7 @@ func permissionDenied(g guest) *Diagnosis {
 		uid = number
 	}
 	return d.repair(paste.Comment("have the chart make one directory for it, with that owner; CHECKPOINT_DIR then is that directory:"),
-		paste.Command("%s --set prepare.enabled=true,prepare.directory=checkpoints,prepare.owner=%s,prepare.group=%s", g.again(), uid, uid))
+		g.again("prepare.enabled=true", "prepare.directory=checkpoints", "prepare.owner="+uid, "prepare.group="+uid))
 }
 
 // runsAs is the user that the pod's first container runs as, and the pod's fsGroup.
@@ -126,7 +126,7 @@ func walking(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("the kubelet is giving every file of volume %s to the pod's fsGroup, one by one, as on every start. It ends by itself; with many files that takes hours.", g.volumeName()).saw(events)
-	return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", g.Namespace, g.pod.Name))
+	return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", g.Home, g.pod.Name))
 }
 
 // willWalk warns while the tree is small.
@@ -134,7 +134,7 @@ func willWalk(p *patient) *Diagnosis {
 	for _, pod := range p.pods {
 		if p.walks(pod) {
 			d := p.found("pod %s has an fsGroup and does not say fsGroupChangePolicy: OnRootMismatch: each time it starts, the kubelet looks at every file of volume %s first. The more checkpoints there are, the slower that is.", pod.Name, p.volumeName())
-			return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", p.Namespace, pod.Name))
+			return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", p.Home, pod.Name))
 		}
 	}
 	return nil
@@ -152,7 +152,7 @@ func readOnly(g guest) *Diagnosis {
 	}
 	d := g.found("the volume is mounted read-only in the pod: its access mode, a mount option (ro), readOnly in the pod, or a file system that stopped after errors.")
 	d.Seen = line
-	return d.repair(g.look(), paste.Command("kubectl -n %s get pod %s -o yaml | grep -n -i readonly", g.Namespace, g.pod.Name))
+	return d.repair(g.look(), paste.Command("kubectl -n %s get pod %s -o yaml", g.Home, g.pod.Name))
 }
 
 func noSpace(g guest) *Diagnosis {
@@ -164,23 +164,26 @@ func noSpace(g guest) *Diagnosis {
 	d.Seen = line
 	d.repair(paste.Comment("remove what is no longer wanted, or let the storage grow (ckptctl size says how large it has to be)"))
 	if g.class != nil && g.class.AllowVolumeExpansion != nil && *g.class.AllowVolumeExpansion {
-		return d.repair(paste.Command("%s --set size=NEW", g.again()))
+		return d.repair(g.again("size=NEW"))
 	}
 	return d.repair(paste.Comment("Kubernetes does not resize this volume: its storage is resized where it is administered"))
 }
 
 // notStorage is a pod that has its volumes, or is about to, and waits for something else.
 func notStorage(g guest) *Diagnosis {
-	show := paste.Command("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name)
+	show := paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name)
 	for _, c := range slices.Concat(g.pod.Status.InitContainerStatuses, g.pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
 			d := g.found("it is not the storage: the claim is mounted, and container %s waits: %s.", c.Name, w.Reason)
 			d.Seen = w.Message
-			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s --previous", g.Namespace, g.pod.Name, c.Name))
+			if c.RestartCount == 0 {
+				return d.repair(show)
+			}
+			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s --previous", g.Home, g.pod.Name, c.Name))
 		}
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
 			d := g.found("it is not the storage: the claim was mounted, and container %s ended with exit code %d (%s).", c.Name, t.ExitCode, t.Reason)
-			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s", g.Namespace, g.pod.Name, c.Name))
+			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s", g.Home, g.pod.Name, c.Name))
 		}
 	}
 	if g.Now.Sub(g.pod.CreationTimestamp.Time) < patience || g.pending() {

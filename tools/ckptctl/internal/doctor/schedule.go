@@ -2,12 +2,14 @@ package doctor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/paste"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	schedulinghelpers "k8s.io/component-helpers/scheduling/corev1"
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	storagehelpers "k8s.io/component-helpers/storage/volume"
@@ -57,9 +59,22 @@ func nodeNameSet(g guest) *Diagnosis {
 		return nil
 	}
 	d := g.found("the pod names its node (spec.nodeName: %s), so that the scheduler never sees it; class %s makes a volume only where the scheduler has put a pod.", g.pod.Spec.NodeName, g.class.Name)
+	if metav1.GetControllerOf(g.pod) != nil {
+		return d.repair(paste.Comment("have the scheduler put it there: in the template of the pod, nodeSelector {%s: %s} instead of nodeName; this pod is then made anew:", corev1.LabelHostname, g.pod.Spec.NodeName),
+			paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
+	}
+	pod := &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Name: g.pod.Name, Namespace: g.Home, Labels: g.pod.Labels, Annotations: g.pod.Annotations},
+		Spec:       *g.pod.Spec.DeepCopy(),
+	}
+	pod.Spec.NodeName, pod.Spec.NodeSelector = "", maps.Clone(pod.Spec.NodeSelector)
+	if pod.Spec.NodeSelector == nil {
+		pod.Spec.NodeSelector = map[string]string{}
+	}
+	pod.Spec.NodeSelector[corev1.LabelHostname] = g.pod.Spec.NodeName
 	return d.repair(paste.Comment("have the scheduler put it there: nodeSelector instead of nodeName"),
-		paste.Command(`kubectl -n %s get pod %s -o json | jq --arg node %s 'del(.spec.nodeName, .status, .metadata.uid, .metadata.resourceVersion) | .spec.nodeSelector["kubernetes.io/hostname"]=$node' >pod.json`, g.Namespace, g.pod.Name, g.pod.Spec.NodeName),
-		paste.Command("kubectl -n %s delete pod %s && kubectl create -f pod.json", g.Namespace, g.pod.Name))
+		paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name), paste.Command("kubectl create -f - <<<%s", pod))
 }
 
 // onceInUse is the second pod of a claim for one.
@@ -77,7 +92,7 @@ func onceInUse(g guest) *Diagnosis {
 	d.Seen = g.homeless()
 	d.repair(paste.Comment("it starts when the other ends; to end that one now:"))
 	for _, p := range others {
-		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Namespace, p.Name))
+		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
 	}
 	return d.repair(paste.Comment("for several pods at once the store needs accessModes: [ReadWriteOnce] (one node) or [ReadWriteMany], and a new claim"))
 }
@@ -96,9 +111,15 @@ func nodeLost(g guest) *Diagnosis {
 	d := g.found("volume %s is where %s, and the cluster has no such node. What is on that node's disk is reached from that node alone.", g.volume.Name, place(g.volume))
 	d.Seen = g.homeless()
 	d.repair(paste.Comment("bring the node back under its old name; these are there:"), paste.Command("kubectl get nodes --show-labels"))
-	return d.repair(paste.Comment("should the disk be in another node now: a volume's affinity cannot be changed, so claim and volume are made anew;"),
-		paste.Comment("the data stays (Retain). Change volume.nodeAffinity in the values, then"),
-		paste.Comment("%s && kubectl delete pv %s && %s", g.deleteClaim(), paste.Command("%s", g.volume.Name), g.again()))
+	if g.want == nil || g.wantVolume == nil || !g.own() || len(g.WantVolumes) > 1 || !strings.HasPrefix(place(g.volume), corev1.LabelHostname+" In ") {
+		return d
+	}
+	affinity := corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+		MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{"NODE"}}},
+	}}}}
+	return d.repair(paste.Comment("should its disk be in another node now, NODE: a volume's affinity cannot be changed, so claim and volume are made anew; the data stays where it is"),
+		patched(g.volume, retained), g.deleteClaim(), paste.Command("kubectl delete pv %s", g.volume.Name),
+		paste.Command("%s --set-json %s", g.again(), g.Place+"volume.nodeAffinity="+paste.JSON(affinity)))
 }
 
 // nodeNotReady is the volume of nodes that take no pods now.
@@ -119,8 +140,8 @@ func nodeNotReady(g guest) *Diagnosis {
 			commands = append(commands, paste.Command("kubectl uncordon %s", n.Name))
 		case untolerated:
 			reasons = append(reasons, fmt.Sprintf("%s has the taint %s, which the pod does not tolerate", n.Name, taint.ToString()))
-			commands = append(commands, paste.Comment("give the pod the toleration {key: %s, operator: Exists, effect: %s}, or", taint.Key, taint.Effect),
-				paste.Comment("%s", paste.Command("kubectl taint node %s %s-", n.Name, taint.ToString())))
+			commands = append(commands, paste.Comment("give the pod the toleration {key: %s, operator: Exists, effect: %s}; the node's taints:", taint.Key, taint.Effect),
+				paste.Command("kubectl describe node %s", n.Name))
 		default:
 			return nil
 		}
@@ -172,7 +193,7 @@ func nodeConflict(g guest) *Diagnosis {
 	d := g.found("volume %s can be reached %s only, and the pod's own nodeSelector or affinity keeps it away from there.", g.volumeName(), where)
 	d.Seen = message
 	d.repair(paste.Comment("let the pod go where its volume is: take this out of its template, and make it again"),
-		paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.nodeSelector}{.spec.affinity}'", g.Namespace, g.pod.Name))
+		paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.nodeSelector}{.spec.affinity}'", g.Home, g.pod.Name))
 	return d
 }
 
@@ -189,5 +210,5 @@ func unschedulable(g guest) *Diagnosis {
 		what += ", but"
 	}
 	d := g.found("%s no node takes the pod: %s", what, message)
-	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Namespace, g.pod.Name))
+	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name))
 }

@@ -4,6 +4,7 @@
 package doctor
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,8 @@ import (
 
 // Snapshot is everything that was read of a cluster for one release.
 type Snapshot struct {
-	Release, Namespace string
+	// Namespace is the release's, Home the one that its claims and their pods are in: another where namespaceOverride says so.
+	Release, Namespace, Home string
 	// Now is when it was read.
 	Now time.Time
 	// Stored is the newest revision of the release; nil when there is none, or when secrets may not be read.
@@ -27,8 +29,13 @@ type Snapshot struct {
 	// WantClaims and WantVolumes are what the release made, by its stored manifest.
 	WantClaims  []corev1.PersistentVolumeClaim
 	WantVolumes []corev1.PersistentVolume
+	// Place is where the chart's values are in those of the release, such as "training.store."; "" where it is the release's
+	// own chart.
+	Place string
+	// published are the namespaces of the release's ConfigMaps that name claims.
+	published []string
 
-	// Those of the namespace.
+	// Those of Home.
 	Claims       []corev1.PersistentVolumeClaim
 	Pods         []corev1.Pod
 	Events       []corev1.Event
@@ -111,14 +118,20 @@ func (s *Snapshot) driverKnown(driver string) bool {
 func (s *Snapshot) defaultClasses() []storagev1.StorageClass {
 	var out []storagev1.StorageClass
 	for _, c := range s.Classes {
-		if c.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" {
+		if isDefault(c) {
 			out = append(out, c)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b storagev1.StorageClass) int {
-		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
+	slices.SortFunc(out, func(a, b storagev1.StorageClass) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
 	return out
+}
+
+// isDefault says whether a class is a default one, by the annotation or by the one of the beta, which Kubernetes goes by too
+// (pkg/volume/util/storageclass.go).
+func isDefault(c storagev1.StorageClass) bool {
+	return c.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" || c.Annotations["storageclass.beta.kubernetes.io/is-default-class"] == "true"
 }
 
 // events are those about an object with one of the reasons, or with any, the newest first. An object that was made anew

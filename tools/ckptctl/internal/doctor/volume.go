@@ -20,7 +20,7 @@ func volumeDeleted(p *patient) *Diagnosis {
 	if p.wantVolume == nil || p.wantVolume.Name != p.claim.Spec.VolumeName {
 		d.Cause += " The release did not make that volume, so that it does not know where its storage is."
 		return d.repair(paste.Comment("find the storage at its provider, make a PersistentVolume for it with"),
-			paste.Comment("name %s and claimRef {namespace: %s, name: %s, uid: %s}", p.claim.Spec.VolumeName, p.Namespace, p.name, p.claim.UID))
+			paste.Comment("name %s and claimRef {namespace: %s, name: %s, uid: %s}", p.claim.Spec.VolumeName, p.Home, p.name, p.claim.UID))
 	}
 	d.Cause += " The data is where it was: the volume only said where. Made anew with the uid of this claim, it is bound again."
 	return d.repair(p.volumeAnew(p.claim.UID)...)
@@ -32,9 +32,9 @@ func volumeMisbound(p *patient) *Diagnosis {
 		return nil
 	}
 	ref := p.volume.Spec.ClaimRef
-	if ref != nil && (ref.Namespace != p.Namespace || ref.Name != p.name) {
+	if ref != nil && (ref.Namespace != p.Home || ref.Name != p.name) {
 		d := p.found("the claim is Lost: volume %s, to which it was bound, is for claim %s/%s now.", p.volume.Name, ref.Namespace, ref.Name)
-		return d.repair(p.look(), paste.Command("kubectl -n %s get pvc %s -o yaml", ref.Namespace, ref.Name))
+		return d.repair(p.look(), paste.Command("kubectl -n %s describe pvc %s", ref.Namespace, ref.Name))
 	}
 	d := p.found("the claim is Lost: volume %s was made anew, or replaced by force, and no longer carries the uid of this claim.", p.volume.Name)
 	if ref != nil && p.own() {
@@ -60,7 +60,7 @@ func volumeTerminating(p *patient) *Diagnosis {
 	}
 	if v.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimRetain {
 		d.Cause += fmt.Sprintf(" Its reclaim policy is %s: the data goes with it.", v.Spec.PersistentVolumeReclaimPolicy)
-		if p.reserved() {
+		if p.ours() {
 			d.change(p.retain())
 		}
 	}
@@ -74,10 +74,7 @@ func volumeTerminating(p *patient) *Diagnosis {
 	if p.wantVolume != nil && p.wantVolume.Name == v.Name {
 		d.repair(p.volumeAnew("")...)
 	}
-	if p.want != nil {
-		d.repair(p.makeClaim().Command)
-	}
-	return d
+	return d.repair(p.claimAnew())
 }
 
 // boundElsewhere is the claim that is bound, but not to where the release's checkpoints are.
@@ -85,13 +82,10 @@ func boundElsewhere(p *patient) *Diagnosis {
 	if !p.bound() || p.wantVolume == nil || p.claim.Spec.VolumeName == p.wantVolume.Name {
 		return nil
 	}
-	wrong, anew := p.volume, p.again()
+	wrong := p.volume
 	if wrong == nil {
 		// Volumes may not be read, or this one is on its way out: its name is known.
 		wrong = &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: p.claim.Spec.VolumeName}}
-	}
-	if p.want != nil {
-		anew = p.makeClaim().Command
 	}
 	d := p.found("the claim is bound to volume %s, and the release made volume %s for it: pods see other files than the release's checkpoints.", p.claim.Spec.VolumeName, p.wantVolume.Name)
 	return d.repair(
@@ -99,7 +93,7 @@ func boundElsewhere(p *patient) *Diagnosis {
 		paste.Command("kubectl get pv %s %s", p.claim.Spec.VolumeName, p.wantVolume.Name),
 		patched(wrong, retained),
 		p.deleteClaim(),
-		anew,
+		p.claimAnew(),
 		paste.Comment("should the release's volume then be Released:"),
 		paste.Command("ckptctl doctor %s -n %s --fix", p.Release, p.Namespace),
 	)
@@ -123,7 +117,7 @@ func volumeReleased(p *patient) *Diagnosis {
 		return nil
 	}
 	ref := p.volume.Spec.ClaimRef
-	if ref.Namespace != p.Namespace || ref.Name != p.name || ref.UID == "" || ref.UID == p.claim.UID {
+	if ref.Namespace != p.Home || ref.Name != p.name || ref.UID == "" || ref.UID == p.claim.UID {
 		return nil
 	}
 	d := p.found("volume %s is %s: it remembers an earlier claim of the same name by its uid, and no new claim can have that. The data is still there.", p.volume.Name, p.volume.Status.Phase)
@@ -140,7 +134,7 @@ func volumeTaken(p *patient) *Diagnosis {
 		return nil
 	}
 	ref := p.volume.Spec.ClaimRef
-	if ref.Namespace == p.Namespace && ref.Name == p.name {
+	if ref.Namespace == p.Home && ref.Name == p.name {
 		return nil
 	}
 	d := p.found("volume %s, which this claim asks for, is for claim %s/%s.", p.volume.Name, ref.Namespace, ref.Name)
@@ -222,8 +216,7 @@ func accessModeMismatch(p *patient) *Diagnosis {
 	d := p.found("the claim asks for %s, and volume %s offers %s.", ours, p.volume.Name, theirs)
 	return d.repair(paste.Comment("where the storage can do it (ckptctl explain BACKEND says which can):"),
 		patched(p.volume, operation{Op: "replace", Path: "/spec/accessModes", Value: p.modesOf()}),
-		paste.Comment("where it cannot, the claim has to ask for less; nothing is on it, it was never bound:"),
-		paste.Comment("%s", p.deleteClaim()))
+		paste.Comment("where it cannot, the claim has to be made anew, and ask for less; nothing is on it, it was never bound"))
 }
 
 // modesOf are the modes of the volume with those that the claim asks for.
@@ -250,5 +243,5 @@ func modes(list []corev1.PersistentVolumeAccessMode) string {
 
 // look is the command that shows claim and volume.
 func (p *patient) look() paste.Line {
-	return paste.Command("kubectl -n %s get pvc/%s pv/%s -o yaml", p.Namespace, p.name, p.volumeName())
+	return paste.Command("kubectl -n %s get pvc/%s pv/%s -o yaml", p.Home, p.name, p.volumeName())
 }

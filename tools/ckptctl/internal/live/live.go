@@ -93,6 +93,8 @@ type Release struct {
 	Status, Description string
 	// Manifest is what Helm sent, a stream of YAML documents.
 	Manifest string
+	// Secret is the name of the Secret that the revision is in.
+	Secret string
 }
 
 // Newest returns the newest revision that a label selector allows, such as "status=deployed"; nil when there is none. Both
@@ -102,7 +104,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	if selector != "" {
 		selector = "," + selector
 	}
-	newest, text := 0, []byte(nil)
+	newest, stored, text := 0, "", []byte(nil)
 	for options := (metav1.ListOptions{LabelSelector: "owner=helm,name=" + name + selector, Limit: page}); ; {
 		secrets, err := client.CoreV1().Secrets(namespace).List(ctx, options)
 		if err != nil {
@@ -110,7 +112,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 		}
 		for _, secret := range secrets.Items {
 			if revision, err := strconv.Atoi(secret.Labels["version"]); err == nil && revision > newest {
-				newest, text = revision, secret.Data["release"]
+				newest, stored, text = revision, secret.Name, secret.Data["release"]
 			}
 		}
 		if options.Continue = secrets.Continue; options.Continue == "" {
@@ -124,7 +126,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	if err != nil {
 		return nil, fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", name, namespace, newest, err)
 	}
-	release.Revision = newest
+	release.Revision, release.Secret = newest, stored
 	return release, nil
 }
 

@@ -78,14 +78,20 @@ func word(w any) string {
 	return Word(fmt.Sprint(w))
 }
 
-// document is an object as YAML, or as JSON, which is YAML too, where only that can write it without what a terminal obeys.
-func document(object runtime.Object) string {
+// Fields are those of an object that one gives to the API server: not its status, nor when it was made.
+func Fields(object runtime.Object) map[string]any {
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
 		panic(err) // the types of k8s.io/api
 	}
 	delete(fields, "status")
 	unstructured.RemoveNestedField(fields, "metadata", "creationTimestamp")
+	return fields
+}
+
+// document is an object as YAML, or as JSON, which is YAML too, where only that can write it without what a terminal obeys.
+func document(object runtime.Object) string {
+	fields := Fields(object)
 	text, err := yaml.Marshal(fields)
 	if err == nil && plain.Inert(plain.Text(string(text))) == string(text) {
 		return "\n" + string(text)

@@ -1,0 +1,174 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"checkpoint-storage/tools/ckptctl/internal/live"
+)
+
+// tenants is the namespace of the claims of a release that is in another.
+const tenants = "tenants"
+
+// away is the store in order, of a release in another namespace than its claim.
+func away() *Snapshot {
+	s := well()
+	s.Home = tenants
+	for _, o := range []*metav1.ObjectMeta{&s.Claims[0].ObjectMeta, &s.WantClaims[0].ObjectMeta} {
+		o.Namespace, o.Annotations = tenants, s.Volumes[0].Annotations
+	}
+	s.Volumes[0].Spec.ClaimRef.Namespace, s.WantVolumes[0].Spec.ClaimRef.Namespace = tenants, tenants
+	return s
+}
+
+// TestAway holds that the claim is looked for where namespaceOverride has it, and that commands name its namespace, and
+// Helm's the release's.
+func TestAway(t *testing.T) {
+	s := away()
+	report := Of(s)
+	assert.Empty(t, report.Diagnoses)
+	var text strings.Builder
+	require.NoError(t, report.WriteText(&text))
+	assert.Equal(t, "ok: checkpoints in training: bound, and its pods have started: checkpoints in tenants\n", text.String())
+
+	s.ended(1, "sh: can't create /checkpoints/x: Permission denied")
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "pod tenants/trainer", got[0].Object)
+	assert.Contains(t, pasted(got[0].Repair), "helm -n training get values")
+
+	// What whoever writes the release's Secret can choose, --fix makes nothing of.
+	s = away()
+	s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased
+	got = Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "claim-deleted", got[0].ID)
+	assert.Len(t, got[0].fix, 1, "the volume, which is marked as the release's, and not the claim")
+	assert.Contains(t, pasted(got[0].Repair), "\n  namespace: tenants\n")
+	s.Volumes[0].Annotations = nil
+	got = Examine(s)
+	require.Len(t, got, 1)
+	assert.False(t, got[0].Safe)
+}
+
+// TestHome holds by what the namespace of the claims is found.
+func TestHome(t *testing.T) {
+	elsewhere := strings.ReplaceAll(manifest, "namespace: training", "namespace: "+tenants)
+	claim, volume, found := strings.Cut(elsewhere, "\n---\n")
+	require.True(t, found)
+	if strings.Contains(volume, "kind: PersistentVolume\n") {
+		claim, volume = volume, claim
+	}
+	published := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: checkpoints, namespace: " + tenants + "}\ndata:\n  CHECKPOINT_CLAIMS: checkpoints\n"
+	for name, want := range map[string]struct{ manifest, home string }{
+		"its own namespace":        {manifest, ns},
+		"of another":               {elsewhere, tenants},
+		"the administrator's half": {volume, tenants},
+		"the tenant's half":        {claim, tenants},
+		"only published":           {published, tenants},
+		"its own beside another":   {manifest + "\n---\n" + claim, ns},
+		"nothing with a namespace": {"apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: fast}\nprovisioner: x\n", ns},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Read(context.Background(), fake.NewClientset(stored(t, want.manifest)), theRelease, ns)
+			require.NoError(t, err)
+			assert.Equal(t, want.home, s.Home)
+		})
+	}
+	// Where the release itself may not be read, its volume says whom it is for.
+	v := &well().Volumes[0]
+	v.Spec.ClaimRef.Namespace = tenants
+	client := fake.NewClientset(v)
+	forbid(client, "secrets")
+	s, err := Read(context.Background(), client, theRelease, ns)
+	require.NoError(t, err)
+	assert.Equal(t, tenants, s.Home)
+}
+
+// TestHalves holds that of two releases which share a store each is healthy.
+func TestHalves(t *testing.T) {
+	// The administrator's.
+	s := away()
+	s.WantClaims, s.Claims[0].Labels, s.Claims[0].Annotations = nil, map[string]string{instance: "other"}, nil
+	assert.Empty(t, Examine(s))
+	assert.Equal(t, []string{theRelease}, s.claimNames())
+	s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeAvailable
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, Note, got[0].Severity)
+	assert.Contains(t, got[0].Cause, "for a claim that nobody has made yet; the volume is Available")
+	s.Volumes[0].Status.Phase = corev1.VolumeReleased
+	got = Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "claim-deleted", got[0].ID)
+	assert.NotContains(t, pasted(got[0].Repair), "CHART", "the claim is another release's")
+	s.Volumes = nil
+	got = Examine(s)
+	require.Len(t, got, 1)
+	assert.Contains(t, got[0].Cause, "it is gone")
+
+	// The tenant's: the volume under its claim is another release's, with its own Helm's marks or not.
+	for _, known := range []bool{true, false} {
+		s = well()
+		s.WantVolumes = nil
+		s.Volumes[0].Labels, s.Volumes[0].Annotations = map[string]string{instance: "volumes"}, map[string]string{
+			"meta.helm.sh/release-name": "volumes", "meta.helm.sh/release-namespace": "storage",
+		}
+		if !known {
+			s.Stored, s.WantClaims = nil, nil
+		}
+		assert.Empty(t, Examine(s))
+	}
+
+	// One that makes a class alone.
+	s = &Snapshot{Release: theRelease, Namespace: ns, Home: ns, Stored: &live.Release{Revision: 1, Status: "deployed"}}
+	report := Of(s)
+	assert.False(t, report.Nothing())
+	assert.True(t, report.Healthy)
+	var text strings.Builder
+	require.NoError(t, report.WriteText(&text))
+	assert.Equal(t, "ok: checkpoints in training: it has no claim, and nothing is broken\n", text.String())
+	s.Stored = nil
+	assert.True(t, Of(s).Nothing())
+}
+
+// TestAgain holds that what is installed again is what failed, in the place that the chart has in the release's values.
+func TestAgain(t *testing.T) {
+	s := well()
+	s.Stored.Revision, s.Stored.Status = 7, "failed"
+	assert.Equal(t, "helm -n training get values checkpoints --revision 7 -o yaml | helm -n training upgrade checkpoints CHART --reset-values -f -", s.again().String())
+	s.Place = placeOf("---\n# Source: platform/charts/training/charts/store/templates/persistent-volume-claim.yaml\nkind: PersistentVolumeClaim\n")
+	assert.Contains(t, s.again("size=2Gi", "prepare.enabled=true").String(), " --reset-values -f - --set training.store.size=2Gi --set training.store.prepare.enabled=true")
+	assert.Empty(t, placeOf("---\n# Source: checkpoint-storage/templates/config-map.yaml\n"))
+	s.Stored = nil
+	assert.Equal(t, "helm -n training upgrade --install checkpoints CHART -f VALUES", strings.ReplaceAll(s.again().String(), s.Place, ""))
+}
+
+// TestBrokenOffBesideAll holds that a release which Helm would not upgrade is spoken of though all that it makes is there.
+func TestBrokenOffBesideAll(t *testing.T) {
+	s := well()
+	s.Stored.Status = "pending-upgrade"
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.Equal(t, "release-pending", got[0].ID)
+	assert.Equal(t, Note, got[0].Severity)
+}
+
+// TestDefaultOfTheBeta holds that the annotation which Kubernetes still goes by makes a default class.
+func TestDefaultOfTheBeta(t *testing.T) {
+	s := well()
+	s.dynamic("", storagev1.VolumeBindingImmediate)
+	s.Claims[0].Spec.StorageClassName = nil
+	s.Classes[0].Annotations = map[string]string{"storageclass.beta.kubernetes.io/is-default-class": "true"}
+	got := Examine(s)
+	require.Len(t, got, 1)
+	assert.NotEqual(t, "no-default-class", got[0].ID)
+}
