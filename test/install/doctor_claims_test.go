@@ -23,7 +23,7 @@ var ailmentsOfClaims = []ailment{
 			w.deleteClaim()
 		},
 		id: "claim-deleted", says: []string{"the claim was deleted", "volume $NS.checkpoints is Released", "the data is still there"},
-		repair: byFix, mended: readsBack,
+		safe: true, mended: readsBack,
 	},
 	{
 		title: "the claim is deleted and installed again: the volume is Released",
@@ -34,7 +34,7 @@ var ailmentsOfClaims = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "volume-released", says: []string{"volume $NS.checkpoints is Released", "an earlier claim of the same name", "still there"},
-		repair: byFix, mended: readsBack,
+		safe: true, mended: readsBack,
 	},
 	{
 		title: "the volume is deleted: the claim is Lost",
@@ -43,7 +43,7 @@ var ailmentsOfClaims = []ailment{
 			w.deleteVolume()
 		},
 		id: "volume-deleted", says: []string{"PersistentVolume $NS.checkpoints was deleted", "Lost", "The data is where it was"},
-		repair: byHand, mended: readsBack,
+		mended: readsBack,
 	},
 	{
 		title: "the volume is deleted and installed again: the claim stays Lost",
@@ -53,7 +53,7 @@ var ailmentsOfClaims = []ailment{
 			w.helm("upgrade", release, charts.Chart(), "--reuse-values")
 		},
 		id: "volume-misbound", says: []string{"Lost", "no longer carries the uid of this claim"},
-		repair: byFix, mended: readsBack,
+		safe: true, mended: readsBack,
 	},
 	{
 		title: "the claim is being deleted while a pod uses it",
@@ -63,10 +63,8 @@ var ailmentsOfClaims = []ailment{
 			w.kubectl("delete pvc " + release + " --wait=false")
 		},
 		id: "claim-terminating", says: []string{"somebody has deleted the claim", "trainer", "cannot be taken back"},
-		repair: func(w *ward, _ diagnosis) {
-			w.kubectl("delete pod trainer")
-			byFix(w, w.diagnosed("claim-deleted"))
-		},
+		// Its commands end with the one that says what is to be done now.
+		repair: func(w *ward) { w.follow(ailment{}, w.diagnosed("claim-deleted")) },
 		mended: readsBack,
 	},
 	{
@@ -76,12 +74,14 @@ var ailmentsOfClaims = []ailment{
 			w.kubectl("delete pv " + w.ns + "." + release + " --wait=false")
 		},
 		id: "volume-terminating", says: []string{"somebody has deleted volume $NS.checkpoints", "kubernetes.io/pv-protection"},
-		repair: byHand, mended: readsBack,
+		mended: readsBack,
 	},
 	{
 		title:  "the claim of an existing store is not there",
 		breaks: (*ward).publish,
 		id:     "claim-missing", says: []string{"publishes a claim that is not there"},
+		at: "make the claim, or name another", meanwhile: func(w *ward) { w.claimOfOthers("others") },
+		words: func(*ward) map[string]string { return map[string]string{"NAME": "others"} }, mended: (*ward).healthy,
 	},
 	{
 		title: "the claim names a volume that is not there",
@@ -95,21 +95,21 @@ var ailmentsOfClaims = []ailment{
 		breaks: pairByHand(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
 			volume.Spec.StorageClassName = "fast"
 		}),
-		id: "class-mismatch", says: []string{`the claim is of storage class ""`, `of "fast"`}, repair: byHand, mended: readsBack,
+		id: "class-mismatch", says: []string{`the claim is of storage class ""`, `of "fast"`}, mended: readsBack,
 	},
 	{
 		title: "the claim is larger than the volume",
 		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("2Gi")
 		}),
-		id: "volume-too-small", says: []string{"the claim asks for 2Gi", "it has 1Gi"}, repair: byHand, mended: readsBack,
+		id: "volume-too-small", says: []string{"the claim asks for 2Gi", "it has 1Gi"}, mended: readsBack,
 	},
 	{
 		title: "the volume does not offer the claim's access mode",
 		breaks: pairByHand(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 			claim.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 		}),
-		id: "access-mode-mismatch", says: []string{"asks for ReadWriteMany", "offers ReadWriteOnce"}, repair: byHand, mended: readsBack,
+		id: "access-mode-mismatch", says: []string{"asks for ReadWriteMany", "offers ReadWriteOnce"}, mended: readsBack,
 	},
 	{
 		title: "the claim wants a device and the volume is a file system",
@@ -117,8 +117,7 @@ var ailmentsOfClaims = []ailment{
 			claim.Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock)
 		}),
 		id: "volume-mode-mismatch", says: []string{"volumeMode is Block", "is Filesystem"},
-		repair: func(w *ward, d diagnosis) {
-			byHand(w, d)
+		repair: func(w *ward) {
 			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+".by-hand"), create)
 			require.NoError(w.t, err)
 		},
@@ -135,7 +134,7 @@ var ailmentsOfClaims = []ailment{
 			_, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim(release, w.ns+".by-hand"), create)
 			require.NoError(w.t, err)
 		},
-		id: "volume-taken", says: []string{"is for claim $NS/decoy", "Only a claimRef"}, repair: byHand, mended: readsBack,
+		id: "volume-taken", says: []string{"is for claim $NS/decoy", "Only a claimRef"}, mended: readsBack,
 	},
 	{
 		title: "the claim is bound to another volume than the release's",
@@ -148,7 +147,7 @@ var ailmentsOfClaims = []ailment{
 			require.NoError(w.t, err)
 			w.bound(release)
 		},
-		id: "bound-elsewhere", says: []string{"bound to volume $NS.stranger", "made volume $NS.checkpoints"}, repair: byHand, mended: readsBack,
+		id: "bound-elsewhere", says: []string{"bound to volume $NS.stranger", "made volume $NS.checkpoints"}, mended: readsBack,
 	},
 	{
 		title: "no class and no volume that fits",
@@ -168,10 +167,7 @@ var ailmentsOfClaims = []ailment{
 			w.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standrad"`, `size="1Gi"`)
 		},
 		id: "class-missing", says: []string{"storage class standrad", "the nearest is standard"},
-		repair: func(w *ward, d diagnosis) {
-			byHand(w, d)
-			w.train("trainer", nil)
-		},
+		repair: func(w *ward) { w.train("trainer", nil) }, mended: isBound,
 	},
 	{
 		title: "nobody is the provisioner of the claim's class",
@@ -186,6 +182,14 @@ var ailmentsOfClaims = []ailment{
 			w.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
 		},
 		id: "waits-for-first-pod", says: []string{"no such pod yet", "Nothing is wrong"}, note: true,
-		repair: func(w *ward, _ diagnosis) { w.train("trainer", nil) },
+		mended: isBound,
+	},
+	{
+		title: "the volume is made for a claim that nobody makes",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.install(append(w.onFirst("hostPath"), `claim.create=false`)...)
+		},
+		id: "claim-missing", says: []string{"for a claim that nobody has made yet; the volume is Available"}, note: true,
 	},
 }

@@ -24,9 +24,9 @@ func TestDoctorDefaults(t *testing.T) {
 	t.Cleanup(func() { table.compare(t) })
 	for _, a := range ailmentsOfDefaults {
 		t.Run(a.title, func(t *testing.T) {
-			w := newWard(t, c, a)
+			w := newWard(t, c, a, byHand)
 			t.Cleanup(func() { w.isDefault(`"true"`) })
-			a.prove(w, table)
+			a.prove(w, byHand, table)
 		})
 	}
 }
@@ -39,10 +39,17 @@ var ailmentsOfDefaults = []ailment{
 			w.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `size="1Gi"`)
 		},
 		id: "no-default-class", says: []string{"names no storage class", "no default one"},
-		repair: func(w *ward, d diagnosis) {
-			byHand(w, d)
-			w.train("trainer", nil)
+		repair: func(w *ward) { w.train("trainer", nil) }, mended: isBound,
+	},
+	{
+		title: "a claim of others leaves its class to a cluster without a default one",
+		breaks: func(w *ward) {
+			w.isDefault("null")
+			w.publish()
+			w.claimOfOthers(release)
 		},
+		id: "no-default-class", says: []string{"names no storage class", "no default one"},
+		repair: func(w *ward) { w.train("trainer", nil) }, mended: isBound,
 	},
 	{
 		title: "the cluster has two default classes",
@@ -58,7 +65,7 @@ var ailmentsOfDefaults = []ailment{
 			w.bound(release)
 		},
 		id: "two-default-classes", says: []string{"has 2 default ones", "it got $NS.second"}, note: true,
-		repair: byHand, mended: func(w *ward) {
+		mended: func(w *ward) {
 			w.bound(release)
 			w.healthy()
 		},

@@ -36,9 +36,9 @@ func TestDoctorCSI(t *testing.T) {
 		for _, a := range table.ailments {
 			t.Run(a.title, func(t *testing.T) {
 				t.Parallel()
-				w := newWard(t, c, a)
+				w := newWard(t, c, a, byHand)
 				w.driver = driver
-				a.prove(w, table)
+				a.prove(w, byHand, table)
 			})
 		}
 	})
@@ -68,7 +68,13 @@ func (w *ward) onFirstWorker(spec *corev1.PodSpec) {
 }
 
 // goesOn has the storage's administrator do what the doctor says.
-func goesOn(w *ward, _ diagnosis) { w.mend() }
+func goesOn(w *ward) { w.mend() }
+
+// anew does so too, and makes the pod that the doctor had deleted.
+func anew(w *ward) {
+	w.mend()
+	w.train("trainer", w.onFirstWorker)
+}
 
 // everyCSIAilment are the situations that take a CSI driver.
 func everyCSIAilment() []ailment {
@@ -80,7 +86,7 @@ func everyCSIAilment() []ailment {
 				w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[1]) })
 			},
 			id: "driver-not-on-node", says: []string{"the CSI driver " + lonely, "is not: it runs on"},
-			repair: func(w *ward, _ diagnosis) {
+			repair: func(w *ward) {
 				w.kubectl("delete pod trainer")
 				w.train("trainer", w.onFirstWorker)
 			},
@@ -94,18 +100,13 @@ func everyCSIAilment() []ailment {
 				w.train("evaluator", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[1]) })
 			},
 			id: "multi-attach", says: []string{"ReadWriteOnce, attached to one node at a time", "for pod trainer"},
-			repair: byHand, mended: runs("evaluator"),
+			mended: runs("evaluator"),
 		},
 		{
 			title:  "the driver refuses a mount option",
-			breaks: refuses("INVALID_ARGUMENT", "unknown mount option: flock2", `mountOptions=["flock2"]`),
-			id:     "mount-option-refused", says: []string{"a mount option of volume $NS.checkpoints is refused; it has flock2"},
-			repair: func(w *ward, d diagnosis) {
-				byHand(w, d)
-				w.mend()
-				w.train("trainer", w.onFirstWorker)
-			},
-			mended: runs("trainer"),
+			breaks: refuses("INVALID_ARGUMENT", "unknown mount option: flock2", `mountOptions=["noatime","flock2"]`),
+			id:     "mount-option-refused", says: []string{"mount option flock2 of volume $NS.checkpoints is refused"},
+			repair: anew, mended: runs("trainer"),
 		},
 		{
 			title:  "the storage does not let the node in",
@@ -120,7 +121,7 @@ func everyCSIAilment() []ailment {
 		{
 			title:  "the storage was exported anew under the node's mount",
 			breaks: refuses("INTERNAL", "stat /var/lib/export: stale NFS file handle"),
-			id:     "stale-handle", says: []string{"a file system that is no longer there (stale nfs file handle)"}, repair: goesOn, mended: runs("trainer"),
+			id:     "stale-handle", says: []string{"a file system that is no longer there (stale nfs file handle)"}, repair: anew, mended: runs("trainer"),
 		},
 		{
 			title:  "the storage gives another reason",
@@ -133,7 +134,7 @@ func everyCSIAilment() []ailment {
 				w.install(`backend="csi"`, `size="1Gi"`, fmt.Sprintf(`csi={"driver":%q,"volumeHandle":%q,"nodeStageSecretRef":{"name":"share-login"}}`, serving, w.ns))
 				w.train("trainer", w.onFirstWorker)
 			},
-			id: "secret-missing", says: []string{"needs secret share-login of namespace $NS"}, repair: byHand, mended: runs("trainer"),
+			id: "secret-missing", says: []string{"needs secret share-login of namespace $NS"}, mended: runs("trainer"),
 		},
 		{
 			title: "two volumes of one handle in a pod",
@@ -155,7 +156,7 @@ func everyCSIAilment() []ailment {
 				})
 			},
 			id: "duplicate-handle", says: []string{"the same handle", "the kubelet takes them for one volume"},
-			repair: func(w *ward, _ diagnosis) {
+			repair: func(w *ward) {
 				w.kubectl("delete pod trainer")
 				w.train("trainer", nil)
 			},

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 )
 
@@ -15,10 +17,13 @@ var ailmentsOfPods = []ailment{
 	{
 		title: "the volume is on a node that is gone",
 		breaks: func(w *ward) {
-			w.install(`hostPath={"path":"/mnt/checkpoints"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo("gpu-07"))
+			w.makeDir()
+			w.install(fmt.Sprintf(`hostPath={"path":%q}`, w.dir()), `size="1Gi"`, "volume.nodeAffinity="+affinityTo("gpu-07"))
 			w.train("trainer", nil)
 		},
 		id: "node-lost", says: []string{"kubernetes.io/hostname In gpu-07", "has no such node"},
+		words:  func(w *ward) map[string]string { return map[string]string{"NODE\"": w.cluster.Workers()[0] + "\""} },
+		mended: func(w *ward) { runs("trainer")(w); readsBack(w) },
 	},
 	{
 		title: "the volume is on a node that takes no pods",
@@ -29,6 +34,21 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "node-not-ready", says: []string{"has the taint node-role.kubernetes.io/control-plane", "does not tolerate"},
+	},
+	{
+		title: "the volume is on a node that is cordoned",
+		breaks: func(w *ward) {
+			nodes, err := w.client.CoreV1().Nodes().List(w.t.Context(), listControlPlane)
+			require.NoError(w.t, err)
+			node := nodes.Items[0].Name
+			w.t.Cleanup(func() { w.cordon(node, false) })
+			w.cordon(node, true)
+			w.install(`hostPath={"path":"/mnt"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo(node))
+			w.train("trainer", func(spec *corev1.PodSpec) {
+				spec.Tolerations = []corev1.Toleration{{Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists}}
+			})
+		},
+		id: "node-not-ready", says: []string{"control-plane is cordoned"}, mended: runs("trainer"),
 	},
 	{
 		title: "the pod may not go where the volume is",
@@ -55,10 +75,7 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeName = w.cluster.Workers()[0] })
 		},
 		id: "node-name-set", says: []string{"spec.nodeName", "the scheduler never sees it"},
-		repair: func(w *ward, _ diagnosis) {
-			w.kubectl("delete pod trainer")
-			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[0]) })
-		},
+		mended: isBound,
 	},
 	{
 		title: "a second pod on a ReadWriteOncePod claim",
@@ -71,7 +88,7 @@ var ailmentsOfPods = []ailment{
 			w.train("evaluator", nil)
 		},
 		id: "access-once-in-use", says: []string{"for one pod of the whole cluster at a time", "pod trainer has it"},
-		repair: byHand, mended: runs("evaluator"),
+		mended: runs("evaluator"),
 	},
 	{
 		title: "no node has the volume's driver",
@@ -89,7 +106,7 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "directory-missing", says: []string{"the directory /mnt/checkpoints/$NS of node", "there is none"},
-		repair: func(w *ward, _ diagnosis) { w.makeDir() }, mended: runs("trainer"),
+		mended: runs("trainer"),
 	},
 	{
 		title: "the local disk is not on the node",
@@ -99,7 +116,7 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "directory-missing", says: []string{"/mnt/checkpoints/$NS of node", "there is none"},
-		repair: func(w *ward, _ diagnosis) { w.makeDir() }, mended: runs("trainer"),
+		mended: runs("trainer"),
 	},
 	{
 		title: "mount options on a directory of a node",
@@ -110,10 +127,7 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "mount-option-refused", says: []string{"has mount options (noatime)", "no pod starts"},
-		repair: func(w *ward, d diagnosis) {
-			byHand(w, d)
-			w.train("trainer", nil)
-		},
+		repair: func(w *ward) { w.train("trainer", nil) },
 		mended: runs("trainer"),
 	},
 	{
@@ -128,11 +142,28 @@ var ailmentsOfPods = []ailment{
 			w.create(pod)
 		},
 		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000", "fsGroup 1000 has no effect"},
-		repair: byHand,
 		mended: func(w *ward) {
 			pod := w.pod("second", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
 			}, "until echo x >/checkpoints/checkpoints/step-1; do sleep 1; done; cat /checkpoints/bytes; sleep 3600")
+			w.start(pod, w.bytes())
+		},
+	},
+	{
+		title: "the program is not in the group of the volume",
+		breaks: func(w *ward) {
+			w.makeDir()
+			run(w.t, w.cluster, "chmod 755 "+w.dir())
+			w.install(w.onFirst("local")...)
+			w.create(w.pod("trainer", func(spec *corev1.PodSpec) {
+				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
+			}, "echo x >/checkpoints/step-1"))
+		},
+		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000"},
+		repair: func(w *ward) { w.kubectl("delete pod trainer") },
+		mended: func(w *ward) {
+			pod := w.store.pod("trainer", "")
+			pod.Spec.Containers[0].Command = []string{"sh", "-c", "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"}
 			w.start(pod, w.bytes())
 		},
 	},
@@ -148,7 +179,6 @@ var ailmentsOfPods = []ailment{
 			w.create(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
 		},
 		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 came too late", "another pod had it mounted"},
-		repair: byHand,
 		mended: func(w *ward) {
 			w.start(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"), w.bytes())
 			w.healthy()
@@ -169,7 +199,7 @@ var ailmentsOfPods = []ailment{
 			w.create(pod)
 		},
 		id: "no-space", says: []string{"no space left on the volume"},
-		repair: func(w *ward, _ diagnosis) {
+		repair: func(w *ward) {
 			run(w.t, w.cluster, "mount -o remount,size=4m "+w.dir())
 			w.kubectl("delete pod trainer")
 			w.start(w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32 && echo saved; sleep 3600"), "saved")
@@ -187,7 +217,6 @@ var ailmentsOfPods = []ailment{
 			w.export()
 		},
 		id: "stale-handle", says: []string{"a file system that is no longer there (stale file handle)"},
-		repair: byHand,
 		mended: func(w *ward) {
 			w.start(w.pod("reader", w.onStorageNode, "cat /checkpoints/bytes; sleep 3600"), w.bytes())
 			w.healthy()
@@ -212,7 +241,7 @@ var ailmentsOfPods = []ailment{
 			}, "echo ready; sleep 3600"), "ready")
 		},
 		id: "ownership-walk", says: []string{"pod trainer has an fsGroup", "looks at every file"}, note: true,
-		repair: func(w *ward, _ diagnosis) {
+		repair: func(w *ward) {
 			w.kubectl("delete pod trainer")
 			w.train("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch)}
@@ -228,6 +257,29 @@ var ailmentsOfPods = []ailment{
 		},
 		id: "not-storage", says: []string{"it is not the storage", "ErrImageNeverPull"},
 	},
+	{
+		title: "the program ends with an error",
+		breaks: func(w *ward) {
+			w.static()
+			w.create(w.pod("trainer", nil, "echo out of memory; exit 3"))
+		},
+		id: "not-storage", says: []string{"it is not the storage", "ended with exit code 3"},
+	},
+	{
+		title: "the program ends with an error, again and again",
+		breaks: func(w *ward) {
+			w.static()
+			w.create(w.pod("trainer", func(spec *corev1.PodSpec) { spec.RestartPolicy = corev1.RestartPolicyAlways }, "echo out of memory; exit 3"))
+		},
+		id: "not-storage", says: []string{"it is not the storage", "CrashLoopBackOff"},
+	},
+}
+
+// cordon has a node take no pods, or take them again.
+func (w *ward) cordon(node string, off bool) {
+	w.t.Helper()
+	_, err := w.client.CoreV1().Nodes().Patch(cleanup(w.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
+	require.NoError(w.t, err)
 }
 
 // asGroup has a pod that is not root ask for the group of its volumes.

@@ -2,6 +2,9 @@ package install
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"checkpoint-storage/test/internal/charts"
@@ -28,7 +31,7 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses", "requests.storage=1Gi asked for", "requests.storage=100Mi allowed"},
-		repair: byHand, mended: readsBack,
+		mended: readsBack,
 	},
 	{
 		title: "a quota refuses the pods",
@@ -39,7 +42,7 @@ var ailmentsOfRefusals = []ailment{
 		},
 		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "pods=0 allowed"},
 		// The Job tries again by itself.
-		repair: byHand, mended: (*ward).healthy,
+		mended: (*ward).healthy,
 	},
 	{
 		title: "Pod Security refuses the pods", profile: "restricted",
@@ -48,7 +51,7 @@ var ailmentsOfRefusals = []ailment{
 			w.job(nil)
 		},
 		id: "pod-security", says: []string{"profile restricted:latest of namespace $NS refuses the pods of job train", "runAsNonRoot"},
-		repair: func(w *ward, _ diagnosis) {
+		repair: func(w *ward) {
 			w.kubectl("delete job train")
 			w.job(func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{
@@ -69,8 +72,7 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "policy-denied", says: []string{"the ValidatingAdmissionPolicy $NS", "refuses the release's persistentvolumeclaim checkpoints", "claims need a cost centre"},
-		repair: withoutPolicy,
-		mended: readsBack,
+		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "an admission webhook does not answer",
@@ -81,8 +83,7 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "webhook-unreachable", says: []string{"the admission webhook claims.example.com", "does not answer"},
-		repair: withoutPolicy,
-		mended: readsBack,
+		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "an admission webhook refuses the claim",
@@ -93,21 +94,69 @@ var ailmentsOfRefusals = []ailment{
 			w.refused(w.onFirst("hostPath")...)
 		},
 		id: "webhook-denied", says: []string{"the admission webhook claims.example.com refuses", "claims need a cost centre"},
-		repair: withoutPolicy,
-		mended: readsBack,
+		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "the volume's name belongs to another release",
 		breaks: func(w *ward) {
 			// Names that the chart gives never meet; one that somebody chose can be anything.
-			other := newWard(w.t, w.cluster, ailment{title: "the volume"})
+			other := newWard(w.t, w.cluster, ailment{title: "the volume"}, byHand)
 			other.release = "theirs"
 			other.install(fmt.Sprintf("volume.name=%q", w.ns+"."+release))
 			out, err := w.tryHelm("install", release, charts.Chart())
 			require.Error(w.t, err, out)
 		},
 		id: "volume-name-taken", says: []string{"belongs to release theirs of namespace doctor-the-volume", "Volumes have no namespace"},
-		repair: byHand,
+		words: func(w *ward) map[string]string {
+			file := filepath.Join(w.t.TempDir(), "values.yaml")
+			require.NoError(w.t, os.WriteFile(file, []byte("size: 1Gi\n"), 0o600))
+			return map[string]string{"VALUES": file}
+		},
+		mended: isBound,
+	},
+	{
+		title: "a limit that the doctor does not know refuses the claim",
+		breaks: func(w *ward) {
+			w.makeDir()
+			_, err := w.client.CoreV1().LimitRanges(w.ns).Create(w.t.Context(), &corev1.LimitRange{
+				ObjectMeta: metav1.ObjectMeta{Name: "small"},
+				Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+					Type: corev1.LimitTypePersistentVolumeClaim, Max: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Mi")},
+				}}},
+			}, create)
+			require.NoError(w.t, err)
+			w.untilRefused("maximum storage usage")
+			w.refused(w.onFirst("hostPath")...)
+		},
+		id: "release-failed", says: []string{"(revision 1) ended as failed"},
+		at: "once the reason is gone", meanwhile: func(w *ward) {
+			require.NoError(w.t, w.client.CoreV1().LimitRanges(w.ns).Delete(w.t.Context(), "small", metav1.DeleteOptions{}))
+			w.untilTaken()
+		},
+		mended: readsBack,
+	},
+	{
+		title: "an install is broken off",
+		breaks: func(w *ward) {
+			w.brokenOff("install", `backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
+		},
+		id: "release-pending", says: []string{"the release is pending-install (revision 1)", "All that it was to make is there"}, note: true,
+		mended: func(w *ward) {
+			w.train("trainer", nil)
+			w.bound(release)
+			w.upgraded()
+		},
+	},
+	{
+		title: "an upgrade is broken off",
+		breaks: func(w *ward) {
+			w.makeDir()
+			w.install(append(w.onFirst("hostPath"), `keep=false`)...)
+			w.bound(release)
+			w.brokenOff("upgrade", append(w.onFirst("hostPath"), `keep=false`, `commonLabels={"second":"yes"}`, `prepare={"enabled":true,"image":{"repository":"absent.example.com/busybox"}}`)...)
+		},
+		id: "release-pending", says: []string{"the release is pending-upgrade (revision 2)"}, note: true,
+		mended: readsBack,
 	},
 }
 
@@ -205,12 +254,38 @@ func (w *ward) removePolicy() {
 	}
 }
 
-// withoutPolicy mends by what the administrator does, and then the user: the API server forgets a policy a while later.
-func withoutPolicy(w *ward, _ diagnosis) {
+// withoutPolicy has the administrator take the policy away; the API server forgets it a while later.
+func (w *ward) withoutPolicy() {
+	w.t.Helper()
 	w.removePolicy()
-	done := w.until(patience, func() bool {
-		_, err := w.tryHelm("upgrade", "--install", release, charts.Chart(), "--reuse-values")
+	w.untilTaken()
+}
+
+// untilTaken waits until a claim would no longer be refused.
+func (w *ward) untilTaken() {
+	w.t.Helper()
+	var err error
+	taken := w.until(patience, func() bool {
+		_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err == nil
 	})
-	require.True(w.t, done)
+	require.True(w.t, taken, "%v", err)
+}
+
+// brokenOff has Helm wait for what does not come, and ends it before it is done.
+func (w *ward) brokenOff(command string, values ...string) {
+	w.t.Helper()
+	args := []string{command, release, charts.Chart(), "--namespace", w.ns, "--kubeconfig", w.kubeconfig, "--wait", "--timeout", "10m"}
+	for _, v := range values {
+		args = append(args, "--set-json", v)
+	}
+	helm := exec.CommandContext(w.t.Context(), "helm", args...)
+	require.NoError(w.t, helm.Start())
+	made := w.until(patience, func() bool {
+		claim, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Get(w.t.Context(), release, getOptions)
+		return err == nil && (command == "install" || claim.Labels["second"] == "yes")
+	})
+	require.NoError(w.t, helm.Process.Kill())
+	_ = helm.Wait()
+	require.True(w.t, made, "Helm has made nothing")
 }

@@ -20,7 +20,7 @@ import (
 // what may not be read is named, and that --fix without the right to it changes nothing and says so.
 func TestDoctorRights(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, cluster.Open(t), ailment{title: "rights"})
+	w := newWard(t, cluster.Open(t), ailment{title: "rights"}, byHand)
 	w.static()
 	w.kubeconfig = w.viewer("on-call@example.com")
 	code, report := w.doctor()

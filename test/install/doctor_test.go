@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ailment is one way in which a store can be broken, and what `ckptctl doctor` has to say of it.
@@ -33,9 +36,16 @@ type ailment struct {
 	storage bool
 	// note says that the diagnosis is a warning: nothing is broken.
 	note bool
-	// repair is what mends it: byFix, byHand, or what the test does in the administrator's place. Nil: not shown.
-	repair func(*ward, diagnosis)
-	// mended is what has to be so afterwards; nil: the claim is bound.
+	// safe says that --fix mends it. It is then broken twice, and mended by --fix and by hand.
+	safe bool
+	// words are what a person puts in the place of NAME, NODE and VALUES.
+	words func(*ward) map[string]string
+	// meanwhile is what an administrator does before the command that follows a comment with the words of at.
+	at        string
+	meanwhile func(*ward)
+	// repair is what the test does after the commands, in the place of the one who reads what they print; nil: nothing.
+	repair func(*ward)
+	// mended is what has to be so when all that is done; nil: the commands only show something.
 	mended func(*ward)
 }
 
@@ -64,14 +74,28 @@ func TestDoctor(t *testing.T) {
 		if a.storage && !hasStorage(t, c, a.title) {
 			continue
 		}
-		t.Run(a.title, func(t *testing.T) {
-			t.Parallel()
-			if a.storage {
-				c.UseStorage(t)
-			}
-			a.prove(newWard(t, c, a), table)
-		})
+		for _, way := range a.ways() {
+			t.Run(a.title+way.title, func(t *testing.T) {
+				t.Parallel()
+				if a.storage {
+					c.UseStorage(t)
+				}
+				a.prove(newWard(t, c, a, way), way, table)
+			})
+		}
 	}
+}
+
+// way is how a store is mended.
+type way struct{ title, namespace, fixed string }
+
+var byHand, byFix = way{"", "doctor-", "no"}, way{", by --fix", "doctor-fix-", "yes"}
+
+func (a ailment) ways() []way {
+	if a.safe {
+		return []way{byHand, byFix}
+	}
+	return []way{byHand}
 }
 
 // ailments are those that need nothing of the cluster for themselves.
@@ -79,44 +103,102 @@ func ailments() []ailment {
 	return append(append(append([]ailment{}, ailmentsOfClaims...), ailmentsOfPods...), ailmentsOfRefusals...)
 }
 
-func (a ailment) prove(w *ward, table *doctorTable) {
+func (a ailment) prove(w *ward, way way, table *doctorTable) {
 	t := w.t
+	if a.safe {
+		// The one that applies on the server is the one that could find its objects changed by others.
+		w.program = "helm4"
+	}
 	a.breaks(w)
 	d := w.diagnosed(a.id)
 	for _, word := range a.says {
 		assert.Contains(t, d.Cause, strings.ReplaceAll(word, "$NS", w.ns))
 	}
 	assert.Equal(t, a.note, d.Severity == "warning", d.Cause)
-	fixed := ""
-	if a.repair != nil {
-		a.repair(w, d)
-		if a.mended == nil {
-			w.bound(release)
-		} else {
-			a.mended(w)
-		}
-		fixed = "no"
+	assert.Equal(t, a.safe, d.Safe, d.Cause)
+	if way == byFix {
+		_, report := w.doctor("--fix")
+		assert.NotEmpty(t, report.Fixed)
+	} else {
+		w.follow(a, d)
 	}
-	if d.Safe {
-		fixed = "yes"
+	if a.repair != nil {
+		a.repair(w)
+	}
+	if a.mended != nil {
+		a.mended(w)
+	}
+	if a.safe {
+		table.left(t, a.title, w.left())
+		w.upgraded()
+	}
+	fixed := ""
+	switch {
+	case a.safe:
+		fixed = byFix.fixed
+	case a.mended != nil:
+		fixed = byHand.fixed
 	}
 	table.saw(a.title, w, d, fixed)
 }
 
-// byFix mends with --fix alone.
-func byFix(w *ward, d diagnosis) {
+// follow runs every command that the doctor prints, as a person would paste it.
+func (w *ward) follow(a ailment, d diagnosis) {
 	w.t.Helper()
-	assert.True(w.t, d.Safe, "--fix does not do it: %s", d.Cause)
-	_, report := w.doctor("--fix")
-	assert.NotEmpty(w.t, report.Fixed)
+	words := []string{"CHART", charts.Chart()}
+	if a.words != nil {
+		for word, is := range a.words(w) {
+			words = append(words, word, is)
+		}
+	}
+	done := a.meanwhile == nil
+	for _, line := range d.Repair {
+		if a.meanwhile != nil && strings.HasPrefix(line, "#") && strings.Contains(line, a.at) {
+			a.meanwhile(w)
+			done = true
+		}
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		line = strings.NewReplacer(words...).Replace(line)
+		if strings.HasPrefix(line, "ckptctl ") {
+			// It ends with 1 where it has not seen the claim bound yet; the test looks for itself.
+			line += " || [ $? = 1 ]"
+		}
+		w.shell(line)
+	}
+	require.True(w.t, done, "no comment says %q: %v", a.at, d.Repair)
 }
 
-// byHand mends with the commands that the doctor prints, as a person would paste them.
-func byHand(w *ward, d diagnosis) {
+// left is what is to be the same whoever mended the store: the objects, without what is of this cluster and this moment.
+func (w *ward) left() string {
 	w.t.Helper()
-	script := strings.ReplaceAll(strings.Join(d.Repair, "\n"), "CHART", charts.Chart())
-	// The doctor ends with 1 where it has not seen the claim bound yet; the test looks for itself.
-	w.shell(strings.ReplaceAll(script, " --fix", " --fix || [ $? = 1 ]"))
+	claim, volume := w.bound(release)
+	claim, volume = claim.DeepCopy(), volume.DeepCopy()
+	volume.Spec.ClaimRef.UID, volume.Spec.ClaimRef.ResourceVersion = "", ""
+	var out []string
+	for _, meta := range []*metav1.ObjectMeta{&claim.ObjectMeta, &volume.ObjectMeta} {
+		var managers []string
+		for _, m := range meta.ManagedFields {
+			managers = append(managers, fmt.Sprint(m.Manager, m.Operation, m.Subresource))
+		}
+		slices.Sort(managers)
+		out = append(out, fmt.Sprint(meta.Name, meta.Labels, meta.Annotations, slices.Compact(managers)))
+	}
+	text, err := json.Marshal([]any{claim.Spec, volume.Spec})
+	require.NoError(w.t, err)
+	return strings.ReplaceAll(strings.Join(out, "\n")+"\n"+string(text), w.ns, "training")
+}
+
+// upgraded holds that the release can be upgraded by the Helm that made it, which changes claim and volume, and that they
+// are bound as before.
+func (w *ward) upgraded() {
+	w.t.Helper()
+	w.helm("upgrade", w.release, charts.Chart(), "--reuse-values", "--set", "commonLabels.upgraded=yes")
+	claim, volume := w.bound(release)
+	assert.Equal(w.t, "yes", claim.Labels["upgraded"])
+	assert.Equal(w.t, "yes", volume.Labels["upgraded"])
+	w.healthy()
 }
 
 // ctl is the tool, built once.
@@ -189,6 +271,12 @@ func (w *ward) healthy() {
 	require.True(w.t, well, "%v", report.Diagnoses)
 }
 
+// isBound waits until the claim is bound.
+func isBound(w *ward) {
+	w.t.Helper()
+	w.bound(release)
+}
+
 // runs waits until a pod runs.
 func runs(name string) func(*ward) {
 	return func(w *ward) {
@@ -214,8 +302,10 @@ func (w *ward) shell(script string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, "bash", "-euxc", script)
-	command.Env = append(os.Environ(), "KUBECONFIG="+w.cluster.Kubeconfig(), "PATH="+filepath.Dir(w.tool())+string(os.PathListSeparator)+os.Getenv("PATH"))
+	command := exec.CommandContext(ctx, "bash", "-euxo", "pipefail", "-c", script)
+	command.Dir = w.t.TempDir()
+	command.Env = append(os.Environ(), "KUBECONFIG="+w.cluster.Kubeconfig(),
+		"PATH="+strings.Join([]string{w.helmAs("helm"), filepath.Dir(w.tool()), os.Getenv("PATH")}, string(os.PathListSeparator)))
 	out, err := command.CombinedOutput()
 	require.NoError(w.t, err, "%s", out)
 }

@@ -34,13 +34,13 @@ type ward struct {
 // made marks volumes that a test made by hand: a claim may never have had them.
 const made = "checkpoint-storage-doctor"
 
-func newWard(t *testing.T, c cluster.Cluster, a ailment) *ward {
+func newWard(t *testing.T, c cluster.Cluster, a ailment, way way) *ward {
 	t.Helper()
 	profile := a.profile
 	if profile == "" {
 		profile = "baseline"
 	}
-	s := newStoreOn(t, c, doctorNamespace(a.title), profile)
+	s := newStoreOn(t, c, way.namespace+doctorName(a.title), profile)
 	w := &ward{store: s, release: release, kubeconfig: s.cluster.Kubeconfig()}
 	w.takeDown()
 	t.Cleanup(w.takeDown)
@@ -49,8 +49,8 @@ func newWard(t *testing.T, c cluster.Cluster, a ailment) *ward {
 	return w
 }
 
-// doctorNamespace makes a name of a title, so short that the names of what is made in it need no cutting.
-func doctorNamespace(title string) string {
+// doctorName makes a name of a title, so short that the names of what is made in it need no cutting.
+func doctorName(title string) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(title) {
 		switch {
@@ -60,7 +60,7 @@ func doctorNamespace(title string) string {
 			out.WriteByte('-')
 		}
 	}
-	return "doctor-" + strings.Trim(out.String()[:min(out.Len(), 44)], "-")
+	return strings.Trim(out.String()[:min(out.Len(), 44)], "-")
 }
 
 func (w *ward) takeDown() {

@@ -153,13 +153,9 @@ func (s *store) claims() []string {
 // types has a shell run a line as it is printed; helm in it is the Helm of the case.
 func (l *life) types(line string) {
 	l.t.Helper()
-	program, err := exec.LookPath(l.program)
-	require.NoError(l.t, err)
-	bin := l.t.TempDir()
-	require.NoError(l.t, os.Symlink(program, filepath.Join(bin, "helm")))
 	command := exec.CommandContext(l.t.Context(), "bash", "-euo", "pipefail", "-c", line)
 	command.Dir = charts.Root()
-	command.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+l.cluster.Kubeconfig())
+	command.Env = append(os.Environ(), "PATH="+l.helmAs("helm")+":"+os.Getenv("PATH"), "KUBECONFIG="+l.cluster.Kubeconfig())
 	out, err := command.CombinedOutput()
 	require.NoError(l.t, err, "%s\n%s", line, out)
 }

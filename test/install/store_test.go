@@ -1,7 +1,11 @@
 package install
 
 import (
+	"cmp"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +131,16 @@ func (s *store) tryHelm(command string, args ...string) (string, error) {
 	out, messages, err := shell.RunCommandContextAndGetStdOutErrE(s.t, s.t.Context(), prepared)
 	// Terratest returns lines without the end of the last.
 	return out + "\n" + messages + "\n", err
+}
+
+// helmAs is a folder in which the store's Helm has a name, for a shell.
+func (s *store) helmAs(name string) string {
+	s.t.Helper()
+	program, err := exec.LookPath(cmp.Or(s.program, "helm"))
+	require.NoError(s.t, err)
+	dir := s.t.TempDir()
+	require.NoError(s.t, os.Symlink(program, filepath.Join(dir, name)))
+	return dir
 }
 
 // install installs the chart. It waits for the claim unless the claim itself waits for its first pod.
