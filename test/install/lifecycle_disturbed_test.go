@@ -190,6 +190,6 @@ func apiServerKilled(l *life) string {
 		l.bound(fmt.Sprintf("%s-%d", release, rank))
 	}
 	l.kept(release + "-0")
-	l.saw("way out: `helm upgrade --install`; where that says that another operation is in progress, `helm uninstall` and install again; every claim is Bound")
+	l.saw("way out: `helm upgrade --install`; where that says that another operation is in progress, `helm uninstall` and install again, which with `keep: false`, as here, deletes claims and volumes and makes them anew on the same directories; every claim is Bound")
 	return "repaired"
 }

@@ -70,12 +70,26 @@ func renamed(l *life) string {
 	l.bound("other")
 	l.saved["other"] = l.saved[release]
 	l.kept("other")
-	l.saw("a claim of the new name is Bound to the same directory; the old one stays, %s, and is no longer the release's", l.stays(release, corev1.ClaimBound))
+	l.saw("where the values name the directory (`local.path`, `hostPath.path`), a claim of the new name is Bound to the same; the old one stays, %s, and is no longer the release's", l.stays(release, corev1.ClaimBound))
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, before.Claim, l.claimUID(release))
 	l.bound(release)
 	l.kept(release)
 	l.saw("way back: the old name again takes the old claim, by its uid")
+
+	// The chart's own directory is named after the volume.
+	l.use("size: 1Gi\ntest: {enabled: false}\n" + fmt.Sprintf(onOneNode, l.cluster.Workers()[0]) + "\n")
+	second := []string{"second", charts.Chart(), "--values", l.options.ValuesFiles[0], "--wait", "--timeout", "60s"}
+	directory := func(claim string) string { return "/var/lib/checkpoint-storage/" + l.volumeName(claim) }
+	run(l.t, l.cluster, "rm -rf "+directory("third"))
+	l.helm("install", second...)
+	l.helm("upgrade", append(second, "--set", "fullnameOverride=third")...)
+	for _, claim := range []string{"second", "third"} {
+		_, volume := l.bound(claim)
+		assert.Equal(l.t, directory(claim), volume.Spec.HostPath.Path)
+	}
+	assert.Equal(l.t, "empty\n", l.ran(l.podOn("third", `[ -z "$(ls -A /checkpoints)" ] && echo empty`)))
+	l.saw("without `hostPath.path` the directory is named after the volume, and that of the new claim is empty")
 	return "a new claim"
 }
 

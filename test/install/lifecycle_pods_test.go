@@ -1,6 +1,8 @@
 package install
 
 import (
+	"checkpoint-storage/test/internal/charts"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +14,8 @@ const noHelm = "no part in it"
 
 // withFSGroup is a directory that root has for itself, under the restricted Pod Security profile.
 func withFSGroup(l *life) string {
-	run(l.t, l.cluster, "chmod 755 "+l.dir+"/data")
+	l.directories("other")
+	run(l.t, l.cluster, "chmod 755 "+l.dir+"/data "+l.dir+"/other")
 	l.install("--wait", "--timeout", "60s")
 	// A pod that is stopped goes when its node has unmounted the volume, one that has ended may go before: and while it is
 	// mounted for one, the kubelet does not give it to the group of the next.
@@ -26,9 +29,16 @@ func withFSGroup(l *life) string {
 	pod.Spec.SecurityContext.FSGroup = &group
 	l.saved[release] = digest(l.t, l.ran(pod))
 	l.kept(release)
-	l.saw("with it kubelet gives the directory to the group, and the pod saves; who has no fsGroup can read it then, and not write")
+	l.saw("with it, and the backend `local`, kubelet gives the directory to the group, and the pod saves; who has no fsGroup can read it then, and not write")
 	log := l.ran(l.podOn(release, "touch /checkpoints/it 2>&1 || echo it is refused"))
 	assert.Contains(l.t, log, "Permission denied")
+
+	l.helm("install", "second", charts.Chart(), "--values", l.options.ValuesFiles[0],
+		"--set", "backend=hostPath,hostPath.path="+l.dir+"/other", "--wait", "--timeout", "60s")
+	pod = l.podOn("second", "touch /checkpoints/it 2>&1 || echo it is refused")
+	pod.Spec.SecurityContext.FSGroup = &group
+	assert.Contains(l.t, l.ran(pod), "Permission denied")
+	l.saw("with the backend `hostPath`, the default, kubelet leaves the directory alone: %q with fsGroup too; its owner and mode are set by `prepare`, or on the node", "Permission denied")
 	return "as asked"
 }
 

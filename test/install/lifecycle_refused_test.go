@@ -3,6 +3,8 @@ package install
 import (
 	"strings"
 
+	"checkpoint-storage/test/internal/charts"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -29,10 +31,17 @@ func refusedStatic(l *life) string {
 		{what: "another backend", set: []string{"--set", "backend=hostPath,hostPath.path=" + l.dir + "/data"}, words: "spec.persistentvolumesource is immutable"},
 		{what: "reclaim policy Delete", set: []string{"--set", "volume.reclaimPolicy=Delete"}, words: "Rule: E01"},
 		{what: "class", set: []string{"--set", "storageClassName=fast"}, words: "spec is immutable", half: true},
-		{what: "size, more", set: []string{"--set", "size=2Gi"}, words: "only dynamically provisioned pvc can be resized", half: true},
-		{what: "size, less", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity", half: true},
+		{what: "a larger size without a class", set: []string{"--set", "size=2Gi"}, words: "only dynamically provisioned pvc can be resized", half: true},
+		{what: "a smaller size", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity", half: true},
 		{what: "a data source", set: []string{"--set-json", `claim.dataSourceRef={"kind": "PersistentVolumeClaim", "name": "other"}`}, words: "Rule: E12"},
 	})
+	// Whether a claim may ask for more is up to its class, whoever made the volume.
+	second := []string{"second", charts.Chart(), "--values", l.options.ValuesFiles[0], "--set", "local.path=" + l.dir + "/other",
+		"--set", "storageClassName=" + l.makeClass("grows", true)}
+	l.helm("install", append(second, "--wait", "--timeout", "60s")...)
+	l.helm("upgrade", append(second, "--set", "size=2Gi")...)
+	assert.Equal(l.t, "2Gi", l.claim("second").Spec.Resources.Requests.Storage().String())
+	l.saw("where `storageClassName` names a class with `allowVolumeExpansion`, the API lets the claim ask for more")
 	return "refused"
 }
 
@@ -44,8 +53,8 @@ func refusedDynamic(l *life) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	l.refuse([]change{
-		{what: "size, more, where the class does not allow it", set: []string{"--set", "size=2Gi"}, words: "must support resize"},
-		{what: "size, less", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity"},
+		{what: "a larger size where the class does not allow it", set: []string{"--set", "size=2Gi"}, words: "must support resize"},
+		{what: "a smaller size", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity"},
 		{what: "class", set: []string{"--set", "storageClassName=" + other}, words: "spec is immutable"},
 		{what: "volume mode", set: []string{"--set", "volumeMode=Block"}, words: "immutable"},
 		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteMany"]`}, words: "immutable"},

@@ -74,7 +74,7 @@ func TestLifecycle(t *testing.T) {
 
 // runLifecycle proves the cases with each Helm, all at once or one after the other, and compares the table with them.
 func runLifecycle(t *testing.T, c cluster.Cluster, cases []lifeCase, atOnce bool) {
-	seen := newLifeTable(cases)
+	seen := newLifeTable(cases, lifeHeadSeen(t, c))
 	t.Cleanup(func() { seen.compare(t) })
 	for _, row := range cases {
 		for i, generation := range generations {

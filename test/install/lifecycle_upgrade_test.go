@@ -195,19 +195,39 @@ func upgradedGently(l *life) string {
 
 // policyByHand is a volume whose data the cluster would delete with its claim, and the release knows nothing of it.
 func policyByHand(l *life) string {
-	l.install("--wait", "--timeout", "60s")
-	l.save(release)
-	volume := l.volumeName(release)
-	l.patchVolume(volume, map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": "Delete"}})
+	l.installToDelete()
 	out, err := l.tryUpgrade("--set", "claim.labels.team=a")
 	if err != nil {
 		require.Contains(l.t, out, "conflict")
 		l.saw("the upgrade is refused: a conflict over `spec.persistentVolumeReclaimPolicy`; way out: `--force-conflicts`")
 		l.upgrade("--set", "claim.labels.team=a", "--force-conflicts")
 	}
-	require.Equal(l.t, corev1.PersistentVolumeReclaimRetain, l.volume(volume).Spec.PersistentVolumeReclaimPolicy)
+	l.retains()
+	l.saw("the upgrade sets it back to Retain")
+	if l.program == "helm4" {
+		older := newLife(l.t, l.cluster, l.ns+"-b")
+		older.program = "helm"
+		older.installToDelete()
+		older.program = l.program
+		older.upgrade("--set", "claim.labels.team=a")
+		older.retains()
+		l.saw("where Helm 3 installed the release, the upgrade is not refused, and sets it back as well")
+	}
+	return "set back"
+}
+
+// installToDelete installs a store, saves on it, and has its volume go with its claim.
+func (l *life) installToDelete() {
+	l.t.Helper()
+	l.install("--wait", "--timeout", "60s")
+	l.save(release)
+	l.patchVolume(l.volumeName(release), map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": "Delete"}})
+}
+
+// retains holds that the volume outlives its claim again, and has what was saved.
+func (l *life) retains() {
+	l.t.Helper()
+	require.Equal(l.t, corev1.PersistentVolumeReclaimRetain, l.volume(l.volumeName(release)).Spec.PersistentVolumeReclaimPolicy)
 	l.bound(release)
 	l.kept(release)
-	l.saw("the upgrade sets it back to Retain")
-	return "set back"
 }

@@ -42,8 +42,8 @@ handles of drivers have no room for more. A name that is cut ends in a hash of t
 
 {{/*
 Inputs: dict "context" "own" (the name that the values give, or "") "suffix". Outputs: the name of an object that has no
-namespace: <namespace>.<fullname>. A namespace has no dot, so the first one parts the two, and no two stores share a name;
-nor does one that is cut, which has none.
+namespace: <namespace>.<fullname>. A namespace has no dot, so the first one parts the two, and stores of two namespaces never
+share a name; nor do two of which one is cut, which has none.
 */}}
 {{- define "checkpoint-storage.clusterName" -}}
 {{- $name := printf "%s.%s" (include "checkpoint-storage.namespace" .context) (include "checkpoint-storage.fullname" .context) }}
