@@ -44,7 +44,7 @@ dd if="$at" of=/dev/null bs=64k count=4 2>/dev/null
 `
 )
 
-// csiPods are a writer and a reader: on two nodes where the mode is for many, on one otherwise.
+// csiPods are a writer and a reader, on two nodes, where the mode is for many; otherwise they are one pod.
 func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	s.t.Helper()
 	scripts := []string{saveOnce, loadOnce}
@@ -69,33 +69,25 @@ func (s *store) csiPods(c csiCase) []*corev1.Pod {
 	for _, device := range container.VolumeDevices {
 		at = device.DevicePath
 	}
+	if !c.many() {
+		scripts = []string{scripts[0] + scripts[1]}
+	}
 	var out []*corev1.Pod
-	for i, name := range []string{"writer", "reader"} {
+	for i, script := range scripts {
 		pod := template.DeepCopy()
-		pod.Name = name
-		pod.Spec.Containers[0].Command = []string{"sh", "-c", fmt.Sprintf("at=%q name=%q\n%s", at, c.name(), scripts[i])}
+		pod.Name = []string{"writer", "reader"}[i]
+		pod.Spec.Containers[0].Command = []string{"sh", "-c", fmt.Sprintf("at=%q name=%q\n%s", at, c.name(), script)}
 		pod.Spec.Containers[0].Args = nil
-		if !c.many() {
-			i = 0
-		}
 		pod.Spec.NodeSelector = onNode(s.cluster.Workers()[i])
 		out = append(out, pod)
 	}
 	return out
 }
 
-// run runs the pods to their end, at the same time, or one after the other where the volume is one pod's own, and returns
-// what they printed.
-func (s *store) run(c csiCase, pods []*corev1.Pod) string {
+// run runs the pods to their end, at the same time, and returns what they printed.
+func (s *store) run(pods []*corev1.Pod) string {
 	s.t.Helper()
 	said := ""
-	if c.mode == "ReadWriteOncePod" {
-		for _, pod := range pods {
-			s.launch(pod)
-			said += s.succeeded(pod.Name)
-		}
-		return said
-	}
 	for _, pod := range pods {
 		s.launch(pod)
 	}

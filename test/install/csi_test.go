@@ -1,6 +1,7 @@
 package install
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -113,7 +114,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	}
 
 	pods := s.csiPods(c)
-	log := s.run(c, pods)
+	log := s.run(pods)
 	pvc, pv := s.bound(release)
 	row.bound, row.written, row.read = yes, yes, yes
 	if c.mode == "ReadOnlyMany" {
@@ -317,5 +318,15 @@ func (s *store) tryInstall(c csiCase) (string, error) {
 	require.NoError(s.t, err)
 	file := filepath.Join(s.t.TempDir(), "values.yaml")
 	require.NoError(s.t, os.WriteFile(file, text, 0o600))
-	return s.tryHelm("install", release, charts.Chart(), "--values", file)
+	out, err := s.tryHelm("install", release, charts.Chart(), "--values", file, "--output", "json")
+	if err != nil {
+		return out, err
+	}
+	var stored struct{ Hooks []struct{ Manifest string } }
+	require.NoError(s.t, json.NewDecoder(strings.NewReader(out)).Decode(&stored), out)
+	s.hooks = nil
+	for _, h := range stored.Hooks {
+		s.hooks = append(s.hooks, h.Manifest)
+	}
+	return out, nil
 }

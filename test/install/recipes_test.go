@@ -2,6 +2,7 @@ package install
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,61 +15,36 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 )
 
-// recipeCase is an upgrade that `ckptctl diff` has a recipe for.
+// recipeCase is an upgrade that `ckptctl diff` has a recipe for, as recipes.yaml explains it.
 type recipeCase struct {
-	title string
-	// from and to are values, to laid over from; $DIR is a directory on the first worker.
-	from, to string
-	// holds are the claims on which what was saved before is found when the recipe has been followed; "" is the directory.
-	holds []string
-	// elsewhere says that the release is in another namespace than its claims.
-	elsewhere bool
-}
-
-// directory are values of a store on a directory of one node, which is there.
-const directory = "size: 1Gi\ntest: {enabled: false}\nhostPath: {path: $DIR/data, type: Directory, sharedMount: true}\n"
-
-// ownClass are values of a store whose class is its own.
-const ownClass = "backend: csi\ncsi: {driver: nfs.csi.k8s.io, volumeHandle: none}\nprovisioning: dynamic\nsize: 16Mi\ntest: {enabled: false}\n" +
-	"storageClass: {create: true, provisioner: rancher.io/local-path, volumeBindingMode: WaitForFirstConsumer, allowVolumeExpansion: false}\n"
-
-var recipes = []recipeCase{
-	{title: "another type of directory", from: directory, to: "hostPath: {type: DirectoryOrCreate}", holds: []string{"checkpoints"}},
-	{title: "another directory", from: directory, to: "hostPath: {path: $DIR/other}", holds: []string{""}},
-	{title: "another access mode, static, not kept", from: directory + "keep: false\n", to: "accessModes: [ReadWriteMany]", holds: []string{"checkpoints"}},
-	{title: "another access mode, of a claim in another namespace", from: directory, to: "accessModes: [ReadWriteMany]", holds: []string{"checkpoints"}, elsewhere: true},
-	{title: "another volume name", from: directory, to: "volume: {name: $NS-other}", holds: []string{"checkpoints"}},
-	{
-		title: "another type of directory for each shard", from: strings.Replace(directory, "$DIR/data", `"$DIR/{shard}"`, 1) + "shards: 2\n",
-		to: "hostPath: {type: DirectoryOrCreate}", holds: []string{"checkpoints-0", "checkpoints-1"},
-	},
-	{
-		title: "fewer shards, not kept", from: strings.Replace(directory, "$DIR/data", `"$DIR/{shard}"`, 1) + "shards: 2\nkeep: false\n",
-		to: "shards: 1", holds: []string{"checkpoints-0", "checkpoints-1"},
-	},
-	{title: "a volume that is no longer made, not kept", from: directory + "keep: false\n", to: "volume: {create: false}", holds: []string{"checkpoints"}},
-	{title: "a static store that grows", from: directory, to: "size: 2Gi", holds: []string{"checkpoints"}},
-	{title: "another access mode, dynamic, not kept", from: ownClass + "keep: false\n", to: "accessModes: [ReadWriteMany]", holds: []string{"checkpoints"}},
-	{title: "other parameters of a class, not kept", from: ownClass + "keep: false\n", to: "storageClass: {parameters: {a: b}}", holds: []string{"checkpoints"}},
-	{title: "another name, dynamic, not kept", from: ownClass + "keep: false\n", to: "fullnameOverride: other", holds: []string{"checkpoints"}},
-	{title: "a claim that grows in a class that does not let it", from: ownClass, to: "size: 32Mi", holds: []string{"checkpoints"}},
+	Title     string
+	From, To  map[string]any
+	Volume    map[string]any
+	Holds     []string
+	Elsewhere bool
 }
 
 // TestRecipes follows what `ckptctl diff` prints, line by line in a shell, and finds every byte that was saved before.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
+	text, err := os.ReadFile("recipes.yaml")
+	require.NoError(t, err)
+	var recipes []recipeCase
+	require.NoError(t, yaml.UnmarshalStrict(text, &recipes))
+	require.NotEmpty(t, recipes)
 	// Not a subtest's own: that is called by the title, and Helm takes a comma in a file's name for the end of it.
 	dir := t.TempDir()
 	for i, r := range recipes {
-		// Each is followed with one Helm: they print the same lines, and take turns.
-		program := generations[i%len(generations)].program
-		t.Run(r.title, func(t *testing.T) {
-			t.Parallel()
-			r.follow(t, c, fmt.Sprintf("recipe-%02d", i), program, dir)
-		})
+		for _, generation := range generations {
+			t.Run(r.Title+"/"+generation.program, func(t *testing.T) {
+				t.Parallel()
+				r.follow(t, c, fmt.Sprintf("recipe-%02d%s", i, generation.suffix), generation.program, dir)
+			})
+		}
 	}
 }
 
@@ -79,18 +55,23 @@ func (r recipeCase) follow(t *testing.T, c cluster.Cluster, ns, program, dir str
 	// The directory is one node's, whatever the values say.
 	l.home = c.Workers()[0]
 	helm := *l.store
-	from, to := r.from, r.to
-	if r.elsewhere {
+	from := maps.Clone(r.From)
+	if r.Elsewhere {
 		helm = *newStoreOn(t, c, ns+"-release", "restricted")
 		helm.program = program
-		from += "namespaceOverride: " + ns + "\n"
+		from["namespaceOverride"] = ns
 	}
-	write := func(name, values string) string {
+	write := func(name string, values map[string]any) string {
+		text, err := yaml.Marshal(values)
+		require.NoError(t, err)
 		file := filepath.Join(dir, ns+"-"+name)
-		require.NoError(t, os.WriteFile(file, []byte(strings.NewReplacer("$DIR", l.dir, "$NS", ns).Replace(values)), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(strings.NewReplacer("$DIR", l.dir, "$NS", ns).Replace(string(text))), 0o600))
 		return file
 	}
-	files := []string{write("from.yaml", from), write("to.yaml", to)}
+	files := []string{write("from.yaml", from), write("to.yaml", r.To)}
+	if r.Volume != nil {
+		helm.helm("install", "volumes", charts.Chart(), "--values", files[0], "--values", write("volume.yaml", r.Volume))
+	}
 	helm.helm("install", release, charts.Chart(), "--values", files[0])
 	for _, claim := range l.claims() {
 		l.save(claim)
@@ -111,7 +92,7 @@ func (r recipeCase) follow(t *testing.T, c cluster.Cluster, ns, program, dir str
 	}
 	require.NotZero(t, ran, "there is no recipe: %v", findings)
 
-	for _, claim := range r.holds {
+	for _, claim := range r.Holds {
 		if claim != "" {
 			l.kept(claim)
 			continue

@@ -49,6 +49,8 @@ type store struct {
 	ns      string
 	// program is the Helm that the release is Helm's of: "" for Helm 3.
 	program string
+	// hooks are the release's, where its install has told them.
+	hooks []string
 }
 
 // newStore makes the namespace, under the restricted Pod Security profile unless privileged is needed to write at all,
@@ -157,7 +159,11 @@ func (s *store) install(args ...string) {
 // security context that the chart gives. What it runs, and where, is for the caller to say.
 func (s *store) pod(name, script string) *corev1.Pod {
 	s.t.Helper()
-	for _, text := range strings.Split(s.helm("get", "hooks", release), "\n---") {
+	hooks := s.hooks
+	if hooks == nil {
+		hooks = strings.Split(s.helm("get", "hooks", release), "\n---")
+	}
+	for _, text := range hooks {
 		job := &batchv1.Job{}
 		require.NoError(s.t, yaml.Unmarshal([]byte(text), job))
 		if job.Kind != "Job" {

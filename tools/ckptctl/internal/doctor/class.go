@@ -23,7 +23,7 @@ func noDefaultClass(p *patient) *Diagnosis {
 	d := p.found("the claim names no storage class, and the cluster has no default one.").saw(p.events(p.claim.UID, "FailedBinding"))
 	classes := p.classNames()
 	if len(classes) == 0 {
-		return d.repair(paste.Comment("there is no class for everybody: install a storage driver, or use static provisioning"), paste.Command("kubectl get storageclass"))
+		return d.repair(paste.Comment("there is no class for everybody: install a storage driver, or use static provisioning; those that releases made for themselves:"), paste.Command("kubectl get pv,storageclass"))
 	}
 	// A default class would be every namespace's: that is not for a store to decide.
 	class := "NAME"

@@ -1,0 +1,167 @@
+package repo
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/ckptctl/check"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+// notRun are the commands that no test runs, and why. What is printed with them says nothing that was not read in the
+// documentation of the tool.
+var notRun = map[string]string{
+	"kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute":  "takes a machine that is off while a disk is attached to it",
+	"kubectl taint node %s node.kubernetes.io/out-of-service=nodeshutdown:NoExecute-": "the same",
+	"kubectl --namespace %s get %s %s --output yaml":                                  "shows an object that is in the way of an upgrade; the next line has the same of the cluster's own",
+	"kubectl get %s %s --output yaml":                                                 "shows an object that is in the way of an upgrade",
+	"kubectl get storageclass %s --output jsonpath='{.allowVolumeExpansion}'":         "shows a class that only the cluster knows",
+}
+
+// TestCommandsAreRun holds that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
+// printed: doctor's by TestDoctor, which writes them into DOCTOR.md, and diff's by TestRecipes.
+func TestCommandsAreRun(t *testing.T) {
+	ran := append(doctorRan(t), recipesRan(t)...)
+	require.Greater(t, len(ran), 60)
+	printed := templates(t)
+	require.Greater(t, len(printed), 40)
+	for _, template := range printed {
+		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(template), "%s", "(?s:.+)") + "$")
+		isRun := slices.ContainsFunc(ran, pattern.MatchString)
+		if why, declared := notRun[template]; declared {
+			assert.False(t, isRun, "%q is run, and declared not to be: %s", template, why)
+			delete(notRun, template)
+			continue
+		}
+		assert.True(t, isRun, "no test on the cluster runs %q", template)
+	}
+	assert.Empty(t, notRun, "these are not printed any more")
+}
+
+// templates are the commands in the source of ckptctl: the constant that each call of paste.Command begins with.
+func templates(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	require.NoError(t, filepath.WalkDir(filepath.Join(charts.Root(), "tools", "ckptctl"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		constants := map[string]string{}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Names) == 1 && len(spec.Values) == 1 {
+				constants[spec.Names[0].Name] = text(spec.Values[0], nil)
+			}
+			return true
+		})
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !isCommand(call.Fun) {
+				return true
+			}
+			template := text(call.Args[0], constants)
+			assert.NotEmpty(t, template, "%s: a command that is no constant", path)
+			if !slices.Contains(out, template) {
+				out = append(out, template)
+			}
+			return true
+		})
+		return nil
+	}))
+	return out
+}
+
+// isCommand says that a function is paste.Command.
+func isCommand(f ast.Expr) bool {
+	selector, ok := f.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	of, ok := selector.X.(*ast.Ident)
+	return ok && of.Name == "paste" && selector.Sel.Name == "Command"
+}
+
+// text is the string that an expression of constants is.
+func text(e ast.Expr, constants map[string]string) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		s, err := strconv.Unquote(e.Value)
+		if err != nil {
+			return ""
+		}
+		return s
+	case *ast.Ident:
+		return constants[e.Name]
+	case *ast.BinaryExpr:
+		return text(e.X, constants) + text(e.Y, constants)
+	}
+	return ""
+}
+
+// doctorRan are the commands in the rows of DOCTOR.md.
+func doctorRan(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(charts.Root(), "test", "install", "DOCTOR.md"))
+	require.NoError(t, err)
+	var out []string
+	for _, row := range strings.Split(string(page), "\n") {
+		cells := strings.Split(strings.ReplaceAll(row, `\|`, "\x00"), "|")
+		if len(cells) != 6 {
+			continue
+		}
+		for _, line := range strings.Split(cells[3], "<br>") {
+			if command, ok := strings.CutPrefix(strings.TrimSpace(line), "`"); ok {
+				out = append(out, strings.ReplaceAll(strings.TrimSuffix(command, "`"), "\x00", "|"))
+			}
+		}
+	}
+	return out
+}
+
+// recipesRan are the commands that diff prints for the upgrades of recipes.yaml.
+func recipesRan(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(charts.Root(), "test", "install", "recipes.yaml"))
+	require.NoError(t, err)
+	var cases []struct {
+		Title    string
+		From, To map[string]any
+	}
+	require.NoError(t, yaml.Unmarshal(page, &cases))
+	var out []string
+	for _, c := range cases {
+		dir := t.TempDir()
+		var files []string
+		for name, values := range map[string]map[string]any{"from": c.From, "to": c.To} {
+			body, err := yaml.Marshal(values)
+			require.NoError(t, err)
+			files = append(files, filepath.Join(dir, name))
+			require.NoError(t, os.WriteFile(files[len(files)-1], []byte(strings.NewReplacer("$DIR", "/mnt", "$NS", "train").Replace(string(body))), 0o600))
+		}
+		slices.Sort(files)
+		findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), charts.Chart(), check.Helm3, check.Inputs{Files: files[:1]}, check.Inputs{Files: files},
+			check.Release{Name: "checkpoints", Namespace: "train"}, check.Connection{})
+		require.NoError(t, err, c.Title)
+		for _, f := range findings {
+			for _, line := range strings.Split(f.Hint, "\n") {
+				out = append(out, strings.TrimSpace(line))
+			}
+		}
+	}
+	return out
+}
