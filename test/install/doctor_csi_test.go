@@ -2,11 +2,13 @@ package install
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"checkpoint-storage/test/internal/cluster"
 	"checkpoint-storage/test/internal/csi"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -41,7 +43,35 @@ func TestDoctorCSI(t *testing.T) {
 				a.prove(w, byHand, table)
 			})
 		}
+		for title, values := range map[string][]string{
+			"notes of a volume": {`backend="csi"`, fmt.Sprintf(`csi={"driver":%q,"volumeHandle":"notes"}`, serving)},
+			"notes of a class":  {`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `keep=false`},
+		} {
+			t.Run(title, func(t *testing.T) {
+				t.Parallel()
+				w := newWard(t, c, ailment{title: title}, byHand)
+				w.install(append(values, `size="1Gi"`)...)
+				w.followNotes()
+			})
+		}
 	})
+}
+
+// repairs begins what the notes say of a store that is broken, which the lifecycle does where it is.
+const repairs = "\nPutting it right"
+
+// followNotes runs every command by which the notes look at a store that is in order.
+func (w *ward) followNotes() {
+	w.t.Helper()
+	notes, _, _ := strings.Cut(w.helm("get", "notes", w.release), repairs)
+	commands := 0
+	for _, line := range strings.Split(notes, "\n") {
+		if command := strings.TrimSpace(line); strings.HasPrefix(command, "kubectl ") || strings.HasPrefix(command, "helm ") {
+			w.shell(command)
+			commands++
+		}
+	}
+	assert.GreaterOrEqual(w.t, commands, 3, notes)
 }
 
 // csiStore installs a volume of a driver; its handle is the namespace's name.

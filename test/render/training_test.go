@@ -242,6 +242,19 @@ func TestNotesSayWhoIsRoot(t *testing.T) {
 		"ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.\n")
 }
 
+// TestNotesSayWhatUninstallRemoves holds that of a half of a store no more is said than it makes.
+func TestNotesSayWhatUninstallRemoves(t *testing.T) {
+	t.Parallel()
+	for what, half := range map[string]string{"the claim and the volume": "", "the volume": "claim", "the claim": "volume"} {
+		values := map[string]any{"keep": false}
+		if half != "" {
+			values[half] = map[string]any{"create": false}
+		}
+		assert.Contains(t, notes(t, charts.Chart(), values),
+			"`helm uninstall` removes "+what+" but not the data (Retain)")
+	}
+}
+
 // notes are what Helm prints of a release.
 func notes(t *testing.T, path string, given map[string]any) string {
 	t.Helper()
