@@ -22,10 +22,12 @@ func diffCommand() *cobra.Command {
 		Use:   "diff --from FILE... --to FILE... | --release NAME -n NAMESPACE --to FILE...",
 		Short: "Say whether an upgrade is possible, and whether it keeps the data",
 		Long: `Compare the objects that two sets of values make: what Kubernetes will not change, what Helm would delete, and what would
-be left behind. The old side is the files of --from, or the live release when there are none.
+be left behind. The old side is the files of --from, or the live release when there are none. When the chart changes too,
+--from-chart says which one the old files are for.
 
 Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or loses data. 2: an input cannot be read.`,
 		Example: `  ckptctl diff --from base.yaml --from old/berlin.yaml --to base.yaml --to clusters/berlin.yaml
+  ckptctl diff --from values.yaml --from-chart checkpoint-storage-0.1.0.tgz --to values.yaml
   ckptctl diff --release checkpoints -n training --to base.yaml --to clusters/berlin.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -34,6 +36,12 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 			}
 			generation, err := generation(helm)
 			if err != nil {
+				return err
+			}
+			if len(old.Files) == 0 && old.Place != "" {
+				return fmt.Errorf("--from-chart %s: without --from the old side is the live release, as Helm has stored it, and no chart is asked; leave it out, or give the old values with --from", old.Place)
+			}
+			if old.Chart, err = itself("--from-chart", old.Place); err != nil {
 				return err
 			}
 			if fresh.Chart, err = itself("--chart", fresh.Place); err != nil {
@@ -65,6 +73,7 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	clusterFlags(flags, &cluster)
 	flags.StringVar(&fresh.Place, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&old.Place, "from-chart", "", "`folder` or archive (.tgz) of the chart that the values of --from are for; left out, the chart of the new side")
 	flags.IntVar(&helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4")
 	flags.StringVarP(&output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	complete(command, "output", report.Formats()...)
