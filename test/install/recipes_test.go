@@ -77,7 +77,8 @@ func (r recipeCase) follow(t *testing.T, c cluster.Cluster, ns, program, dir str
 		l.save(claim)
 	}
 
-	findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), charts.Chart(), check.Helm3, check.Inputs{Files: files[:1]}, check.Inputs{Files: files},
+	fresh := check.Side{Inputs: check.Inputs{Files: files}, Chart: os.DirFS(charts.Chart()), Place: charts.Chart()}
+	findings, err := check.Diff(t.Context(), check.Helm3, check.Side{Inputs: check.Inputs{Files: files[:1]}}, fresh,
 		check.Release{Name: release, Namespace: helm.ns}, check.Connection{})
 	require.NoError(t, err)
 	ran := 0

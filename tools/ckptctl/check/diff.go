@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -15,47 +16,53 @@ import (
 // Connection says which cluster to ask for a live release.
 type Connection = live.Cluster
 
+// Side is one side of an upgrade: values, and the chart that reads them.
+type Side struct {
+	Inputs
+	// Chart has the chart's files, and Place is where it is for who is to run Helm. An old side without a chart has the new
+	// side's.
+	Chart fs.FS
+	Place string
+}
+
 // Diff says whether Kubernetes and Helm take an upgrade, and whether the data stays reachable. Without old files the old
-// side is the live release of the name. Values that are wrong by themselves are reported instead. place is where the chart is
-// for who is to run Helm.
-func Diff(ctx context.Context, chart fs.FS, place string, helm Helm, old, fresh Inputs, release Release, cluster Connection) ([]Finding, error) {
-	c, err := Open(chart, helm)
+// side is the live release of the name, whatever chart has made it. Values that are wrong by themselves are reported instead.
+func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, cluster Connection) ([]Finding, error) {
+	next, err := fresh.open(helm)
 	if err != nil {
 		return nil, err
 	}
-	renderer, err := upgrade.Load(chart)
-	if err != nil {
-		return nil, err
+	now, live := next, len(old.Files) == 0
+	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Set: fresh.Set}
+	if !live && old.Chart != nil {
+		if now, err = old.open(helm); err != nil {
+			return nil, err
+		}
+		how.OldChart = old.Place
 	}
-	to, err := c.Check(fresh, release)
-	if err != nil {
-		return nil, err
+	to, after, err := next.objects(fresh.Inputs, release)
+	if err != nil || after == nil {
+		return errorsOf(to), err
 	}
-	if errors := errorsOf(to.Findings); len(errors) > 0 {
-		return errors, nil
-	}
-	after, err := renderer.Render(to.values.Given, release.Name, release.Namespace)
-	if err != nil {
-		return nil, err
-	}
-	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: place, Files: fresh.Files, Set: fresh.Set}
 	class, _ := to.Merged["storageClass"].(map[string]any)
 	how.Expands, _ = class["allowVolumeExpansion"].(bool)
 	var before upgrade.Objects
-	if len(old.Files) == 0 {
-		before, how.Live, err = deployed(ctx, cluster, after, release)
-	} else {
-		var from *Result
-		if from, err = c.Check(old, release); err != nil {
+	if live {
+		if before, how.Live, err = deployed(ctx, cluster, after, release); err != nil {
 			return nil, err
 		}
-		if errors := errorsOf(from.Findings); len(errors) > 0 {
-			return errors, nil
+	} else {
+		var from *Result
+		if from, before, err = now.objects(old.Inputs, release); err != nil || before == nil {
+			found := errorsOf(from)
+			for i := range found {
+				// The new side's chart may take the same file.
+				if now != next {
+					found[i].Message += " So says the chart of the old side, " + old.Place + "."
+				}
+			}
+			return found, err
 		}
-		before, err = renderer.Render(from.values.Given, release.Name, release.Namespace)
-	}
-	if err != nil {
-		return nil, err
 	}
 	changes, err := upgrade.Compare(before, after, how)
 	if err != nil {
@@ -99,6 +106,43 @@ func deployed(ctx context.Context, cluster Connection, after upgrade.Objects, re
 	return before, found, cluster.Explain(err)
 }
 
-func errorsOf(findings []Finding) []Finding {
-	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Severity != report.Error })
+// renderer is a side's chart, opened.
+type renderer struct {
+	chart     *Chart
+	templates *upgrade.Chart
+	place     string
+}
+
+// open opens a side's chart, and names it where it cannot be read.
+func (s Side) open(helm Helm) (*renderer, error) {
+	chart, err := Open(s.Chart, helm)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Place, err)
+	}
+	templates, err := upgrade.Load(s.Chart)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Place, err)
+	}
+	return &renderer{chart, templates, s.Place}, nil
+}
+
+// objects checks values, and returns the objects that they make; none where the values have errors.
+func (r *renderer) objects(in Inputs, release Release) (*Result, upgrade.Objects, error) {
+	result, err := r.chart.Check(in, release)
+	if err != nil || len(errorsOf(result)) > 0 {
+		return result, nil, err
+	}
+	made, err := r.templates.Render(result.values.Given, release.Name, release.Namespace)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", r.place, err)
+	}
+	return result, made, nil
+}
+
+// errorsOf are the errors among what was found, if anything was.
+func errorsOf(result *Result) []Finding {
+	if result == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(result.Findings), func(f Finding) bool { return f.Severity != report.Error })
 }

@@ -17,7 +17,7 @@ func load(path string) (*check.Chart, error) {
 	if path == "" {
 		return check.Load(embedded.FS)
 	}
-	_, files, err := open(path)
+	_, files, err := open("--chart", path)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func load(path string) (*check.Chart, error) {
 func target(path string, helm check.Helm) (*check.Target, error) {
 	var files fs.FS = embedded.FS
 	if path != "" {
-		name, own, err := open(path)
+		name, own, err := open("--chart", path)
 		if err != nil {
 			return nil, err
 		}
@@ -45,21 +45,21 @@ func target(path string, helm check.Helm) (*check.Target, error) {
 	return check.Standalone(chart), nil
 }
 
-// open opens a chart's folder, or its archive, and reads its name.
-func open(path string) (name string, files fs.FS, err error) {
+// open opens a chart's folder, or its archive, which an option names, and reads the chart's name.
+func open(option, path string) (name string, files fs.FS, err error) {
 	files = os.DirFS(path)
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		if files, err = unpack(path); err != nil {
-			return "", nil, fmt.Errorf("--chart %s: it is neither a chart's folder nor its archive: %w", path, err)
+			return "", nil, fmt.Errorf("%s %s: it is neither a chart's folder nor its archive: %w", option, path, err)
 		}
 	}
 	text, err := fs.ReadFile(files, "Chart.yaml")
 	if err != nil {
-		return "", nil, fmt.Errorf("--chart %s: there is no Chart.yaml in it", path)
+		return "", nil, fmt.Errorf("%s %s: there is no Chart.yaml in it", option, path)
 	}
 	var metadata struct{ Name string }
 	if err := yaml.Unmarshal(text, &metadata); err != nil {
-		return "", nil, fmt.Errorf("--chart %s: its Chart.yaml cannot be read: %w", path, err)
+		return "", nil, fmt.Errorf("%s %s: its Chart.yaml cannot be read: %w", option, path, err)
 	}
 	return metadata.Name, files, nil
 }

@@ -20,6 +20,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// chartFolder is the chart that ckptctl is built with.
+const chartFolder = "../../../../charts/checkpoint-storage"
+
 // ckptctl runs the tool and returns its exit code and what it printed.
 func ckptctl(args ...string) (code int, out, errs string) {
 	var stdout, stderr bytes.Buffer
@@ -184,7 +187,7 @@ func TestStrict(t *testing.T) {
 func TestChartFolder(t *testing.T) {
 	path := file(t, "v.yaml", "accessModes: [ReadWriteMany]\n")
 	_, builtIn := findings(t, "-f", path)
-	_, folder := findings(t, "-f", path, "--chart", "../../../../charts/checkpoint-storage")
+	_, folder := findings(t, "-f", path, "--chart", chartFolder)
 	assert.NotEmpty(t, folder)
 	assert.Equal(t, builtIn, folder)
 }

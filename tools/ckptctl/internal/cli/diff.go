@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -15,19 +13,21 @@ import (
 )
 
 func diffCommand() *cobra.Command {
-	var old, fresh check.Inputs
+	var old, fresh check.Side
 	var release check.Release
 	var cluster check.Connection
-	var chart, output string
+	var output string
 	var helm int
 	command := &cobra.Command{
 		Use:   "diff --from FILE... --to FILE... | --release NAME -n NAMESPACE --to FILE...",
 		Short: "Say whether an upgrade is possible, and whether it keeps the data",
 		Long: `Compare the objects that two sets of values make: what Kubernetes will not change, what Helm would delete, and what would
-be left behind. The old side is the files of --from, or the live release when there are none.
+be left behind. The old side is the files of --from, or the live release when there are none. When the chart changes too,
+--from-chart says which one the old files are for.
 
 Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or loses data. 2: an input cannot be read.`,
 		Example: `  ckptctl diff --from base.yaml --from old/berlin.yaml --to base.yaml --to clusters/berlin.yaml
+  ckptctl diff --from values.yaml --from-chart checkpoint-storage-0.1.0.tgz --to values.yaml
   ckptctl diff --release checkpoints -n training --to base.yaml --to clusters/berlin.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -38,17 +38,19 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 			if err != nil {
 				return err
 			}
-			var files fs.FS = embedded.FS
-			if chart != "" {
-				var name string
-				if name, files, err = open(chart); err != nil {
-					return err
-				}
-				if name != check.Name {
-					return errors.New("--chart " + chart + ": diff compares the values of " + check.Name + " itself")
-				}
+			if len(old.Files) == 0 && old.Place != "" {
+				return fmt.Errorf("--from-chart %s: without --from the old side is the live release, as Helm has stored it, and no chart is asked; leave it out, or give the old values with --from", old.Place)
 			}
-			findings, err := check.Diff(command.Context(), files, cmp.Or(chart, "./charts/"+check.Name), generation, old, fresh, release, cluster)
+			if old.Chart, err = itself("--from-chart", old.Place); err != nil {
+				return err
+			}
+			if fresh.Chart, err = itself("--chart", fresh.Place); err != nil {
+				return err
+			}
+			if fresh.Chart == nil {
+				fresh.Chart, fresh.Place = embedded.FS, "./charts/"+check.Name
+			}
+			findings, err := check.Diff(command.Context(), generation, old, fresh, release, cluster)
 			if err != nil {
 				return err
 			}
@@ -70,10 +72,26 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	clusterFlags(flags, &cluster)
-	flags.StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&fresh.Place, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&old.Place, "from-chart", "", "`folder` or archive (.tgz) of the chart that the values of --from are for; left out, the chart of the new side")
 	flags.IntVar(&helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4")
 	flags.StringVarP(&output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	complete(command, "output", report.Formats()...)
 	complete(command, "helm", "3", "4")
 	return command
+}
+
+// itself opens the chart that an option names, which is to be no parent; nil where the option is left out.
+func itself(option, path string) (fs.FS, error) {
+	if path == "" {
+		return nil, nil
+	}
+	name, files, err := open(option, path)
+	if err != nil {
+		return nil, err
+	}
+	if name != check.Name {
+		return nil, fmt.Errorf("%s %s: diff compares the values of %s itself", option, path, check.Name)
+	}
+	return files, nil
 }

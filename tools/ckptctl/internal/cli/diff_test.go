@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,4 +77,114 @@ func TestDiffInputs(t *testing.T) {
 	code, _, errs := ckptctl("diff", "--to", good, "--kubeconfig", file(t, "kubeconfig", "nothing"))
 	assert.Equal(t, Unusable, code)
 	assert.Contains(t, errs, "error: ")
+}
+
+// edited copies the chart, with a text of one of its files as it was in another version, and returns the copy's folder.
+func edited(t *testing.T, name, now, then string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "old")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(chartFolder)))
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), now)
+	require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), now, then, 1)), 0o600))
+	return dir
+}
+
+// TestFromChart holds that what a new version of the chart changes is judged as what new values change.
+func TestFromChart(t *testing.T) {
+	t.Parallel()
+	const (
+		given = "hostPath: {path: /mnt/data, sharedMount: true}\n"
+		ok    = "ok: rel: the upgrade goes through, and the data stays where it is\n"
+	)
+	for title, c := range map[string]struct {
+		// values are those of both sides, further the new side's besides. Where file says now, the old chart says then.
+		values, further, file, now, then string
+		code                             int
+		says                             []string
+	}{
+		"another default": {given, "", "values.yaml", "\nsize: 10Gi\n", "\nsize: 5Gi\n", Found, []string{
+			"error E11: size: claim rel is static and has no class, and Kubernetes refuses to resize it from 5Gi to 10Gi.", "--set size=5Gi",
+		}},
+		"another default that decides nothing": {given + "size: 20Gi\n", "", "values.yaml", "\nsize: 10Gi\n", "\nsize: 5Gi\n", OK, []string{ok}},
+		"another template": {"keep: true\n", "", "templates/backends/hostPath/_backend.tpl", "/var/lib/checkpoint-storage/", "/srv/", Found, []string{
+			"error E10: hostPath: spec.source of PersistentVolume storage.rel cannot change", `"path":"/srv/storage.rel"`,
+		}},
+		"another name": {given, "", "templates/_names.tpl", `printf "%s.%s"`, `printf "%s-%s"`, Found, []string{
+			"spec.volumeName of PersistentVolumeClaim rel cannot change from storage-rel to storage.rel",
+		}},
+		"another label": {given, "", "Chart.yaml", "version: 0.1.0", "version: 0.0.9", OK, []string{ok}},
+		// An upgrade that changes nothing else is one with the chart that the release has.
+		"what is to be kept first": {given + "claim: {create: false}\n", "volume: {name: other}\n", "values.yaml", "\nkeep: true\n", "\nkeep: false\n", Found, []string{
+			"is not made any more and not kept", "helm upgrade rel OLD --namespace storage --reuse-values --set keep=true\n",
+			"helm upgrade rel ./charts/checkpoint-storage --namespace storage --values FROM --values TO\n",
+		}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			from, to := file(t, "from.yaml", c.values), file(t, "to.yaml", c.further)
+			old := edited(t, c.file, c.now, c.then)
+			args := []string{"diff", "--release", "rel", "-n", "storage", "--from", from, "--to", from, "--to", to}
+			code, out, errs := ckptctl(append(args, "--from-chart", old)...)
+			assert.Equal(t, c.code, code, out+errs)
+			out = strings.NewReplacer(old, "OLD", from, "FROM", to, "TO").Replace(out)
+			for _, says := range c.says {
+				assert.Contains(t, out, says)
+			}
+			if c.further == "" {
+				// Without a chart of its own the old side has the new side's.
+				code, out, errs = ckptctl(append(args, "--chart", old)...)
+				assert.Equal(t, OK, code, out+errs)
+			}
+		})
+	}
+}
+
+// TestFromChartValues holds that each side's values are read and judged by that side's chart.
+func TestFromChartValues(t *testing.T) {
+	t.Parallel()
+	old := edited(t, "values.schema.json", "\n    \"size\": {\"$ref\"", "\n    \"scratch\": {\"type\":\"string\"},\n    \"size\": {\"$ref\"")
+	with, without := file(t, "with.yaml", "scratch: /mnt\n"), file(t, "without.yaml", "size: 10Gi\n")
+	code, out, errs := ckptctl("diff", "--from", with, "--to", without, "--from-chart", old)
+	assert.Equal(t, OK, code, out+errs)
+	code, out, _ = ckptctl("diff", "--from", with, "--to", with, "--from-chart", old)
+	assert.Equal(t, Found, code)
+	assert.Contains(t, out, with+":1:1: error schema/unknown-key: scratch: ")
+	assert.NotContains(t, out, "the chart of the old side")
+	// Where both sides have the file, it is said which of the two charts refuses it.
+	code, out, _ = ckptctl("diff", "--from", with, "--to", with, "--from-chart", chartFolder, "--chart", old)
+	assert.Equal(t, Found, code)
+	assert.Contains(t, out, with+":1:1: error schema/unknown-key: scratch: ")
+	assert.Contains(t, out, "So says the chart of the old side, "+chartFolder+".")
+}
+
+// TestFromChartInputs holds that a chart which is none is named with its option, and that a live release needs none.
+func TestFromChartInputs(t *testing.T) {
+	t.Parallel()
+	good, empty := file(t, "good.yaml", "keep: true\n"), t.TempDir()
+	torn := filepath.Join(t.TempDir(), "torn")
+	require.NoError(t, os.CopyFS(torn, os.DirFS(chartFolder)))
+	require.NoError(t, os.Remove(filepath.Join(torn, "values.schema.json")))
+	broken := edited(t, "templates/persistent-volume.yaml", "{{- end }}", "")
+	for title, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"nowhere":        {[]string{"--from", good, "--from-chart", "nowhere"}, "--from-chart nowhere: there is no Chart.yaml in it"},
+		"no chart":       {[]string{"--from", good, "--from-chart", empty}, "--from-chart " + empty + ": there is no Chart.yaml in it"},
+		"no archive":     {[]string{"--from", good, "--from-chart", good}, "--from-chart " + good + ": it is neither a chart's folder nor its archive"},
+		"a parent chart": {[]string{"--from", good, "--from-chart", chartFolder + "/../training-job"}, "--from-chart " + chartFolder + "/../training-job: diff compares the values of checkpoint-storage itself"},
+		"half a chart":   {[]string{"--from", good, "--from-chart", torn}, torn + ": the chart cannot be read"},
+		"a broken chart": {[]string{"--from", good, "--from-chart", broken}, broken + ": parse error"},
+		"a live release": {[]string{"--from-chart", chartFolder}, "--from-chart " + chartFolder + ": without --from the old side is the live release"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			code, out, errs := ckptctl(append([]string{"diff", "--to", good}, c.args...)...)
+			assert.Equal(t, Unusable, code, out)
+			assert.Contains(t, errs, "error: "+c.want)
+		})
+	}
 }

@@ -26,7 +26,7 @@ func around(t *testing.T, files map[string]string) string {
 	for name, text := range files {
 		all[name] = text
 	}
-	chart, err := filepath.Abs("../../../../charts/checkpoint-storage")
+	chart, err := filepath.Abs(chartFolder)
 	require.NoError(t, err)
 	for name, text := range all {
 		path := filepath.Join(dir, name)
@@ -39,7 +39,7 @@ func around(t *testing.T, files map[string]string) string {
 // built puts the dependencies in place as `helm dependency build` does, packed or not.
 func built(t *testing.T, platform string, packed bool) {
 	t.Helper()
-	chart, err := filepath.Abs("../../../../charts/checkpoint-storage")
+	chart, err := filepath.Abs(chartFolder)
 	require.NoError(t, err)
 	trainer := filepath.Join(filepath.Dir(platform), "trainer")
 	require.NoError(t, os.MkdirAll(filepath.Join(trainer, "charts"), 0o750))
@@ -147,7 +147,7 @@ func TestNestedMissing(t *testing.T) {
 
 // TestArchive holds that a packaged chart is read as its folder is.
 func TestArchive(t *testing.T) {
-	chart, err := filepath.Abs("../../../../charts/checkpoint-storage")
+	chart, err := filepath.Abs(chartFolder)
 	require.NoError(t, err)
 	archive := pack(t, chart, t.TempDir())
 	values := file(t, "v.yaml", "backend: nfs\nnfs: {sever: a, path: /b}\n")

@@ -51,7 +51,7 @@ func TestOptions(t *testing.T) {
 func parent(t *testing.T, values string) string {
 	t.Helper()
 	dir := t.TempDir()
-	chart, err := filepath.Abs("../../../../charts/checkpoint-storage")
+	chart, err := filepath.Abs(chartFolder)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(`apiVersion: v2
 name: training-job

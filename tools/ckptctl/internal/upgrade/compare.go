@@ -30,9 +30,10 @@ type field struct {
 // Upgrade is a release and what it is upgraded with, as `helm upgrade` is told of it.
 type Upgrade struct {
 	Release, Namespace string
-	// Chart is where the chart is, Files and Set are the new values.
-	Chart      string
-	Files, Set []string
+	// Chart is where the chart is, Files and Set are the new values. OldChart is where the chart of the release as it is is,
+	// "" where that is the same.
+	Chart, OldChart string
+	Files, Set      []string
 	// Expands says that the values ask for a class whose claims grow.
 	Expands bool
 	// Live is what the cluster has; nil where only the values are known.

@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -223,9 +224,9 @@ func (r recipe) names(c *comparison) []string {
 	return sets
 }
 
-// first is an upgrade that changes one setting alone.
+// first is an upgrade that changes one setting alone, and so no chart either.
 func (c *comparison) first(set string) paste.Line {
-	return paste.Command("helm upgrade %s %s --namespace %s --reuse-values --set %s", c.Release, c.Chart, c.Namespace, set)
+	return paste.Command("helm upgrade %s %s --namespace %s --reuse-values --set %s", c.Release, cmp.Or(c.OldChart, c.Chart), c.Namespace, set)
 }
 
 // upgrade is the upgrade itself, with the new values and what is set besides.
