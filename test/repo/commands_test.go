@@ -154,8 +154,8 @@ func recipesRan(t *testing.T) []string {
 			require.NoError(t, os.WriteFile(files[len(files)-1], []byte(strings.NewReplacer("$DIR", "/mnt", "$NS", "train").Replace(string(body))), 0o600))
 		}
 		slices.Sort(files)
-		findings, err := check.Diff(t.Context(), os.DirFS(charts.Chart()), charts.Chart(), check.Helm3, check.Inputs{Files: files[:1]}, check.Inputs{Files: files},
-			check.Release{Name: "checkpoints", Namespace: "train"}, check.Connection{})
+		findings, err := check.Diff(t.Context(), check.Helm3, check.Side{Inputs: check.Inputs{Files: files[:1]}},
+			check.Side{Inputs: check.Inputs{Files: files}, Chart: os.DirFS(charts.Chart()), Place: charts.Chart()}, check.Release{Name: "checkpoints", Namespace: "train"}, check.Connection{})
 		require.NoError(t, err, c.Title)
 		for _, f := range findings {
 			for _, line := range strings.Split(f.Hint, "\n") {

@@ -34,8 +34,9 @@ type Diagnosis struct {
 	Seen string `json:"seen,omitempty"`
 	// Waits are the pods that cannot start because of it.
 	Waits []string `json:"waits,omitempty"`
-	// Repair says what to do: comments begin with #, other lines are commands. CHART stands for what the release was
-	// installed from, which the cluster does not know.
+	// Repair says what to do: comments begin with #, other lines are commands. In capitals stands what the cluster does not
+	// know: CHART for what the release was installed from, VALUES for the values files of one that Helm has not stored, NAME
+	// and NODE for what the comment says.
 	Repair []paste.Line `json:"repair"`
 	// Safe says that --fix applies the repair: it cannot lose data.
 	Safe bool `json:"safe"`
