@@ -43,10 +43,9 @@ Read in the source of Kubernetes and of Helm, and not seen on a cluster:
   again, as long as it stays above ` + "`status.capacity`" + `.
 - **fsGroup.** kubelet leaves an ` + "`nfs`" + ` volume alone, as it does a ` + "`hostPath`" + ` one. It gives the group an ` + "`iscsi`" + ` volume, as it
   does a ` + "`local`" + ` one, and a CSI volume where the ` + "`fsGroupPolicy`" + ` of its driver says so.
-- **An install that was cut off.** With ` + "`keep: true`, `helm uninstall`" + ` leaves claim and volume, and the next install takes
-  them back. With ` + "`keep: false`" + ` it deletes both, and where the reclaim policy of the volume is Delete, the data as well.
-- **An upgrade that was cut off**, so that Helm says that another operation is in progress: ` + "`helm rollback`" + ` to the revision
-  that is deployed, as the notes say. It needs no uninstall, and leaves the claims and volumes that this revision has.
+- **An install or an upgrade that was cut off.** The way out that deletes nothing is a row of [DOCTOR.md](DOCTOR.md).
+  ` + "`helm uninstall`" + ` instead leaves claim and volume with ` + "`keep: true`" + `; with ` + "`keep: false`" + ` it deletes both, and where the reclaim
+  policy of the volume is Delete, the data as well.
 `
 
 // lifeHeadSeen returns lifeHead with the versions that the run has to do with, to the minor one: no patch changes what a
