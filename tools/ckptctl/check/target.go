@@ -3,6 +3,7 @@ package check
 import (
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"sync"
 	"testing/fstest"
@@ -150,11 +151,12 @@ func (t *Target) chartOf(store values.Dependency) (*Chart, error) {
 	return chart, err
 }
 
-// Packaged are a chart's files, with those of own that packaging leaves out: what only tools read.
+// Packaged are a chart's files, with those of own that packaging leaves out: what only tools read. Templates of own would
+// take the place of those that another version has in files of other names.
 func Packaged(files map[string][]byte, own fs.FS) (fs.FS, error) {
 	out := fstest.MapFS{}
 	err := fs.WalkDir(own, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || path.Ext(name) == ".tpl" {
 			return err
 		}
 		text, err := fs.ReadFile(own, name)

@@ -188,3 +188,15 @@ func TestFromChartInputs(t *testing.T) {
 		})
 	}
 }
+
+// TestFromChartArchive holds that an archive of another version makes what that version makes, however its files are called.
+func TestFromChartArchive(t *testing.T) {
+	t.Parallel()
+	old := edited(t, "templates/backends/hostPath/_backend.tpl", "/var/lib/checkpoint-storage/", "/srv/")
+	hooks := filepath.Join(old, "templates", "backends", "hostPath")
+	require.NoError(t, os.Rename(filepath.Join(hooks, "_backend.tpl"), filepath.Join(hooks, "_source.tpl")))
+	archive, values := pack(t, old, t.TempDir()), file(t, "values.yaml", "keep: true\n")
+	code, out, errs := ckptctl("diff", "--from", values, "--from-chart", archive, "--to", values)
+	assert.Equal(t, Found, code, out+errs)
+	assert.Contains(t, out, `"path":"/srv/default.checkpoints"`)
+}
