@@ -80,9 +80,9 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 
 	// The verdict is the same on the old values and on the live release.
 	allowed := map[string]bool{}
-	to := check.Side{Inputs: check.Inputs{Files: fresh}, Chart: os.DirFS(charts.Chart()), Place: charts.Chart()}
+	next := check.Side{Inputs: check.Inputs{Files: fresh}, Chart: os.DirFS(charts.Chart()), Place: charts.Chart()}
 	for side, old := range map[string]check.Side{"files": {Inputs: check.Inputs{Files: []string{from}}}, "live": {}} {
-		findings, err := check.Diff(t.Context(), check.Helm3, old, to,
+		findings, err := check.Diff(t.Context(), check.Helm3, old, next,
 			check.Release{Name: release, Namespace: ns}, check.Connection{Kubeconfig: s.cluster.Kubeconfig()})
 		require.NoError(t, err)
 		allowed[side] = true
