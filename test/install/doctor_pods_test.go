@@ -7,8 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 )
 
@@ -34,21 +32,6 @@ var ailmentsOfPods = []ailment{
 			w.train("trainer", nil)
 		},
 		id: "node-not-ready", says: []string{"has the taint node-role.kubernetes.io/control-plane", "does not tolerate"},
-	},
-	{
-		title: "the volume is on a node that is cordoned",
-		breaks: func(w *ward) {
-			nodes, err := w.client.CoreV1().Nodes().List(w.t.Context(), listControlPlane)
-			require.NoError(w.t, err)
-			node := nodes.Items[0].Name
-			w.t.Cleanup(func() { w.cordon(node, false) })
-			w.cordon(node, true)
-			w.install(`hostPath={"path":"/mnt"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo(node))
-			w.train("trainer", func(spec *corev1.PodSpec) {
-				spec.Tolerations = []corev1.Toleration{{Key: "node-role.kubernetes.io/control-plane", Operator: corev1.TolerationOpExists}}
-			})
-		},
-		id: "node-not-ready", says: []string{"control-plane is cordoned"}, mended: runs("trainer"),
 	},
 	{
 		title: "the pod may not go where the volume is",
@@ -270,16 +253,15 @@ var ailmentsOfPods = []ailment{
 		breaks: func(w *ward) {
 			w.static()
 			w.create(w.pod("trainer", func(spec *corev1.PodSpec) { spec.RestartPolicy = corev1.RestartPolicyAlways }, "echo out of memory; exit 3"))
+			waits := w.until(patience, func() bool {
+				pod, err := w.client.CoreV1().Pods(w.ns).Get(w.t.Context(), "trainer", getOptions)
+				return err == nil && len(pod.Status.ContainerStatuses) > 0 && pod.Status.ContainerStatuses[0].State.Waiting != nil &&
+					pod.Status.ContainerStatuses[0].State.Waiting.Reason == "CrashLoopBackOff"
+			})
+			require.True(w.t, waits, "the kubelet does not wait before it starts the program again")
 		},
 		id: "not-storage", says: []string{"it is not the storage", "CrashLoopBackOff"},
 	},
-}
-
-// cordon has a node take no pods, or take them again.
-func (w *ward) cordon(node string, off bool) {
-	w.t.Helper()
-	_, err := w.client.CoreV1().Nodes().Patch(cleanup(w.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
-	require.NoError(w.t, err)
 }
 
 // asGroup has a pod that is not root ask for the group of its volumes.

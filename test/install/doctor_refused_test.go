@@ -9,6 +9,7 @@ import (
 
 	"checkpoint-storage/test/internal/charts"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -150,13 +151,17 @@ var ailmentsOfRefusals = []ailment{
 	{
 		title: "an upgrade is broken off",
 		breaks: func(w *ward) {
-			w.makeDir()
-			w.install(append(w.onFirst("hostPath"), `keep=false`)...)
-			w.bound(release)
-			w.brokenOff("upgrade", append(w.onFirst("hostPath"), `keep=false`, `commonLabels={"second":"yes"}`, `prepare={"enabled":true,"image":{"repository":"absent.example.com/busybox"}}`)...)
+			values := []string{`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`, `keep=false`}
+			w.install(values...)
+			w.brokenOff("upgrade", append(values, `commonLabels={"second":"yes"}`)...)
 		},
 		id: "release-pending", says: []string{"the release is pending-upgrade (revision 2)"}, note: true,
-		mended: readsBack,
+		mended: func(w *ward) {
+			w.train("trainer", nil)
+			claim, _ := w.bound(release)
+			assert.Equal(w.t, "yes", claim.Labels["second"])
+			w.upgraded()
+		},
 	},
 }
 

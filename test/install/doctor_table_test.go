@@ -116,7 +116,7 @@ func (s *doctorTable) compare(t *testing.T) {
 func everyAilment() []ailment {
 	var out []ailment
 	out = append(out, ailments()...)
-	out = append(out, ailmentsOfDefaults...)
+	out = append(out, ailmentsAlone...)
 	return append(out, everyCSIAilment()...)
 }
 

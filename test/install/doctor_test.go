@@ -297,13 +297,22 @@ func readsBack(w *ward) {
 	w.healthy()
 }
 
+// files is the folder that the ward's commands are run in: what one writes another reads.
+func (w *ward) files() string {
+	w.t.Helper()
+	if w.folder == "" {
+		w.folder = w.t.TempDir()
+	}
+	return w.folder
+}
+
 // shell runs a script as the administrator would.
 func (w *ward) shell(script string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euxo", "pipefail", "-c", script)
-	command.Dir = w.t.TempDir()
+	command.Dir = w.files()
 	command.Env = append(os.Environ(), "KUBECONFIG="+w.cluster.Kubeconfig(),
 		"PATH="+strings.Join([]string{w.helmAs("helm"), filepath.Dir(w.tool()), os.Getenv("PATH")}, string(os.PathListSeparator)))
 	out, err := command.CombinedOutput()

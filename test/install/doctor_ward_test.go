@@ -25,7 +25,7 @@ var (
 // ward is a store to be broken, with what it takes to break it.
 type ward struct {
 	*store
-	release, kubeconfig string
+	release, kubeconfig, folder string
 	// driver is the tests' CSI driver, for those that need it; mend has it go on after what it was told to refuse.
 	driver *csi.Installation
 	mend   func()
@@ -60,7 +60,7 @@ func doctorName(title string) string {
 			out.WriteByte('-')
 		}
 	}
-	return strings.Trim(out.String()[:min(out.Len(), 44)], "-")
+	return strings.Trim(out.String()[:min(out.Len(), 40)], "-")
 }
 
 func (w *ward) takeDown() {

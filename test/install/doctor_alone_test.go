@@ -1,6 +1,7 @@
 package install
 
 import (
+	"fmt"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -16,13 +17,13 @@ import (
 // defaultClass is the class that the cluster gives to claims without one.
 const defaultClass = "standard"
 
-// TestDoctorDefaults is TestDoctor for what changes the cluster's default class, which no other test may need meanwhile.
-func TestDoctorDefaults(t *testing.T) {
+// TestDoctorAlone is TestDoctor for what changes the cluster: its default class, and whether a node takes pods.
+func TestDoctorAlone(t *testing.T) {
 	t.Parallel()
 	c := cluster.Alone(t)
-	table := newDoctorTable(ailmentsOfDefaults)
+	table := newDoctorTable(ailmentsAlone)
 	t.Cleanup(func() { table.compare(t) })
-	for _, a := range ailmentsOfDefaults {
+	for _, a := range ailmentsAlone {
 		t.Run(a.title, func(t *testing.T) {
 			w := newWard(t, c, a, byHand)
 			t.Cleanup(func() { w.isDefault(`"true"`) })
@@ -31,7 +32,7 @@ func TestDoctorDefaults(t *testing.T) {
 	}
 }
 
-var ailmentsOfDefaults = []ailment{
+var ailmentsAlone = []ailment{
 	{
 		title: "the claim leaves its class to a cluster without a default one",
 		breaks: func(w *ward) {
@@ -70,6 +71,25 @@ var ailmentsOfDefaults = []ailment{
 			w.healthy()
 		},
 	},
+	{
+		title: "the volume is on a node that is cordoned",
+		breaks: func(w *ward) {
+			node := w.cluster.Workers()[0]
+			w.t.Cleanup(func() { w.cordon(node, false) })
+			w.cordon(node, true)
+			w.makeDir()
+			w.install(w.onFirst("hostPath")...)
+			w.train("trainer", nil)
+		},
+		id: "node-not-ready", says: []string{"worker is cordoned"}, mended: runs("trainer"),
+	},
+}
+
+// cordon has a node take no pods, or take them again.
+func (w *ward) cordon(node string, off bool) {
+	w.t.Helper()
+	_, err := w.client.CoreV1().Nodes().Patch(cleanup(w.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
+	require.NoError(w.t, err)
 }
 
 const storagev1IsDefault = "storageclass.kubernetes.io/is-default-class"
