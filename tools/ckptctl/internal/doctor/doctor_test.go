@@ -313,6 +313,12 @@ func TestRules(t *testing.T) {
 		"image": {func(s *Snapshot) {
 			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "trainer", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}}
 		}, "not-storage", "ImagePullBackOff", "describe pod", false},
+		"crash loop": {func(s *Snapshot) {
+			ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}}
+			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "trainer", RestartCount: 2, LastTerminationState: ended, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+			}}}
+		}, "not-storage", "ends with exit code 3 (Error), again and again", "logs trainer -c trainer --previous", false},
 		"silence":    {func(s *Snapshot) { s.Pods[0].Status.Phase = corev1.PodPending }, "not-storage", "nothing says why", "describe pod", false},
 		"permission": {func(s *Snapshot) { s.ended(1, "sh: can't create /checkpoints/x: Permission denied") }, "permission-denied", "may not write", "podSecurityContext.fsGroup", false},
 		"permission, too late": {func(s *Snapshot) {

@@ -169,17 +169,26 @@ func noSpace(g guest) *Diagnosis {
 	return d.repair(paste.Comment("Kubernetes does not resize this volume: its storage is resized where it is administered"))
 }
 
+// lastEnd is how a container ended that does not run, or nil.
+func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	if c.State.Running != nil || c.State.Terminated != nil {
+		return c.State.Terminated
+	}
+	return c.LastTerminationState.Terminated
+}
+
 // notStorage is a pod that has its volumes, or is about to, and waits for something else.
 func notStorage(g guest) *Diagnosis {
 	show := paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name)
 	for _, c := range slices.Concat(g.pod.Status.InitContainerStatuses, g.pod.Status.ContainerStatuses) {
+		if t := lastEnd(c); t != nil && t.ExitCode != 0 && c.RestartCount > 0 {
+			d := g.found("it is not the storage: the claim is mounted, and container %s ends with exit code %d (%s), again and again.", c.Name, t.ExitCode, t.Reason)
+			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s --previous", g.Home, g.pod.Name, c.Name))
+		}
 		if w := c.State.Waiting; w != nil && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
 			d := g.found("it is not the storage: the claim is mounted, and container %s waits: %s.", c.Name, w.Reason)
 			d.Seen = w.Message
-			if c.RestartCount == 0 {
-				return d.repair(show)
-			}
-			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s --previous", g.Home, g.pod.Name, c.Name))
+			return d.repair(show)
 		}
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
 			d := g.found("it is not the storage: the claim was mounted, and container %s ended with exit code %d (%s).", c.Name, t.ExitCode, t.Reason)
