@@ -34,7 +34,7 @@ func TestRecipes(t *testing.T) {
 	text, err := os.ReadFile("recipes.yaml")
 	require.NoError(t, err)
 	var recipes []recipeCase
-	require.NoError(t, yaml.UnmarshalStrict(text, &recipes))
+	require.NoError(t, yaml.Unmarshal(text, &recipes))
 	require.NotEmpty(t, recipes)
 	// Not a subtest's own: that is called by the title, and Helm takes a comma in a file's name for the end of it.
 	dir := t.TempDir()
