@@ -190,6 +190,6 @@ var ailmentsOfClaims = []ailment{
 			w.makeDir()
 			w.install(append(w.onFirst("hostPath"), `claim.create=false`)...)
 		},
-		id: "claim-missing", says: []string{"for a claim that nobody has made yet; the volume is Available"}, note: true,
+		id: "claim-missing", says: []string{"for a claim that does not exist yet; the volume is Available"}, note: true,
 	},
 }

@@ -190,7 +190,7 @@ var ailmentsOfPods = []ailment{
 		mended: readsBack,
 	},
 	{
-		title: "the directory that the server exports was made anew", storage: true,
+		title: "the directory that the server exports was recreated", storage: true,
 		breaks: func(w *ward) {
 			w.export()
 			storage := w.cluster.Storage()

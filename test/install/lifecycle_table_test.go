@@ -43,7 +43,7 @@ Read in the source of Kubernetes and of Helm, and not seen on a cluster:
   again, as long as it stays above ` + "`status.capacity`" + `.
 - **fsGroup.** kubelet leaves an ` + "`nfs`" + ` volume alone, as it does a ` + "`hostPath`" + ` one. It gives the group an ` + "`iscsi`" + ` volume, as it
   does a ` + "`local`" + ` one, and a CSI volume where the ` + "`fsGroupPolicy`" + ` of its driver says so.
-- **An install or an upgrade that was cut off.** The way out that deletes nothing is a row of [DOCTOR.md](DOCTOR.md).
+- **An install or an upgrade that was cut off.** The repair that uninstalls nothing is a row of [DOCTOR.md](DOCTOR.md).
   ` + "`helm uninstall`" + ` instead leaves claim and volume with ` + "`keep: true`" + `; with ` + "`keep: false`" + ` it deletes both, and where the reclaim
   policy of the volume is Delete, the data as well.
 `

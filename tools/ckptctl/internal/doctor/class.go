@@ -57,7 +57,7 @@ func noVolume(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("the claim's class is \"\", which means that nothing makes a volume for it, and no volume is reserved for it or fits it.").saw(p.events(p.claim.UID, "FailedBinding"))
-	return d.repair(paste.Comment("for a provisioner to make one, the claim has to be made anew with a class; nothing is on it, it was never bound. The volumes and classes that are there:"),
+	return d.repair(paste.Comment("for a provisioner to make one, the claim has to be recreated with a class; nothing is on it, it was never bound. The volumes and classes that are there:"),
 		paste.Command("kubectl get pv,storageclass"))
 }
 
@@ -117,7 +117,7 @@ func noDriver(p *patient) *Diagnosis {
 		return nil
 	}
 	d := p.found("class %s has its volumes made by %s, and nothing on the cluster is a driver of that name: no CSIDriver, no node that knows it, no answer from it.", p.class.Name, driver).saw(events)
-	return d.repair(paste.Comment("install the driver, or correct the class's provisioner (a class cannot be changed: delete it and make it anew); what is there:"),
+	return d.repair(paste.Comment("install the driver, or correct the class's provisioner (a class cannot be changed: delete and recreate it); what is there:"),
 		paste.Command("kubectl get csidriver"), paste.Command("kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name"))
 }
 

@@ -170,7 +170,7 @@ func TestRules(t *testing.T) {
 		}, "volume-deleted", "did not make that volume", "uid: new", false},
 		"misbound": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.UID = corev1.ClaimLost, ""
-		}, "volume-misbound", "made anew, or replaced by force", `"value":"new"`, true},
+		}, "volume-misbound", "recreated, or replaced by force", `"value":"new"`, true},
 		"lost to another claim": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimLost, "other"
 		}, "volume-misbound", "is for claim training/other now", "describe pvc other", false},
@@ -294,7 +294,7 @@ func TestRules(t *testing.T) {
 		"one option, nobody says which": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"hard", "flock2"}
 			s.waits("FailedMount", "mount failed: exit status 32 Mounting arguments: -t nfs -o hard,flock2 filer:/ckpt /x Output: mount.nfs: an incorrect mount option was specified")
-		}, "mount-option-refused", "nobody says which: hard,flock2", "get pvc/checkpoints pv/training.checkpoints", false},
+		}, "mount-option-refused", "does not say which: hard,flock2", "get pvc/checkpoints pv/training.checkpoints", false},
 		"options of a directory": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"hard", "noatime"}
 			s.waits("FailedMount", "mount options are not supported for this volume type")

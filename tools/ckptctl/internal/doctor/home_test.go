@@ -104,7 +104,7 @@ func TestHalves(t *testing.T) {
 	got := Examine(s)
 	require.Len(t, got, 1)
 	assert.Equal(t, Note, got[0].Severity)
-	assert.Contains(t, got[0].Cause, "for a claim that nobody has made yet; the volume is Available")
+	assert.Contains(t, got[0].Cause, "for a claim that does not exist yet; the volume is Available")
 	s.Volumes[0].Status.Phase = corev1.VolumeReleased
 	got = Examine(s)
 	require.Len(t, got, 1)

@@ -181,7 +181,7 @@ func mountOption(g guest) *Diagnosis {
 	if groups == nil || g.volume == nil {
 		return nil
 	}
-	again := []paste.Line{paste.Comment("the kubelet keeps what it read of the volume, so that the pod has to be made anew:"),
+	again := []paste.Line{paste.Comment("the kubelet keeps what it read of the volume, so that the pod has to be recreated:"),
 		paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name)}
 	if len(g.volume.Spec.MountOptions) == 0 {
 		d := g.found("volume %s had mount options when the pod came to its node, and they were refused; it has none any more.", g.volume.Name).saw(events)
@@ -197,7 +197,7 @@ func mountOption(g guest) *Diagnosis {
 	message, _ := g.trouble()
 	i := refusedOf(options, message)
 	if i < 0 {
-		d := g.found("one of the mount options of volume %s is refused, and nobody says which: %s.", g.volume.Name, strings.Join(options, ",")).saw(events)
+		d := g.found("one of the mount options of volume %s is refused, and the message does not say which: %s.", g.volume.Name, strings.Join(options, ",")).saw(events)
 		return d.repair(paste.Comment("the file system's manual page, or the driver's, says which of them it knows; take that one out of the values (mountOptions), and upgrade; the volume:"), g.look()).repair(again...)
 	}
 	d := g.found("mount option %s of volume %s is refused.", options[i], g.volume.Name).saw(events)
@@ -244,7 +244,7 @@ func staleHandle(g guest) *Diagnosis {
 		}
 	}
 	d := g.found("the mount of volume %s on node %s is of a file system that is no longer there (%s): it was exported anew, moved or made again, or its client died.", g.volumeName(), g.pod.Spec.NodeName, strings.ToLower(groups[0])).saw(events)
-	d.repair(paste.Comment("a new mount sees what is there now. First see that the server has the checkpoints; then make all pods of the volume on that node anew:"))
+	d.repair(paste.Comment("a new mount sees what is there now. First see that the server has the checkpoints; then recreate all pods of the volume on that node:"))
 	for _, p := range g.pods {
 		if p.Spec.NodeName == g.pod.Spec.NodeName {
 			d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))

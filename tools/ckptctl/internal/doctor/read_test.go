@@ -117,7 +117,7 @@ func TestReadStored(t *testing.T) {
 func TestFixIsLate(t *testing.T) {
 	for name, since := range map[string]func(*corev1.PersistentVolume){
 		"changed":   func(v *corev1.PersistentVolume) { v.ResourceVersion = "6" },
-		"made anew": func(v *corev1.PersistentVolume) { v.UID = "another" },
+		"recreated": func(v *corev1.PersistentVolume) { v.UID = "another" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := fakeCluster(t, true)

@@ -52,14 +52,14 @@ func brokenOff(s *Snapshot) *Diagnosis {
 	if s.Stored == nil || !strings.HasPrefix(s.Stored.Status, "pending-") {
 		return nil
 	}
-	d := &Diagnosis{Object: s.object(), Seen: s.Stored.Description, Cause: fmt.Sprintf("the release is %s (revision %d): Helm is still at it, or was ended before it was done. Helm refuses to install and to upgrade meanwhile (\"another operation is in progress\").", s.Stored.Status, s.Stored.Revision)}
+	d := &Diagnosis{Object: s.object(), Seen: s.Stored.Description, Cause: fmt.Sprintf("the release is %s (revision %d): Helm is still running, or was killed before it had finished. Helm refuses to install and to upgrade meanwhile (\"another operation is in progress\").", s.Stored.Status, s.Stored.Revision)}
 	if !s.incomplete() {
 		d.Severity = Note
 		d.Cause += " All that it was to make is there."
 	}
 	file := s.Release + "-values.yaml"
 	return d.repair(
-		paste.Comment("see that nobody's Helm is still at it. Then keep the values, have Helm forget the revision, and go on from what is there: nothing is deleted"),
+		paste.Comment("see that no Helm is still running for this release. Then save the values, delete the record of the revision, and run it again: what it has made already is taken over"),
 		paste.Command("helm -n %s get values %s --revision %s -o yaml >%s", s.Namespace, s.Release, s.Stored.Revision, file),
 		paste.Command("kubectl -n %s delete secret %s", s.Namespace, s.Stored.Secret),
 		paste.Command("helm -n %s upgrade --install %s CHART --reset-values -f %s", s.Namespace, s.Release, file),
@@ -121,7 +121,7 @@ func claimMissing(p *patient) *Diagnosis {
 		d := p.found("the release publishes a claim that is not there: nobody has made it, or it was deleted.")
 		return d.repair(paste.Command("kubectl -n %s get pvc", p.Home), paste.Comment("make the claim, or name another:"), p.again("claim.existing=NAME"))
 	case p.want == nil && p.volume != nil:
-		d := p.found("the release made volume %s for a claim that nobody has made yet; the volume is %s, and waits for it.", p.volume.Name, p.volume.Status.Phase)
+		d := p.found("the release made volume %s for a claim that does not exist yet; the volume is %s, and waits for it.", p.volume.Name, p.volume.Status.Phase)
 		d.Severity = Note
 		return d.repair(paste.Comment("another release is to make the claim (with volume.create: false); those of its namespace:"), paste.Command("helm -n %s list --all", p.Home))
 	case p.volume == nil && p.wantVolume != nil && p.want == nil:
@@ -132,7 +132,7 @@ func claimMissing(p *patient) *Diagnosis {
 	return p.found("the release made this claim, and it is gone.").makeClaim(p)
 }
 
-// claimAnew are the words for a claim that is to be made anew: the command, where the release makes it.
+// claimAnew are the words for a claim that is to be recreated: the command, where the release makes it.
 func (p *patient) claimAnew() paste.Line {
 	if p.want == nil {
 		return paste.Comment("then have the claim made again by whoever made it")

@@ -60,7 +60,7 @@ func nodeNameSet(g guest) *Diagnosis {
 	}
 	d := g.found("the pod names its node (spec.nodeName: %s), so that the scheduler never sees it; class %s makes a volume only where the scheduler has put a pod.", g.pod.Spec.NodeName, g.class.Name)
 	if metav1.GetControllerOf(g.pod) != nil {
-		return d.repair(paste.Comment("have the scheduler put it there: in the template of the pod, nodeSelector {%s: %s} instead of nodeName; this pod is then made anew:", corev1.LabelHostname, g.pod.Spec.NodeName),
+		return d.repair(paste.Comment("have the scheduler put it there: in the template of the pod, nodeSelector {%s: %s} instead of nodeName; this pod is then recreated:", corev1.LabelHostname, g.pod.Spec.NodeName),
 			paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
 	}
 	pod := &corev1.Pod{
@@ -117,7 +117,7 @@ func nodeLost(g guest) *Diagnosis {
 	affinity := corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
 		MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{"NODE"}}},
 	}}}}
-	return d.repair(paste.Comment("should its disk be in another node now, NODE: a volume's affinity cannot be changed, so claim and volume are made anew; the data stays where it is"),
+	return d.repair(paste.Comment("should its disk be in another node now, NODE: a volume's affinity cannot be changed, so claim and volume are recreated; the data stays where it is"),
 		patched(g.volume, retained), g.deleteClaim(), paste.Command("kubectl delete pv %s", g.volume.Name),
 		paste.Command("%s --set-json %s", g.again(), g.Place+"volume.nodeAffinity="+paste.JSON(affinity)))
 }

@@ -134,7 +134,7 @@ func isDefault(c storagev1.StorageClass) bool {
 	return c.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" || c.Annotations["storageclass.beta.kubernetes.io/is-default-class"] == "true"
 }
 
-// events are those about an object with one of the reasons, or with any, the newest first. An object that was made anew
+// events are those about an object with one of the reasons, or with any, the newest first. An object that was recreated
 // under its old name has no part in the events of the old one.
 func (s *Snapshot) events(uid types.UID, reasons ...string) []corev1.Event {
 	var out []corev1.Event

@@ -22,11 +22,11 @@ func volumeDeleted(p *patient) *Diagnosis {
 		return d.repair(paste.Comment("find the storage at its provider, make a PersistentVolume for it with"),
 			paste.Comment("name %s and claimRef {namespace: %s, name: %s, uid: %s}", p.claim.Spec.VolumeName, p.Home, p.name, p.claim.UID))
 	}
-	d.Cause += " The data is where it was: the volume only said where. Made anew with the uid of this claim, it is bound again."
+	d.Cause += " The data is where it was: the volume only said where. Recreated with the uid of this claim, it is bound again."
 	return d.repair(p.volumeAnew(p.claim.UID)...)
 }
 
-// volumeMisbound is the volume that was made anew and does not know the claim that had it.
+// volumeMisbound is the volume that was recreated and does not know the claim that had it.
 func volumeMisbound(p *patient) *Diagnosis {
 	if p.claim == nil || p.claim.Status.Phase != corev1.ClaimLost || p.volume == nil {
 		return nil
@@ -36,7 +36,7 @@ func volumeMisbound(p *patient) *Diagnosis {
 		d := p.found("the claim is Lost: volume %s, to which it was bound, is for claim %s/%s now.", p.volume.Name, ref.Namespace, ref.Name)
 		return d.repair(p.look(), paste.Command("kubectl -n %s describe pvc %s", ref.Namespace, ref.Name))
 	}
-	d := p.found("the claim is Lost: volume %s was made anew, or replaced by force, and no longer carries the uid of this claim.", p.volume.Name)
+	d := p.found("the claim is Lost: volume %s was recreated, or replaced by force, and no longer carries the uid of this claim.", p.volume.Name)
 	if ref != nil && p.own() {
 		return d.change(p.claimAs(p.claim.UID))
 	}
@@ -68,7 +68,7 @@ func volumeTerminating(p *patient) *Diagnosis {
 		d.repair(paste.Comment("save, and stop the pods:"), p.stop())
 	}
 	if p.claim != nil && p.claim.DeletionTimestamp == nil {
-		d.repair(paste.Comment("the data stays (Retain) when claim and volume go; then both are made anew:"),
+		d.repair(paste.Comment("the data stays (Retain) when claim and volume go; then both are recreated:"),
 			paste.Command("%s && kubectl wait --for=delete pv/%s --timeout=2m", p.deleteClaim(), v.Name))
 	}
 	if p.wantVolume != nil && p.wantVolume.Name == v.Name {
@@ -216,7 +216,7 @@ func accessModeMismatch(p *patient) *Diagnosis {
 	d := p.found("the claim asks for %s, and volume %s offers %s.", ours, p.volume.Name, theirs)
 	return d.repair(paste.Comment("where the storage can do it (ckptctl explain BACKEND says which can):"),
 		patched(p.volume, operation{Op: "replace", Path: "/spec/accessModes", Value: p.modesOf()}),
-		paste.Comment("where it cannot, the claim has to be made anew, and ask for less; nothing is on it, it was never bound"))
+		paste.Comment("where it cannot, the claim has to be recreated, and ask for less; nothing is on it, it was never bound"))
 }
 
 // modesOf are the modes of the volume with those that the claim asks for.
