@@ -4,7 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,15 +16,14 @@ import (
 	"checkpoint-storage/test/internal/charts"
 )
 
-// TestReadmeKustomization holds that Kustomize makes of the README's kustomization a volume and a claim that bind to each
+// TestDocumentedKustomization holds that Kustomize makes of the documented kustomization a volume and a claim that bind to each
 // other, and no Job.
-func TestReadmeKustomization(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(charts.Root(), "README.md"))
-	require.NoError(t, err)
-	found := regexp.MustCompile("(?s)```yaml\n(apiVersion: kustomize.*?)```").FindStringSubmatch(string(text))
-	require.NotNil(t, found)
+func TestDocumentedKustomization(t *testing.T) {
+	shown := pageOf(t, "charts/checkpoint-storage/docs/gitops.md").blocks
+	i := slices.IndexFunc(shown, func(b block) bool { return strings.HasPrefix(b.text, "apiVersion: kustomize") })
+	require.GreaterOrEqual(t, i, 0)
 
-	volume, claim := kustomized(t, found[1])
+	volume, claim := kustomized(t, shown[i].text)
 	assert.Equal(t, claim.Namespace, volume.Spec.ClaimRef.Namespace)
 	assert.Equal(t, volume.Name, claim.Spec.VolumeName)
 	assert.Equal(t, "train.checkpoints", volume.Name)

@@ -1,6 +1,6 @@
 // Command generate writes what follows from the chart's backend folders: the values schema, the rules as they are
-// read, the backends' part of values.yaml, the facts that the templates read, and the tables of the READMEs. With -check it writes nothing and
-// fails when a file is stale.
+// read, the backends' part of values.yaml, the facts that the templates read, and the documentation. With -check it writes
+// nothing and fails when a file is stale.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"checkpoint-storage/tools/catalog"
 )
@@ -37,18 +38,29 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	outputs := []struct {
-		file string
-		make func(old []byte) ([]byte, error)
-	}{
+	docs := documentation{root: root, chart: chart, backends: backends, savers: savers}
+	outputs := slices.Concat([]output{
 		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers, written.Retired) }},
 		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return rules(written) }},
 		{filepath.Join(chart, "templates", "_facts.gen.tpl"), func([]byte) ([]byte, error) { return facts(chart, backends, savers) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
-		{filepath.Join(root, "README.md"), func(old []byte) ([]byte, error) { return table(old, backends) }},
-		{filepath.Join(chart, "README.md"), func(old []byte) ([]byte, error) { return chartReadme(old, chart, backends, savers) }},
-	}
+	}, docs.outputs())
 	stale := 0
+	orphans, err := docs.orphans()
+	if err != nil {
+		return err
+	}
+	for _, page := range orphans {
+		if check {
+			stale++
+			fmt.Fprintf(os.Stderr, "%s is of no backend; run: make generate\n", page)
+			continue
+		}
+		if err := os.Remove(page); err != nil {
+			return err
+		}
+		fmt.Println("removed", page)
+	}
 	for _, output := range outputs {
 		old, err := os.ReadFile(output.file)
 		if err != nil && !os.IsNotExist(err) {
@@ -65,6 +77,9 @@ func run(root string, check bool) error {
 			stale++
 			fmt.Fprintf(os.Stderr, "%s is stale; run: make generate\n", output.file)
 			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(output.file), 0o755); err != nil {
+			return err
 		}
 		if err := os.WriteFile(output.file, fresh, 0o644); err != nil {
 			return err

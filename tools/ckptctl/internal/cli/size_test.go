@@ -56,7 +56,7 @@ func TestSizeOutput(t *testing.T) {
 
 // TestSizeReadme holds that the README shows what the tool prints.
 func TestSizeReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../../../README.md")
+	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	want, err := os.ReadFile("testdata/size/readme.txt")
 	require.NoError(t, err)
