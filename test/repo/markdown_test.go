@@ -22,8 +22,8 @@ import (
 // page is a Markdown file of the repository.
 type page struct {
 	// file is its path from the repository's root.
-	file   string
-	blocks []block
+	file, source string
+	blocks       []block
 	// spans are pieces of code in a line.
 	spans   []string
 	links   []string
@@ -72,7 +72,7 @@ func pageOf(t *testing.T, file string) page {
 }
 
 func readPage(file string, source []byte) page {
-	p := page{file: file, anchors: map[string]bool{}}
+	p := page{file: file, source: string(source), anchors: map[string]bool{}}
 	document := goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser().Parse(markup.NewReader(source))
 	// The visitor returns no error.
 	_ = ast.Walk(document, func(n ast.Node, entering bool) (ast.WalkStatus, error) {

@@ -22,10 +22,12 @@ type backendPage struct {
 	catalog.Backend
 	// Example and ClassExample are values, for storage that exists and for new volumes; Rendered is what the first makes.
 	Example, ClassExample, Rendered string
-	Keys                            []keyRow
-	Capabilities                    []row
-	SemanticsSource, SemanticsWhen  string
-	Operations                      []operationRow
+	// WaitsForPod says that the class of one of them binds with the first pod.
+	WaitsForPod                    bool
+	Keys                           []keyRow
+	Capabilities                   []row
+	SemanticsSource, SemanticsWhen string
+	Operations                     []operationRow
 	// Frameworks are listed by whether the file system serves them.
 	Frameworks []row
 	Rules      []ruleRow
@@ -67,6 +69,9 @@ func (d documentation) page(b catalog.Backend) (backendPage, error) {
 		return p, err
 	}
 	if p.ClassExample, err = d.classExample(b); err != nil {
+		return p, err
+	}
+	if p.WaitsForPod, err = waitsForPod(b, p.Example, p.ClassExample); err != nil {
 		return p, err
 	}
 	p.Rendered, err = d.rendered(b)
@@ -164,6 +169,27 @@ func example(b catalog.Backend) (string, error) {
 	}
 	err := encoder.Encode(&values)
 	return out.String(), err
+}
+
+// waitsForPod says whether a class of the values, or of the backend where they do not say, binds with the first pod.
+func waitsForPod(b catalog.Backend, examples ...string) (bool, error) {
+	const waits = "WaitForFirstConsumer"
+	for _, example := range examples {
+		var values struct {
+			StorageClass struct {
+				Create            bool
+				VolumeBindingMode string
+			}
+		}
+		if err := yaml.Unmarshal([]byte(example), &values); err != nil {
+			return false, err
+		}
+		class := values.StorageClass
+		if class.Create && (class.VolumeBindingMode == waits || class.VolumeBindingMode == "" && b.Capabilities.BindingMode == waits) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (d documentation) testdata(b catalog.Backend) string {
