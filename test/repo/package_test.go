@@ -2,6 +2,7 @@ package repo
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -25,10 +26,9 @@ func TestPackage(t *testing.T) {
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	require.NoError(t, err)
 	require.Len(t, archives, 1)
-	file, err := os.Open(archives[0])
+	archived, err := os.ReadFile(archives[0])
 	require.NoError(t, err)
-	defer file.Close()
-	unzipped, err := gzip.NewReader(file)
+	unzipped, err := gzip.NewReader(bytes.NewReader(archived))
 	require.NoError(t, err)
 	var names []string
 	for archive := tar.NewReader(unzipped); ; {
