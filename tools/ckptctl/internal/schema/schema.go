@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"checkpoint-storage/tools/ckptctl/internal/schema/fastpath"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -22,12 +23,12 @@ import (
 type Schema struct {
 	// document is the schema itself, read when it is to be explained.
 	document func() map[string]any
-	// quick answers for values that are valid, which most are.
-	quick *quick
+	// fast accepts values that are valid, which most are.
+	fast *fastpath.Validator
 	// index finds keys in it.
 	index func() index
-	// judge is the library's, made when something is not valid: it decides, and says why.
-	judge func() (*jsonschema.Schema, error)
+	// library is compiled when the fast path does not accept values: it decides, and says why.
+	library func() (*jsonschema.Schema, error)
 }
 
 // Mistake is one thing in the values that the schema does not allow.
@@ -53,18 +54,17 @@ const location = "values.schema.json"
 
 // Compile reads a JSON schema.
 func Compile(text []byte) (*Schema, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
+	fast, err := fastpath.Compile(text)
+	if err != nil {
 		return nil, err
 	}
-	s := &Schema{quick: &quick{by: &quickly{text: text, members: members}}}
-	s.quick.once.Do(func() { s.quick.keywords(members) })
+	s := &Schema{fast: fast}
 	s.document = sync.OnceValue(func() (document map[string]any) {
 		_ = json.Unmarshal(text, &document)
 		return document
 	})
 	s.index = sync.OnceValue(s.indexed)
-	s.judge = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	s.library = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		compiler := jsonschema.NewCompiler()
 		compiler.Draft = jsonschema.Draft7
 		compiler.LoadURL = func(url string) (io.ReadCloser, error) {
@@ -115,15 +115,15 @@ func (s *Schema) Backend(name string) bool {
 
 // failures are the keywords that do not hold for the values, each once.
 func (s *Schema) failures(instance map[string]any) ([]failure, error) {
-	if s.quick.valid(instance) && !s.quick.by.beyond.Load() {
+	if s.fast.Valid(instance) {
 		return nil, nil
 	}
-	judge, err := s.judge()
+	library, err := s.library()
 	if err != nil {
 		return nil, err
 	}
 	var invalid *jsonschema.ValidationError
-	if !errors.As(judge.Validate(s.few(instance)), &invalid) {
+	if !errors.As(library.Validate(s.few(instance)), &invalid) {
 		return nil, nil
 	}
 	var out []failure

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,7 +259,7 @@ func once(value any) any {
 	list, _ := value.([]any)
 	var out []any
 	for _, item := range list {
-		if !slices.ContainsFunc(out, func(other any) bool { return equal(item, other) }) {
+		if !slices.ContainsFunc(out, func(other any) bool { return reflect.DeepEqual(item, other) }) {
 			out = append(out, item)
 		}
 	}
