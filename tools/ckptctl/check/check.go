@@ -95,9 +95,9 @@ func open(names []string, helm Helm, stdin io.Reader) ([]*values.File, error) {
 // judge judges values that have been read.
 func (c *Chart) judge(read *values.Values, release Release) (*Result, error) {
 	r := &Result{Merged: read.Merged, values: read, rules: c.rules, release: release}
-	var odd []values.Oddity
+	var odd []values.YAMLWarning
 	for _, file := range read.Files() {
-		odd = append(odd, file.Oddities...)
+		odd = append(odd, file.Warnings...)
 	}
 	mistakes, err := c.schema.Validate(read.Merged, read.Given)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Oddity is something in a file that Helm takes in silence, and in another way than its author may think.
-type Oddity struct {
+// YAMLWarning is about something that Helm takes in silence, and in another way than its author may think.
+type YAMLWarning struct {
 	// Rule is the last part of its id.
 	Rule string
 	At   Position
@@ -17,11 +17,11 @@ type Oddity struct {
 	Message, Hint string
 }
 
-// converter turns a document's nodes into the values that Helm reads from the same text, and notes what is odd.
+// converter turns a document's nodes into the values that Helm reads from the same text, and warns of what it reads in another way than people.
 type converter struct {
 	file     string
 	shift    int
-	oddities []Oddity
+	warnings []YAMLWarning
 	path     []step
 	budget   int
 	// beyond says that the document has something that only Helm's own reader can tell.
@@ -46,8 +46,8 @@ func (c *converter) here() Path {
 	return path
 }
 
-func (c *converter) odd(rule string, node *yaml.Node, message, hint string) {
-	c.oddities = append(c.oddities, Oddity{
+func (c *converter) warn(rule string, node *yaml.Node, message, hint string) {
+	c.warnings = append(c.warnings, YAMLWarning{
 		Rule: rule, At: position(c.file, node, c.shift), Path: c.here(), Message: message, Hint: hint,
 	})
 }
@@ -96,11 +96,11 @@ func (c *converter) mapping(node *yaml.Node) any {
 			if first == nil {
 				first = firstOf(node)
 			}
-			c.odd("duplicate-key", key, fmt.Sprintf("the key stands in line %d already, and Helm takes only this last one.",
+			c.warn("duplicate-key", key, fmt.Sprintf("the key stands in line %d already, and Helm takes only this last one.",
 				c.shift+first[name]), "keep one of the two")
 		}
 		if ok && isPlain(key) && key.Value != name && (name == "true" || name == "false") && key.Value != "True" && key.Value != "TRUE" {
-			c.odd("boolean-key", key, fmt.Sprintf("YAML 1.1, which Helm reads, takes the key %s for the boolean %s, and Helm makes it %q.",
+			c.warn("boolean-key", key, fmt.Sprintf("YAML 1.1, which Helm reads, takes the key %s for the boolean %s, and Helm makes it %q.",
 				key.Value, name, name), fmt.Sprintf("put the key in quotes: %q", key.Value))
 		}
 		c.placeholder(key, key.Value)
@@ -127,7 +127,7 @@ func (c *converter) placeholder(node *yaml.Node, text string) {
 		return
 	}
 	if what, how := placeholder(c.here(), text); what != "" {
-		c.odd("placeholder", node, fmt.Sprintf("%s is a placeholder that nothing has filled in.", what), how)
+		c.warn("placeholder", node, fmt.Sprintf("%s is a placeholder that nothing has filled in.", what), how)
 	}
 }
 
@@ -145,10 +145,10 @@ func (c *converter) scalar(node *yaml.Node) any {
 		number := s.value.(float64)
 		switch {
 		case rounded(s.whole, number):
-			c.odd("rounded-number", node, fmt.Sprintf("Helm holds numbers as 64-bit floats, and makes %s into %s.",
+			c.warn("rounded-number", node, fmt.Sprintf("Helm holds numbers as 64-bit floats, and makes %s into %s.",
 				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole))
 		case octal(s.whole):
-			c.odd("octal-number", node, fmt.Sprintf("a leading zero makes a number octal in YAML 1.1: Helm reads %s as %s.",
+			c.warn("octal-number", node, fmt.Sprintf("a leading zero makes a number octal in YAML 1.1: Helm reads %s as %s.",
 				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole))
 		}
 	}

@@ -23,8 +23,8 @@ type File struct {
 	Name string
 	// Values are what Helm reads from it.
 	Values map[string]any
-	// Oddities are what Helm reads in another way than its author may think.
-	Oddities []Oddity
+	// Warnings are about what Helm reads in another way than its author may think.
+	Warnings []YAMLWarning
 	// Accepted are the warnings that comments in the file accept.
 	Accepted []Acceptance
 
@@ -185,7 +185,7 @@ func (f *File) second() {
 		return
 	}
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
-		f.Oddities = append(f.Oddities, Oddity{
+		f.Warnings = append(f.Warnings, YAMLWarning{
 			Rule: "several-documents", At: position(f.Name, &second, 0),
 			Message: "Helm 3 ignores all but the first document of a values file, and Helm 4 merges them.",
 			Hint:    "keep one document in a file, and give several files with -f",
@@ -210,10 +210,10 @@ func (f *File) document(text []byte, shift int) error {
 	if c.beyond {
 		value = nil
 		if err := sigsyaml.Unmarshal(text, &value); err != nil {
-			return f.refused(&document1, text, shift, err)
+			return f.inputError(&document1, text, shift, err)
 		}
 	}
-	f.Oddities = append(f.Oddities, c.oddities...)
+	f.Warnings = append(f.Warnings, c.warnings...)
 	switch value := value.(type) {
 	case nil:
 	case map[string]any:

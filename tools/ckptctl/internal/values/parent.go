@@ -78,8 +78,8 @@ func (p *Parent) file(t tree, at Path) (*File, error) {
 		return nil, err
 	}
 	file.at, file.chart = at, true
-	for i, odd := range file.Oddities {
-		file.Oddities[i].Path = slices.Concat(at, odd.Path)
+	for i, warning := range file.Warnings {
+		file.Warnings[i].Path = slices.Concat(at, warning.Path)
 	}
 	return file, nil
 }

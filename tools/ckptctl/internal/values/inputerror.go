@@ -31,8 +31,8 @@ func (e *InputError) Error() string {
 
 var yamlLine = regexp.MustCompile(`yaml: (?:unmarshal errors:\n\s*)?line (\d+): (.*)`)
 
-// refused says where Helm's reader stumbled.
-func (f *File) refused(document *yaml.Node, text []byte, shift int, err error) *InputError {
+// inputError says where Helm's reader stumbled.
+func (f *File) inputError(document *yaml.Node, text []byte, shift int, err error) *InputError {
 	name := f.Name
 	if is := unread(text); is != "" {
 		return &InputError{File: name, Message: is}
