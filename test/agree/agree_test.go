@@ -129,7 +129,7 @@ func agreeOn(t *testing.T, dir, name string, files ...string) {
 					break
 				}
 			}
-			assert.Equal(t, v.merged, text(t, result.Merged), "Helm %d", helm)
+			assert.Equal(t, v.merged, text(t, result.Stores[0].Merged), "Helm %d", helm)
 			require.Equal(t, v.refused(), first != nil, "Helm %d: %s%s; ckptctl: %v", helm, v.schema, v.templates, result.Findings)
 			if first == nil {
 				continue

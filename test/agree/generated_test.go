@@ -62,7 +62,7 @@ func TestGenerated(t *testing.T) {
 					merged := h.coalesce(t, helm, below, over)
 					result, err := c.Check(check.Inputs{Files: []string{base, "-"}}, check.Release{Name: release, Namespace: namespace, Stdin: strings.NewReader(over)})
 					require.NoError(t, err, over)
-					require.Equal(t, encode(t, merged), encode(t, result.Merged), "Helm %d\n%s---\n%s", helm, below, over)
+					require.Equal(t, encode(t, merged), encode(t, result.Stores[0].Merged), "Helm %d\n%s---\n%s", helm, below, over)
 					wrong := h.schema.Validate(merged)
 					require.Equal(t, wrong != nil, refused(result), "Helm %d: %v\nckptctl: %v\n%s---\n%s", helm, wrong, result.Findings, below, over)
 					verdicts[wrong == nil]++

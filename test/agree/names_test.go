@@ -40,7 +40,7 @@ func TestNames(t *testing.T) {
 		for _, helm := range []check.Helm{check.Helm3, check.Helm4} {
 			got := store.rendered(t, helm)
 			want := map[string][]string{}
-			n := store.result(t, helm).Names()
+			n := store.result(t, helm).Stores[0].Names()
 			for _, shard := range store.shards() {
 				if store.values["provisioning"] == "existing" {
 					continue

@@ -39,17 +39,17 @@ func TestParents(t *testing.T) {
 		require.NoError(t, err)
 		for _, helm := range []check.Helm{check.Helm3, check.Helm4} {
 			release := check.Release{Name: "run", Namespace: "train", Stdin: bytes.NewReader(text)}
-			results, err := check.OpenParent(u.dir, helm, embedded.FS).Check(check.Inputs{Files: []string{"-"}}, release)
+			result, err := check.OpenParent(u.dir, helm, embedded.FS).Check(check.Inputs{Files: []string{"-"}}, release)
 			require.NoError(t, err)
 			want := map[string][]string{}
 			on := 0
-			for _, r := range results {
-				if r.Off {
+			for _, s := range result.Stores {
+				if s.Off {
 					off++
 					continue
 				}
 				on++
-				n := r.Names()
+				n := s.Names()
 				want["PersistentVolumeClaim"] = append(want["PersistentVolumeClaim"], n.Namespace+"/"+n.Claim(-1))
 				want["PersistentVolume"] = append(want["PersistentVolume"], n.Volume(-1))
 				want["ConfigMap"] = append(want["ConfigMap"], n.Namespace+"/"+n.ConfigMap())

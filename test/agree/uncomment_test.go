@@ -114,7 +114,7 @@ func assertBlock(t *testing.T, b catalog.Backend, p catalog.Block, block []strin
 	for name, line := range optional {
 		more := filled + completed(t, b, line) + "\n"
 		assert.Contains(t, parse(t, more)[b.Name], name)
-		assert.NoError(t, h.schema.Validate(parse(t, text(t, judge(t, around, more).Merged))), line)
+		assert.NoError(t, h.schema.Validate(parse(t, text(t, judge(t, around, more).Stores[0].Merged))), line)
 		// One that waits for a value is as if it were not there, or is refused by its name.
 		if result := judge(t, around, filled+line+"\n"); refuses(result) {
 			assert.Contains(t, text(t, result.Findings), b.Name+"."+name)

@@ -44,7 +44,7 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	h := load(t, charts.Chart())
-	c, err := check.Load(os.DirFS(charts.Chart()))
+	c, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
 	require.NoError(t, err)
 	// What only the tool knows is in no notes.
 	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))

@@ -167,7 +167,7 @@ func checkCPU(fleet string) (float64, error) {
 		if err != nil {
 			return err
 		}
-		found, err := check.Standalone(c).Each(check.Inputs{Files: []string{filepath.Join(fleet, "base.yaml")}}, files, false,
+		found, err := c.Each(check.Inputs{Files: []string{filepath.Join(fleet, "base.yaml")}}, files, false,
 			check.Release{Name: "checkpoints", Namespace: "default"}, func(int) {})
 		if err == nil && len(found.Findings) > 0 {
 			err = fmt.Errorf("the fleet is to be valid: %v", found.Findings[0])
@@ -258,7 +258,7 @@ func writeMerged(fleet, merged string) error {
 		if err != nil {
 			return err
 		}
-		text, err := sigsyaml.Marshal(result.Merged)
+		text, err := sigsyaml.Marshal(result.Stores[0].Merged)
 		if err != nil {
 			return err
 		}

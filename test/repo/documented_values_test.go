@@ -24,7 +24,7 @@ const storage = "backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.
 // accepted without a finding, save for warnings that the page names. A block that begins with "# clusters/" is an overlay of the page's "# base.yaml"; one with the
 // fence `yaml wrong` is refused, with the message that the page shows.
 func TestDocumentedValues(t *testing.T) {
-	chart, err := check.Load(os.DirFS(charts.Chart()))
+	chart, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
 	require.NoError(t, err)
 	seen := map[string]int{}
 	for _, p := range markdown(t) {

@@ -222,9 +222,11 @@ func TestRules(t *testing.T) {
 // TestEveryRuleIsShown holds that each error of a backend's own is shown by a values file that is refused for it, each
 // warning by one that is accepted with it, and each provisioning by one that uses it.
 func TestEveryRuleIsShown(t *testing.T) {
-	chart, err := check.Load(os.DirFS(charts.Chart()))
+	chart, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
 	require.NoError(t, err)
-	for _, b := range chart.Book.Backends {
+	backends, err := catalog.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	for _, b := range backends {
 		var found []check.Finding
 		used := map[any]bool{}
 		files, err := filepath.Glob(filepath.Join(charts.Chart(), catalog.Root, b.Name, "testdata", "_*.values.yaml"))
@@ -237,7 +239,7 @@ func TestEveryRuleIsShown(t *testing.T) {
 			require.NoError(t, err)
 			found = append(found, result.Findings...)
 			if strings.HasPrefix(filepath.Base(file), "_accept-") {
-				used[result.Merged["provisioning"]] = true
+				used[result.Stores[0].Merged["provisioning"]] = true
 			}
 		}
 		for _, provisioning := range b.Capabilities.Ways() {

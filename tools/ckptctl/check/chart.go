@@ -1,13 +1,14 @@
 package check
 
 import (
-	"fmt"
+	"io"
 	"io/fs"
+	"path"
+	"slices"
 	"sync"
+	"testing/fstest"
 
 	"checkpoint-storage/tools/catalog"
-	"checkpoint-storage/tools/ckptctl/internal/rules"
-	"checkpoint-storage/tools/ckptctl/internal/schema"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
@@ -23,67 +24,121 @@ const (
 // Name is the chart's own.
 const Name = "checkpoint-storage"
 
-// Book is a chart's rules, backends and savers, to look things up in.
-type Book struct {
-	Rules    map[string]catalog.Rule
-	Backends []catalog.Backend
-	Savers   catalog.Savers
-}
-
-// Chart is the chart with everything that a check needs of it. It is safe to check with from several goroutines.
+// Chart is what values are checked for: the chart itself, or a parent chart with any number of stores in it. It is safe to
+// check with from several goroutines.
 type Chart struct {
-	// Book is filled by Load alone.
-	Book Book
+	helm Helm
+	// own is the chart itself; nil where there is a parent.
+	own    *definition
+	parent *values.Parent
+	// complete is the chart that the tool was built with: a packaged chart leaves out what only tools read.
+	complete fs.FS
 
-	helm     Helm
-	schema   *schema.Schema
-	defaults *values.Defaults
-	rules    *rules.Book
+	mutex sync.Mutex
+	// definitions are those of the stores in a parent, by their alias.
+	definitions map[string]*definition
 }
 
-// Load reads a chart's folder, with all of its backends.
-func Load(from fs.FS) (*Chart, error) {
-	c, err := Open(from, Helm3)
-	if err != nil {
-		return nil, err
-	}
-	if c.Book.Backends, err = catalog.Load(from); err != nil {
-		return nil, fmt.Errorf("the chart's backends: %w", err)
-	}
-	if c.Book.Savers, err = catalog.LoadSavers(from); err != nil {
-		return nil, fmt.Errorf("the chart's savers: %w", err)
-	}
-	return c, nil
-}
-
-// Open reads a chart's folder, and its backends when values first name them.
+// Open reads the folder of the chart itself.
 func Open(from fs.FS, helm Helm) (*Chart, error) {
-	c := &Chart{helm: helm}
-	text, err := fs.ReadFile(from, "values.yaml")
+	own, err := define(from, helm)
 	if err != nil {
-		return nil, fmt.Errorf("the chart cannot be read: %w", err)
-	}
-	if c.defaults, err = values.ReadDefaults(text, helm); err != nil {
-		return nil, fmt.Errorf("the chart's values.yaml: %w", err)
-	}
-	if text, err = fs.ReadFile(from, "values.schema.json"); err != nil {
-		return nil, fmt.Errorf("the chart cannot be read: %w", err)
-	}
-	if c.schema, err = schema.Compile(text); err != nil {
-		return nil, fmt.Errorf("the chart's values.schema.json: %w", err)
-	}
-	known, err := catalog.LoadRules(from)
-	if err != nil {
-		return nil, fmt.Errorf("the chart's rules: %w", err)
-	}
-	if c.Book.Rules, err = rules.With(known.Rules); err != nil {
 		return nil, err
 	}
-	c.rules, err = rules.New(c.Book.Rules, c.defaults.Values(), rules.Chart{
-		Backend:  func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
-		Retired:  known.Retired,
-		Delivery: known.Delivery,
-		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
+	return &Chart{helm: helm, own: own}, nil
+}
+
+// OpenParent opens a parent chart, its folder or its archive; the stores in it are judged by the charts that it brings
+// along. What those leave out, as packaged charts do with what only tools read, is taken from complete.
+func OpenParent(path string, helm Helm, complete fs.FS) *Chart {
+	return &Chart{helm: helm, parent: values.OpenParent(path, helm), complete: complete, definitions: map[string]*definition{}}
+}
+
+// read reads the files that all overlays share.
+func (c *Chart) read(names []string, stdin io.Reader) (*values.Values, error) {
+	files := make([]*values.File, 0, len(names))
+	for _, name := range names {
+		file, err := values.Open(name, c.helm, stdin)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
+	}
+	if c.parent != nil {
+		return values.Unmerged(files), nil
+	}
+	return c.own.defaults.Read(files, Inputs{})
+}
+
+// stores judges the stores that the chart makes of the base with files and options over it.
+func (c *Chart) stores(base *values.Values, files []*values.File, in Inputs, release Release) ([]*Store, error) {
+	if c.parent == nil {
+		read, err := c.own.defaults.Over(base, files, in)
+		if err != nil {
+			return nil, err
+		}
+		store, err := c.own.judge(read, release)
+		return []*Store{store}, err
+	}
+	below, err := c.parent.Read(Name, slices.Concat(base.Files(), files), in)
+	if err != nil {
+		return nil, err
+	}
+	if len(below) == 0 {
+		return nil, c.parent.Without(Name)
+	}
+	out := make([]*Store, 0, len(below))
+	for _, dependency := range below {
+		release := release
+		release.Alias = dependency.Alias.String()
+		store := &Store{Off: true, release: release}
+		if dependency.Values != nil {
+			d, err := c.define(dependency)
+			if err != nil {
+				return nil, err
+			}
+			if store, err = d.judge(dependency.Values, release); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, store)
+	}
+	return out, nil
+}
+
+// define reads the chart of a dependency, once.
+func (c *Chart) define(dependency values.Dependency) (*definition, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	key := dependency.Alias.String()
+	if known := c.definitions[key]; known != nil {
+		return known, nil
+	}
+	files, err := Packaged(dependency.Files, c.complete)
+	if err != nil {
+		return nil, err
+	}
+	d, err := define(files, c.helm)
+	if err == nil {
+		c.definitions[key] = d
+	}
+	return d, err
+}
+
+// Packaged are a chart's files, with those of complete that packaging leaves out: what only tools read. Templates of complete
+// would take the place of those that another version has in files of other names.
+func Packaged(files map[string][]byte, complete fs.FS) (fs.FS, error) {
+	out := fstest.MapFS{}
+	err := fs.WalkDir(complete, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) == ".tpl" {
+			return err
+		}
+		text, err := fs.ReadFile(complete, name)
+		out[name] = &fstest.MapFile{Data: text}
+		return err
 	})
-	return c, err
+	for name, text := range files {
+		out[name] = &fstest.MapFile{Data: text}
+	}
+	return out, err
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Connection says which cluster to ask for a live release.
-type Connection = live.Cluster
+type Connection = live.Connection
 
 // Side is one side of an upgrade: values, and the chart that reads them.
 type Side struct {
@@ -44,7 +44,8 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	if err != nil || after == nil {
 		return errorsOf(to), err
 	}
-	class, _ := to.Merged["storageClass"].(map[string]any)
+	store := to.Stores[0]
+	class, _ := store.Merged["storageClass"].(map[string]any)
 	how.Expands, _ = class["allowVolumeExpansion"].(bool)
 	var before upgrade.Objects
 	if live {
@@ -69,19 +70,18 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return nil, err
 	}
 	var out []Finding
-	backend, _ := to.Merged["backend"].(string)
+	backend, _ := store.Merged["backend"].(string)
 	for _, change := range changes {
 		var paths []values.Path
 		for _, key := range change.Values {
 			paths = append(paths, values.ParsePath(strings.ReplaceAll(key, "{backend}", backend)))
 		}
 		path := paths[0]
-		if i := slices.IndexFunc(paths, func(p values.Path) bool { _, ok := to.values.Written(p); return ok }); i >= 0 {
+		if i := slices.IndexFunc(paths, func(p values.Path) bool { _, ok := store.values.Written(p); return ok }); i >= 0 {
 			path = paths[i]
 		}
-		f := to.finding(change.Rule, change.Severity, path, to.values.Where(false, paths...), change.Message, "")
-		f.Hint = change.Recipe
-		out = append(out, f)
+		f := Finding{Rule: change.Rule, Severity: change.Severity, Message: change.Message, Hint: change.Recipe}
+		out = append(out, store.locate(f, path, store.values.Where(false, paths...)))
 	}
 	return report.Join(out), nil
 }
@@ -109,7 +109,7 @@ func deployed(ctx context.Context, cluster Connection, after upgrade.Objects, re
 // renderer is a side's chart, opened.
 type renderer struct {
 	chart     *Chart
-	templates *upgrade.Chart
+	templates *upgrade.Templates
 	place     string
 }
 
@@ -132,7 +132,7 @@ func (r *renderer) objects(in Inputs, release Release) (*Result, upgrade.Objects
 	if err != nil || len(errorsOf(result)) > 0 {
 		return result, nil, err
 	}
-	made, err := r.templates.Render(result.values.Given, release.Name, release.Namespace)
+	made, err := r.templates.Render(result.Stores[0].values.Given, release.Name, release.Namespace)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", r.place, err)
 	}

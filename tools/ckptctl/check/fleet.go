@@ -14,23 +14,20 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
-// Cluster is what was found in one overlay.
-type Cluster = report.Cluster
-
 // Fleet is what was found in all overlays.
 type Fleet struct {
-	Clusters []Cluster
+	Clusters []report.Cluster
 	Findings []Finding
 }
 
 // Unreadable says that an overlay cannot be read.
 func (f *Fleet) Unreadable() bool {
-	return slices.ContainsFunc(f.Clusters, func(c Cluster) bool { return c.Unreadable != "" })
+	return slices.ContainsFunc(f.Clusters, func(c report.Cluster) bool { return c.Unreadable != "" })
 }
 
 // fleet is the work on one fleet.
 type fleet struct {
-	target  *Target
+	chart   *Chart
 	base    *values.Values
 	in      Inputs
 	release Release
@@ -38,7 +35,7 @@ type fleet struct {
 	shared   bool
 	overlays []string
 	names    []string
-	stores   [][]place
+	stores   [][]footprint
 	used     map[values.Position]bool
 	pending  []Finding
 	mutex    sync.Mutex
@@ -49,17 +46,17 @@ type fleet struct {
 //
 // Overlays are a cluster each. Where perFolder is set, the overlays of one folder are releases in one cluster, each
 // named after its file.
-func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
-	base, err := t.base(in.Files, release.Stdin)
+func (c *Chart) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
+	base, err := c.read(in.Files, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
 	f := &fleet{
-		target: t, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: shortNames(overlays),
-		stores: make([][]place, len(overlays)), used: map[values.Position]bool{},
+		chart: c, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: shortNames(overlays),
+		stores: make([][]footprint, len(overlays)), used: map[values.Position]bool{},
 	}
 	defer collectRarely(len(overlays))()
-	out := &Fleet{Clusters: make([]Cluster, len(overlays))}
+	out := &Fleet{Clusters: make([]report.Cluster, len(overlays))}
 	findings := make([][]Finding, len(overlays))
 	failed := make([]error, len(overlays))
 	var next, done atomic.Int64
@@ -79,28 +76,23 @@ func (t *Target) Each(in Inputs, overlays []string, perFolder bool, release Rele
 		}
 		out.Findings = append(out.Findings, findings[i]...)
 	}
-	across, err := f.across()
+	between, err := f.conflicts()
 	if err != nil {
 		return nil, err
 	}
-	at := make(map[string]*Cluster, len(overlays))
+	at := make(map[string]*report.Cluster, len(overlays))
 	for i := range out.Clusters {
 		at[out.Clusters[i].Name] = &out.Clusters[i]
 	}
-	for _, finding := range across {
+	for _, finding := range between {
 		errors, warnings := report.Count([]Finding{finding})
 		for _, name := range finding.Clusters {
 			at[name].Errors += errors
 			at[name].Warnings += warnings
 		}
 	}
-	out.Findings = append(out.Findings, across...)
-	for _, finding := range f.pending {
-		if !f.used[values.Position{File: finding.File, Line: finding.Line, Column: finding.Column}] {
-			out.Findings = append(out.Findings, finding)
-		}
-	}
-	out.Findings = report.Join(out.Findings)
+	out.Findings = append(out.Findings, between...)
+	out.Findings = report.Join(append(out.Findings, unused(f.pending, f.used)...))
 	return out, nil
 }
 
@@ -141,17 +133,17 @@ func (f *fleet) releaseOf(i int) Release {
 }
 
 // read checks one overlay.
-func (f *fleet) read(i int) ([]*Result, error) {
-	file, err := values.Open(f.overlays[i], f.target.helm, nil)
+func (f *fleet) read(i int) ([]*Store, error) {
+	file, err := values.Open(f.overlays[i], f.chart.helm, nil)
 	if err != nil {
 		return nil, err
 	}
-	return f.target.judge(f.base, []*values.File{file}, f.in, f.releaseOf(i))
+	return f.chart.stores(f.base, []*values.File{file}, f.in, f.releaseOf(i))
 }
 
-func (f *fleet) one(i int) (Cluster, []Finding, error) {
-	cluster := Cluster{Name: f.names[i], File: f.overlays[i]}
-	results, err := f.read(i)
+func (f *fleet) one(i int) (report.Cluster, []Finding, error) {
+	cluster := report.Cluster{Name: f.names[i], File: f.overlays[i]}
+	stores, err := f.read(i)
 	var unreadable *values.InputError
 	if errors.As(err, &unreadable) {
 		cluster.Unreadable, cluster.Errors = unreadable.Error(), 1
@@ -161,33 +153,33 @@ func (f *fleet) one(i int) (Cluster, []Finding, error) {
 		return cluster, nil, err
 	}
 	var findings []Finding
-	for _, r := range results {
+	for _, s := range stores {
 		if cluster.Summary != "" {
 			cluster.Summary += "; "
 		}
-		cluster.Summary += r.Summary()
-		f.stores[i] = append(f.stores[i], r.place())
-		findings = append(findings, f.own(i, r)...)
+		cluster.Summary += s.Summary()
+		f.stores[i] = append(f.stores[i], s.footprint())
+		findings = append(findings, f.own(i, s)...)
 	}
 	cluster.Errors, cluster.Warnings = report.Count(findings)
 	return cluster, findings, nil
 }
 
 // own is what was found in one overlay, with what its comments accepted.
-func (f *fleet) own(i int, r *Result) []Finding {
-	for at := range r.Findings {
-		r.Findings[at].Clusters = []string{f.names[i]}
+func (f *fleet) own(i int, s *Store) []Finding {
+	for at := range s.findings {
+		s.findings[at].Clusters = []string{f.names[i]}
 	}
-	if len(r.used)+len(r.pending) > 0 {
+	if len(s.used)+len(s.pending) > 0 {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
-		for _, at := range r.used {
+		for _, at := range s.used {
 			f.used[at] = true
 		}
-		for _, p := range r.pending {
+		for _, p := range s.pending {
 			p.Clusters = []string{f.names[i]}
 			f.pending = append(f.pending, p)
 		}
 	}
-	return r.Findings
+	return s.findings
 }

@@ -7,18 +7,18 @@ import (
 )
 
 // asked is the storage, in bytes, that the claims of a store ask for together, as a ResourceQuota counts it.
-func (r *Result) asked() int64 {
-	text, _ := r.Merged["size"].(string)
+func (s *Store) asked() int64 {
+	text, _ := s.Merged["size"].(string)
 	size, err := resource.ParseQuantity(text)
-	if err != nil || r.Off || r.Merged["provisioning"] == "existing" {
+	if err != nil || s.Off || s.Merged["provisioning"] == "existing" {
 		return 0
 	}
-	return size.Value() * int64(max(1, r.shards()))
+	return size.Value() * int64(max(1, s.shards()))
 }
 
 // shards is how many shards the store has; 0 where it has none.
-func (r *Result) shards() int {
-	switch shards := r.Merged["shards"].(type) {
+func (s *Store) shards() int {
+	switch shards := s.Merged["shards"].(type) {
 	case float64:
 		return int(shards)
 	case int64:
@@ -35,7 +35,7 @@ func exceeded(stores string, asked, quota int64) map[string]any {
 
 // quota finds that the stores of one cluster ask for too much together, though none of them does alone; it tells of the
 // largest. most is in bytes, 0 where there is no quota.
-func quota(stores []place, most int64) []clash {
+func quota(stores []footprint, most int64) []conflict {
 	var sum int64
 	var names []string
 	largest := 0
@@ -49,5 +49,5 @@ func quota(stores []place, most int64) []clash {
 	if most == 0 || sum <= most || stores[largest].asked > most {
 		return nil
 	}
-	return []clash{{largest, "W07", "exceeded", "size", exceeded(strings.Join(names, ", "), sum, most)}}
+	return []conflict{{largest, "W07", "exceeded", "size", exceeded(strings.Join(names, ", "), sum, most)}}
 }

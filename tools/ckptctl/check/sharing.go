@@ -1,18 +1,20 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/identity"
 	"checkpoint-storage/tools/ckptctl/internal/names"
+	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
-// place is what a store takes up in its cluster.
-type place struct {
+// footprint is what a store takes up in its cluster.
+type footprint struct {
 	rules.Place
 	names   names.Names
 	release string
@@ -23,45 +25,50 @@ type place struct {
 	asked int64
 }
 
-// place says what a store takes up; nothing when its values are wrong.
-func (r *Result) place() place {
-	if r.Off || r.rules == nil || slices.ContainsFunc(r.Findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "schema/") }) {
-		return place{}
+// footprint says what a store takes up; nothing when its values are wrong.
+func (s *Store) footprint() footprint {
+	if s.Off || slices.ContainsFunc(s.findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "schema/") }) {
+		return footprint{}
 	}
-	named := r.Names()
+	named := s.Names()
 	made := func(object string) bool {
-		section, _ := r.Merged[object].(map[string]any)
+		section, _ := s.Merged[object].(map[string]any)
 		return section["create"] == true
 	}
-	return place{
-		Place: r.rules.Place(r.Merged, named), names: named, release: r.release.String(), shards: r.shards(), asked: r.asked(),
-		claim:     r.Merged["provisioning"] != "existing" && made("claim"),
-		volume:    r.Merged["provisioning"] == "static" && made("volume"),
+	return footprint{
+		Place: s.definition.rules.Place(s.Merged, named), names: named, release: s.release.String(), shards: s.shards(), asked: s.asked(),
+		claim:     s.Merged["provisioning"] != "existing" && made("claim"),
+		volume:    s.Merged["provisioning"] == "static" && made("volume"),
 		configMap: made("configMap") && made("claim"),
 	}
 }
 
 // ranks are the shards of a store, or the one that stands for the whole.
-func (p place) ranks() []int {
-	if p.shards == 0 {
+func (f footprint) ranks() []int {
+	if f.shards == 0 {
 		return []int{names.Whole}
 	}
-	out := make([]int, p.shards)
+	out := make([]int, f.shards)
 	for i := range out {
 		out[i] = i
 	}
 	return out
 }
 
-// clash is what is wrong between two stores of one cluster, told of the second.
-type clash struct {
+// conflict is what is wrong between two stores of one cluster; it is reported for the second.
+type conflict struct {
 	store            int
 	rule, name, path string
 	args             map[string]any
 }
 
-// clashes finds what is wrong between the stores of one cluster: no more than one thing of each kind for a store.
-func clashes(stores []place) []clash {
+// conflicts finds what is wrong between the stores of one cluster, and that they ask for more than its quota together.
+func conflicts(stores []footprint, most int64) []conflict {
+	return append(sharing(stores), quota(stores, most)...)
+}
+
+// sharing finds what stores may not share: no more than one thing of each kind for a store.
+func sharing(stores []footprint) []conflict {
 	if len(stores) < 2 {
 		return nil
 	}
@@ -69,10 +76,10 @@ func clashes(stores []place) []clash {
 	named := len(out)
 	for second := range stores {
 		// Two stores of one name are one mistake, whatever else they share.
-		if slices.ContainsFunc(out[:named], func(c clash) bool { return c.store == second }) {
+		if slices.ContainsFunc(out[:named], func(c conflict) bool { return c.store == second }) {
 			continue
 		}
-		var worst *clash
+		var worst *conflict
 		for first := range second {
 			if c := shared(stores[first], stores[second]); c != nil && (worst == nil || worst.rule[0] == 'W' && c.rule[0] == 'E') {
 				worst = c
@@ -87,8 +94,8 @@ func clashes(stores []place) []clash {
 }
 
 // sameNames finds the objects that two stores would make under one name, and the volumes that two would claim.
-func sameNames(stores []place) []clash {
-	var out []clash
+func sameNames(stores []footprint) []conflict {
+	var out []conflict
 	seen := map[string]int{}
 	for second, p := range stores {
 		found := false
@@ -104,7 +111,7 @@ func sameNames(stores []place) []clash {
 			}
 			if first != second && !found {
 				found = true
-				out = append(out, clash{second, "E08", name, path, map[string]any{"name": object, "namespace": namespace, "other": stores[first].release}})
+				out = append(out, conflict{second, "E08", name, path, map[string]any{"name": object, "namespace": namespace, "other": stores[first].release}})
 			}
 		}
 		for _, shard := range p.ranks() {
@@ -125,13 +132,13 @@ func sameNames(stores []place) []clash {
 }
 
 // shared says what is wrong with two stores on one storage; nil when nothing is.
-func shared(first, second place) *clash {
+func shared(first, second footprint) *conflict {
 	lies := relation(first.Storages, second.Storages)
 	// What one release makes a volume for and the other a claim is one store.
 	if lies == identity.Apart || first.names.Volume(first.ranks()[0]) == second.names.Volume(second.ranks()[0]) || first.ReadOnly && second.ReadOnly {
 		return nil
 	}
-	c := &clash{rule: "E08", args: map[string]any{
+	c := &conflict{rule: "E08", args: map[string]any{
 		"other": first.release, "namespace": first.names.Namespace, "claim": first.names.OwnClaim(), "own": "give each a share, a bucket or a volume of its own",
 	}}
 	if second.Apart != "" {
@@ -173,8 +180,8 @@ func relation(first, second []identity.Storage) identity.Relation {
 }
 
 // connections finds, for each server, the first store on it whose nconnect is another than those before.
-func connections(stores []place) []clash {
-	var out []clash
+func connections(stores []footprint) []conflict {
+	var out []conflict
 	seen := map[string]int{}
 	for second, p := range stores {
 		if p.Nconnect == "" {
@@ -190,28 +197,24 @@ func connections(stores []place) []clash {
 		}
 		if option := stores[first].Nconnect; option != p.Nconnect {
 			seen[p.Server] = -1
-			out = append(out, clash{second, "W10", "differs", "mountOptions", map[string]any{"option": p.Nconnect, "otherOption": option, "other": stores[first].release}})
+			out = append(out, conflict{second, "W10", "differs", "mountOptions", map[string]any{"option": p.Nconnect, "otherOption": option, "other": stores[first].release}})
 		}
 	}
 	return out
 }
 
-// clash words what is wrong with a store beside others, unless a comment accepts it; then the comments that do are
+// conflict reports what is wrong with a store beside others, unless a comment accepts it; then the comments that do are
 // returned instead.
-func (r *Result) clash(c clash) (finding Finding, accepted []values.Position) {
-	severity, message, fix := r.rules.Words(c.rule, c.name, c.args)
-	for _, file := range r.values.Files() {
+func (s *Store) conflict(c conflict) (finding Finding, accepted []values.Position) {
+	finding = s.definition.rules.Finding(c.rule, c.name, c.args)
+	for _, file := range s.values.Files() {
 		for _, a := range file.Accepted {
-			if severity == "warning" && a.Reason != "" && strings.EqualFold(a.Rule, c.rule) {
+			if finding.Severity == report.Warning && a.Reason != "" && strings.EqualFold(a.Rule, c.rule) {
 				accepted = append(accepted, a.At)
 			}
 		}
 	}
-	backend, _ := r.Merged["backend"].(string)
-	path := c.path
-	if path == "" {
-		path = backend
-	}
-	key := values.ParsePath(path)
-	return r.finding(c.rule, severity, key, r.values.Where(true, key, values.Path{backend}), message, fix), accepted
+	backend, _ := s.Merged["backend"].(string)
+	key := values.ParsePath(cmp.Or(c.path, backend))
+	return s.locate(finding, key, s.values.Where(true, key, values.Path{backend})), accepted
 }

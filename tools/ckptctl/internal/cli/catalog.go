@@ -28,7 +28,7 @@ func backendsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			backends, err := want.granted(l.Book.Backends)
+			backends, err := want.granted(l.Backends)
 			if err != nil {
 				return err
 			}
@@ -94,21 +94,21 @@ func explainCommand() *cobra.Command {
 				return err
 			}
 			topics := map[string]bool{}
-			for _, b := range l.Book.Backends {
+			for _, b := range l.Backends {
 				if b.Name == args[0] {
-					return explainBackend(command.OutOrStdout(), b, l.Book)
+					return explainBackend(command.OutOrStdout(), b, l)
 				}
 				topics[b.Name] = true
 			}
-			for _, name := range l.Book.Savers.Names() {
+			for _, name := range l.Savers.Names() {
 				if name == args[0] {
-					return explainSaver(command.OutOrStdout(), name, l.Book)
+					return explainSaver(command.OutOrStdout(), name, l)
 				}
 				topics[name] = true
 			}
-			for id, rule := range l.Book.Rules {
+			for id, rule := range l.Rules {
 				if strings.EqualFold(id, args[0]) {
-					return explainRule(command.OutOrStdout(), id, rule, l.Book.Backends)
+					return explainRule(command.OutOrStdout(), id, rule, l.Backends)
 				}
 				topics[id] = true
 			}

@@ -12,21 +12,21 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// load reads a chart, or the chart that ckptctl was built with, and all of its backends.
-func load(path string) (*check.Chart, error) {
+// load reads the catalog of a chart, or of the chart that ckptctl was built with.
+func load(path string) (check.Catalog, error) {
 	if path == "" {
-		return check.Load(embedded.FS)
+		return check.LoadCatalog(embedded.FS)
 	}
 	_, files, err := open("--chart", path)
 	if err != nil {
-		return nil, err
+		return check.Catalog{}, err
 	}
-	return check.Load(files)
+	return check.LoadCatalog(files)
 }
 
 // target opens what values are checked for: the chart that ckptctl was built with, another version of it, or a parent
 // chart.
-func target(path string, helm check.Helm) (*check.Target, error) {
+func target(path string, helm check.Helm) (*check.Chart, error) {
 	var files fs.FS = embedded.FS
 	if path != "" {
 		name, own, err := open("--chart", path)
@@ -38,11 +38,7 @@ func target(path string, helm check.Helm) (*check.Target, error) {
 		}
 		files = own
 	}
-	chart, err := check.Open(files, helm)
-	if err != nil {
-		return nil, err
-	}
-	return check.Standalone(chart), nil
+	return check.Open(files, helm)
 }
 
 // open opens a chart's folder, or its archive, which an option names, and reads the chart's name.

@@ -111,29 +111,28 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	t, err := target(o.chart, helm)
+	chart, err := target(o.chart, helm)
 	if err != nil {
 		return err
 	}
 	out := report.Report{Version: version(), Color: colored(command.OutOrStdout())}
 	unreadable := false
 	if len(overlays) > 0 {
-		fleet, err := t.Each(o.in, overlays, perFolder, o.release, progress(command.ErrOrStderr(), len(overlays)))
+		fleet, err := chart.Each(o.in, overlays, perFolder, o.release, progress(command.ErrOrStderr(), len(overlays)))
 		if err != nil {
 			return err
 		}
 		out.Findings, out.Clusters, unreadable = fleet.Findings, fleet.Clusters, fleet.Unreadable()
 	} else {
-		results, err := t.Check(o.in, o.release)
+		result, err := chart.Check(o.in, o.release)
 		if err != nil {
 			return err
 		}
-		lines := make([]string, 0, len(results))
-		for _, r := range results {
-			out.Findings = append(out.Findings, r.Findings...)
-			lines = append(lines, "ok: "+plain.Line(r.Summary()))
+		lines := make([]string, 0, len(result.Stores))
+		for _, store := range result.Stores {
+			lines = append(lines, "ok: "+plain.Line(store.Summary()))
 		}
-		out.Findings, out.Closing = report.Join(out.Findings), strings.Join(lines, "\n")
+		out.Findings, out.Closing = result.Findings, strings.Join(lines, "\n")
 	}
 	if err := report.Write(command.OutOrStdout(), o.output, out); err != nil {
 		return err

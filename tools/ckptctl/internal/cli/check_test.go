@@ -68,7 +68,7 @@ func TestMistakes(t *testing.T) {
 	l, err := load("")
 	require.NoError(t, err)
 	var backends []string
-	for _, b := range l.Book.Backends {
+	for _, b := range l.Backends {
 		backends = append(backends, b.Name)
 	}
 	for _, m := range mistakes {
@@ -197,10 +197,10 @@ func TestCatalogue(t *testing.T) {
 	require.NoError(t, err)
 	code, out, _ := ckptctl("backends")
 	assert.Equal(t, OK, code)
-	for _, b := range l.Book.Backends {
+	for _, b := range l.Backends {
 		assert.Contains(t, out, "\n"+b.Name+" ")
 	}
-	for _, b := range sample.Of(l.Book.Backends) {
+	for _, b := range sample.Of(l.Backends) {
 		code, explained, _ := ckptctl("explain", b.Name)
 		assert.Equal(t, OK, code)
 		for _, key := range b.Keys() {
@@ -210,7 +210,7 @@ func TestCatalogue(t *testing.T) {
 		code, found := findings(t, "-f", file(t, "example.yaml", example))
 		assert.Equal(t, OK, code, "the example of %s: %v", b.Name, found)
 	}
-	for name, saver := range l.Book.Savers.Savers {
+	for name, saver := range l.Savers.Savers {
 		code, explained, _ := ckptctl("explain", name)
 		assert.Equal(t, OK, code)
 		for operation, why := range saver.Needs {
@@ -218,10 +218,10 @@ func TestCatalogue(t *testing.T) {
 		}
 		assert.Regexp(t, `(?m)^  nfs +yes`, explained)
 	}
-	for _, id := range sample.Of(slices.Sorted(maps.Keys(l.Book.Rules))) {
+	for _, id := range sample.Of(slices.Sorted(maps.Keys(l.Rules))) {
 		code, explained, _ := ckptctl("explain", strings.ToLower(id))
 		assert.Equal(t, OK, code)
-		assert.Contains(t, explained, l.Book.Rules[id].Why, id)
+		assert.Contains(t, explained, l.Rules[id].Why, id)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestPages(t *testing.T) {
 	require.NoError(t, err)
 	pages, err := rules.Pages()
 	require.NoError(t, err)
-	for id := range l.Book.Rules {
+	for id := range l.Rules {
 		page, ok := pages[id]
 		if !assert.True(t, ok, "there is no page for %s", id) {
 			continue

@@ -21,7 +21,7 @@ import (
 const healing, look = 30 * time.Second, 500 * time.Millisecond
 
 func doctorCommand() *cobra.Command {
-	var cluster live.Cluster
+	var cluster live.Connection
 	var namespace, output string
 	var fix bool
 	command := &cobra.Command{
@@ -63,13 +63,13 @@ Exit code 0: healthy, warnings or not. 1: not healthy. 2: a usage error, no such
 }
 
 // clusterFlags are the options that say which cluster to ask.
-func clusterFlags(flags *pflag.FlagSet, cluster *live.Cluster) {
+func clusterFlags(flags *pflag.FlagSet, cluster *live.Connection) {
 	flags.StringVar(&cluster.Kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster")
 	flags.StringVar(&cluster.Context, "kube-context", fromHelm("HELM_KUBECONTEXT", ""), "`context` of the kubeconfig")
 	flags.DurationVar(&cluster.Timeout, "request-timeout", live.Patience, "`time` that the API server may take for an answer")
 }
 
-func examine(ctx context.Context, cluster live.Cluster, client kubernetes.Interface, out io.Writer, release, namespace, output string, fix bool) error {
+func examine(ctx context.Context, cluster live.Connection, client kubernetes.Interface, out io.Writer, release, namespace, output string, fix bool) error {
 	snapshot, err := read(ctx, cluster, client, release, namespace)
 	if err != nil {
 		return err
@@ -97,14 +97,14 @@ func examine(ctx context.Context, cluster live.Cluster, client kubernetes.Interf
 }
 
 // read reads the release in the time that the cluster is given.
-func read(ctx context.Context, cluster live.Cluster, client kubernetes.Interface, release, namespace string) (*doctor.Snapshot, error) {
+func read(ctx context.Context, cluster live.Connection, client kubernetes.Interface, release, namespace string) (*doctor.Snapshot, error) {
 	ctx, cancel := cluster.Within(ctx)
 	defer cancel()
 	return doctor.Read(ctx, client, release, namespace)
 }
 
 // repair applies what is safe, and looks again until nothing more of it is left to do, or the cluster has had its time.
-func repair(ctx context.Context, cluster live.Cluster, client kubernetes.Interface, out io.Writer, report doctor.Report, output string) (doctor.Report, error) {
+func repair(ctx context.Context, cluster live.Connection, client kubernetes.Interface, out io.Writer, report doctor.Report, output string) (doctor.Report, error) {
 	if output == "text" {
 		if err := report.WriteText(out); err != nil {
 			return report, err

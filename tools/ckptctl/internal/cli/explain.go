@@ -15,14 +15,14 @@ import (
 )
 
 // explainBackend prints what a backend can do, its keys, what its rules say, and an example.
-func explainBackend(out io.Writer, b catalog.Backend, book check.Book) error {
+func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error {
 	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
 	for _, place := range slices.Sorted(maps.Keys(b.Places)) {
 		fmt.Fprintf(out, "On %s: %s\n  %s\n\n", place, b.Places[place].Says, b.Places[place].Source)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	abilities(w, b)
-	operations(w, b.Capabilities.Semantics, book.Savers)
+	operations(w, b.Capabilities.Semantics, known.Savers)
 	fmt.Fprintf(w, "\nsource\t%s\n", b.Source)
 	for _, fact := range slices.Sorted(maps.Keys(b.Sources)) {
 		fmt.Fprintf(w, "  of %s\t%s\n", fact, b.Sources[fact])

@@ -19,10 +19,10 @@ func topics(chart string) []string {
 		return nil
 	}
 	var out []string
-	for _, b := range l.Book.Backends {
+	for _, b := range l.Backends {
 		out = append(out, b.Name+"\t"+b.Title)
 	}
-	for id, rule := range l.Book.Rules {
+	for id, rule := range l.Rules {
 		out = append(out, id+"\t"+rule.Title)
 	}
 	for _, e := range doctor.Explanations() {

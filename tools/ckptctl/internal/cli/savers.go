@@ -10,16 +10,16 @@ import (
 )
 
 // explainSaver says what a saver needs and which backends have it.
-func explainSaver(out io.Writer, name string, book check.Book) error {
-	saver := book.Savers.Savers[name]
+func explainSaver(out io.Writer, name string, known check.Catalog) error {
+	saver := known.Savers.Savers[name]
 	fmt.Fprintf(out, "%s: %s\n\nneeds:\n", name, saver.Title)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, o := range book.Savers.Needed(name) {
+	for _, o := range known.Savers.Needed(name) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", o.Name, o.Title, saver.Needs[o.Name])
 	}
 	fmt.Fprintf(w, "\nwithout\t%s\nsource\t%s\n\nbackends:\n", saver.Instead, saver.Source)
-	for _, b := range book.Backends {
-		answer, missing := book.Savers.Serves(b, name)
+	for _, b := range known.Backends {
+		answer, missing := known.Savers.Serves(b, name)
 		var titles []string
 		for _, o := range missing {
 			titles = append(titles, o.Title)

@@ -61,7 +61,7 @@ func well() *Snapshot {
 	}
 	return &Snapshot{
 		Release: theRelease, Namespace: ns, Home: ns, Now: at(0).Time, Logs: map[string]string{},
-		Stored: &live.Release{Revision: 1, Status: "deployed"}, WantClaims: []corev1.PersistentVolumeClaim{*want}, WantVolumes: []corev1.PersistentVolume{*wantVolume},
+		Stored: &live.StoredRelease{Revision: 1, Status: "deployed"}, WantClaims: []corev1.PersistentVolumeClaim{*want}, WantVolumes: []corev1.PersistentVolume{*wantVolume},
 		Claims: []corev1.PersistentVolumeClaim{claim}, Volumes: []corev1.PersistentVolume{volume},
 		Pods: []corev1.Pod{{
 			ObjectMeta: metav1.ObjectMeta{Name: "trainer", UID: "pod", CreationTimestamp: at(-time.Hour)},

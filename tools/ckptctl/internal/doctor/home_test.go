@@ -129,7 +129,7 @@ func TestHalves(t *testing.T) {
 	}
 
 	// One that makes a class alone.
-	s = &Snapshot{Release: theRelease, Namespace: ns, Home: ns, Stored: &live.Release{Revision: 1, Status: "deployed"}}
+	s = &Snapshot{Release: theRelease, Namespace: ns, Home: ns, Stored: &live.StoredRelease{Revision: 1, Status: "deployed"}}
 	report := Of(s)
 	assert.False(t, report.Nothing())
 	assert.True(t, report.Healthy)

@@ -20,7 +20,7 @@ func volumeNameTaken(s *Snapshot) *Diagnosis {
 		wanted = append(wanted, v.Name)
 	}
 	if s.Stored == nil {
-		own := naming.Of(map[string]any{"provisioning": "static"}, naming.Release{Name: s.Release, Namespace: s.Namespace})
+		own := naming.Of(map[string]any{"provisioning": "static"}, s.Release, s.Namespace, "")
 		wanted = append(wanted, own.Volume(naming.Whole))
 	}
 	for _, name := range wanted {

@@ -25,7 +25,7 @@ type Snapshot struct {
 	// Now is when it was read.
 	Now time.Time
 	// Stored is the newest revision of the release; nil when there is none, or when secrets may not be read.
-	Stored *live.Release
+	Stored *live.StoredRelease
 	// WantClaims and WantVolumes are what the release made, by its stored manifest.
 	WantClaims  []corev1.PersistentVolumeClaim
 	WantVolumes []corev1.PersistentVolume

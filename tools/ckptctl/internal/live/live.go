@@ -24,8 +24,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Cluster says which cluster to ask; empty fields are what kubectl would take.
-type Cluster struct {
+// Connection says which cluster to ask; empty fields are what kubectl would take.
+type Connection struct {
 	Kubeconfig, Context string
 	// Timeout is how long the API server may take for one answer, its end included; 0 is Patience.
 	Timeout time.Duration
@@ -45,14 +45,14 @@ const (
 )
 
 // Within bounds a context by the time that a number of answers may take.
-func (c Cluster) Within(ctx context.Context) (context.Context, context.CancelFunc) {
+func (c Connection) Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, answers*c.patience())
 }
 
-func (c Cluster) patience() time.Duration { return cmp.Or(c.Timeout, Patience) }
+func (c Connection) patience() time.Duration { return cmp.Or(c.Timeout, Patience) }
 
 // Explain says of an error which server did not answer, where it is that.
-func (c Cluster) Explain(err error) error {
+func (c Connection) Explain(err error) error {
 	var late interface{ Timeout() bool }
 	timeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout()
 	if !timeout {
@@ -65,14 +65,14 @@ func (c Cluster) Explain(err error) error {
 	return fmt.Errorf("the API server %s did not answer within %s (--request-timeout): %w", config.Host, c.patience(), err)
 }
 
-func (c Cluster) config() (*rest.Config, error) {
+func (c Connection) config() (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = c.Kubeconfig
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
 }
 
 // Client speaks to the cluster.
-func (c Cluster) Client() (kubernetes.Interface, error) {
+func (c Connection) Client() (kubernetes.Interface, error) {
 	config, err := c.config()
 	if err != nil {
 		return nil, fmt.Errorf("the cluster cannot be asked: %w", err)
@@ -86,8 +86,8 @@ func (c Cluster) Client() (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(config)
 }
 
-// Release is one revision of a release, as Helm stored it.
-type Release struct {
+// StoredRelease is one revision of a release, as Helm stored it.
+type StoredRelease struct {
 	Revision int
 	// Status is Helm's word, such as deployed, failed or pending-install; Description is what went wrong, where something did.
 	Status, Description string
@@ -100,7 +100,7 @@ type Release struct {
 // Newest returns the newest revision that a label selector allows, such as "status=deployed"; nil when there is none. Both
 // Helms keep a release in secrets of the namespace, one for each revision. Helm's own package for them brings the drivers
 // of SQL databases along, so they are read here.
-func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, selector string) (*Release, error) {
+func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, selector string) (*StoredRelease, error) {
 	if selector != "" {
 		selector = "," + selector
 	}
@@ -131,7 +131,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 }
 
 // Deployed returns the release as Helm last installed or upgraded it.
-func (c Cluster) Deployed(ctx context.Context, name, namespace string) (*Release, error) {
+func (c Connection) Deployed(ctx context.Context, name, namespace string) (*StoredRelease, error) {
 	client, err := c.Client()
 	if err != nil {
 		return nil, fmt.Errorf("%w; give the old values with --from instead", err)
@@ -156,7 +156,7 @@ func (c Cluster) Deployed(ctx context.Context, name, namespace string) (*Release
 }
 
 // decode reads a stored release: JSON, packed with gzip, in base64.
-func decode(text []byte) (*Release, error) {
+func decode(text []byte) (*StoredRelease, error) {
 	packed, err := base64.StdEncoding.DecodeString(string(text))
 	if err != nil {
 		return nil, err
@@ -182,5 +182,5 @@ func decode(text []byte) (*Release, error) {
 	if err := json.Unmarshal(plain, &stored); err != nil {
 		return nil, err
 	}
-	return &Release{Status: stored.Info.Status, Description: stored.Info.Description, Manifest: stored.Manifest}, nil
+	return &StoredRelease{Status: stored.Info.Status, Description: stored.Info.Description, Manifest: stored.Manifest}, nil
 }

@@ -16,13 +16,6 @@ const Whole = -1
 // most is the longest name: labels and volume handles of drivers have no room for more.
 const most = 63
 
-// Release is what names depend on besides values.
-type Release struct {
-	Name, Namespace string
-	// Alias is the name by which the nearest parent chart knows the store, "" for the chart itself.
-	Alias string
-}
-
 // Names are those of one store.
 type Names struct {
 	// Fullname is what the names begin with, and Namespace the claim's.
@@ -33,11 +26,12 @@ type Names struct {
 	shards                                                  bool
 }
 
-// Of computes the names that merged values give to the store of a release.
-func Of(values map[string]any, release Release) Names {
+// Of computes the names that merged values give to the store of a release. The alias is the name by which the nearest parent
+// chart knows the store, "" for the chart itself.
+func Of(values map[string]any, release, namespace, alias string) Names {
 	n := Names{
-		Fullname:     fullname(values, release),
-		Namespace:    first(text(values, "namespaceOverride"), release.Namespace),
+		Fullname:     fullname(values, release, alias),
+		Namespace:    first(text(values, "namespaceOverride"), namespace),
 		provisioning: text(values, "provisioning"),
 		claim:        text(values, "claim", "name"),
 		existing:     text(values, "claim", "existing"),
@@ -57,15 +51,15 @@ func Of(values map[string]any, release Release) Names {
 }
 
 // fullname is the release for the chart itself, <release>-<alias> for a dependency.
-func fullname(values map[string]any, release Release) string {
+func fullname(values map[string]any, release, alias string) string {
 	if own := text(values, "fullnameOverride"); own != "" {
 		return own
 	}
-	name := first(text(values, "nameOverride"), release.Alias)
+	name := first(text(values, "nameOverride"), alias)
 	if name == "" {
-		return release.Name
+		return release
 	}
-	return release.Name + "-" + label(name)
+	return release + "-" + label(name)
 }
 
 // label makes a DNS label of a chart's name or alias: fastTier becomes fast-tier.

@@ -18,7 +18,7 @@ type pair struct{ namespace, name string }
 
 // made is the pair's volume in a release of its name.
 func (p pair) made() Names {
-	return Of(map[string]any{"provisioning": "static", "storageClass": map[string]any{"create": true}}, Release{Name: p.name, Namespace: p.namespace})
+	return Of(map[string]any{"provisioning": "static", "storageClass": map[string]any{"create": true}}, p.name, p.namespace, "")
 }
 
 // TestVolumeNamesAreInjective holds that no two pairs of namespace and name share a volume or a class: made-up pairs,

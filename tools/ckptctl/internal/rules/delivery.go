@@ -57,7 +57,7 @@ func (j *judge) delivery() {
 	} {
 		given, _ := place.keys.(map[string]any)
 		for _, key := range slices.Sorted(maps.Keys(given)) {
-			for _, refused := range j.book.refused {
+			for _, refused := range j.rules.refused {
 				if place.labels && !refused.Labels || !refused.key.MatchString(key) || !j.concerned(refused) {
 					continue
 				}

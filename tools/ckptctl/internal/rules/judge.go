@@ -13,15 +13,19 @@ import (
 
 	"checkpoint-storage/tools/ckptctl/internal/identity"
 	"checkpoint-storage/tools/ckptctl/internal/names"
+	"checkpoint-storage/tools/ckptctl/internal/report"
 )
 
 // judge collects what is wrong with one set of values.
 type judge struct {
-	book     *Book
+	rules    *RuleSet
 	values   map[string]any
 	backend  *backend
 	names    names.Names
-	findings []Finding
+	findings []report.Finding
+	locate   Locate
+	// seen are the paths and messages of findings that shards may share.
+	seen map[string]bool
 	// whole is the section of a store without shards, or of one whose shards only differ by their number.
 	whole map[string]any
 }
@@ -81,11 +85,11 @@ func (j *judge) section(name string) map[string]any {
 func (j *judge) conditions() {
 	for _, shard := range j.each() {
 		s := j.subject(shard)
-		for _, cases := range [][]*item{j.book.cases, j.backend.cases} {
+		for _, cases := range [][]*compiledCase{j.rules.cases, j.backend.cases} {
 			for _, c := range cases {
 				for _, each := range s.each(c) {
 					if c.when.holds(s, each) {
-						j.add(finding(c.Case, s, c.when, each))
+						j.add(c, s, each)
 					}
 				}
 			}
@@ -93,18 +97,24 @@ func (j *judge) conditions() {
 	}
 }
 
-// add keeps one of the findings that two shards share.
-func (j *judge) add(f Finding) {
-	if !slices.ContainsFunc(j.findings, func(other Finding) bool { return other.Path == f.Path && other.Message == f.Message }) {
-		j.findings = append(j.findings, f)
+// add reports a case that the values break, once where several shards do.
+func (j *judge) add(c *compiledCase, s *subject, each []string) {
+	f, path := finding(c.Case, s, each), s.pathOf(strings.ReplaceAll(c.Path, eachWord, strings.Join(each, ".")))
+	if key := path + "\n" + f.Message; !j.seen[key] {
+		j.seen[key] = true
+		var read []string
+		for _, path := range c.when.paths() {
+			if text := s.pathOf(strings.Join(along(path, each), ".")); !slices.Contains(read, text) {
+				read = append(read, text)
+			}
+		}
+		j.findings = append(j.findings, j.locate(f, path, read))
 	}
 }
 
 // report reports a case that code has decided.
 func (j *judge) report(rule, name, path string, args map[string]any) {
-	c := j.book.rules[rule].Cases[name]
-	c.Rule, c.Path = rule, path
-	j.findings = append(j.findings, finding(c, &subject{values: j.values, args: args}, nil, nil))
+	j.findings = append(j.findings, j.locate(j.rules.finding(rule, name, &subject{values: j.values, args: args}), path, nil))
 }
 
 func (j *judge) required() {
@@ -226,7 +236,7 @@ func (j *judge) shards() {
 	count := number(j.values["shards"])
 	if len(overrides) > 0 && len(overrides) != count {
 		// What a shard has too few or too many of is no more than this mistake.
-		j.findings = slices.DeleteFunc(j.findings, func(f Finding) bool { return f.Severity != "error" })
+		j.findings = slices.DeleteFunc(j.findings, func(f report.Finding) bool { return f.Severity != report.Error })
 		j.report("E17", "shardOverrides", "shardOverrides", map[string]any{"count": len(overrides), "shards": count})
 		return
 	}
@@ -267,7 +277,7 @@ func (j *judge) same(first, second int) {
 }
 
 // removed looks for null where the chart has a default: Helm deletes such a key.
-func (j *judge) removed(path string, want []standard, have map[string]any) {
+func (j *judge) removed(path string, want []defaultKey, have map[string]any) {
 	for _, each := range want {
 		value := have[each.key]
 		if value == nil {

@@ -2,6 +2,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,29 +13,27 @@ import (
 
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/names"
+	"checkpoint-storage/tools/ckptctl/internal/report"
 )
 
-// Finding is a rule that the values break.
-type Finding struct {
-	Rule, Severity, Path, Message, Fix string
-	// Because are the paths that the rule judged: where to look when nobody wrote Path itself.
-	Because []string
-}
+// Locate adds to a finding where it is: at the path, or, where the path was not written, at the first of those that the rule
+// read.
+type Locate func(f report.Finding, path string, read []string) report.Finding
 
-// Book is a chart's rules, compiled once and safe to judge with from several goroutines.
-type Book struct {
+// RuleSet is a chart's rules, compiled once and safe to judge with from several goroutines.
+type RuleSet struct {
 	rules    map[string]catalog.Rule
-	cases    []*item
-	defaults []standard
-	chart    Chart
+	cases    []*compiledCase
+	defaults []defaultKey
+	source   Source
 	refused  []refusedAnnotation
 
 	mutex    sync.RWMutex
 	backends map[string]*backend
 }
 
-// item is a case with its condition compiled.
-type item struct {
+// compiledCase is a case with its condition compiled.
+type compiledCase struct {
 	catalog.Case
 	when *condition
 	each [][]string
@@ -45,7 +44,7 @@ type backend struct {
 	catalog.Backend
 	defaults map[string]any
 	facts    map[string]any
-	cases    []*item
+	cases    []*compiledCase
 	// topology has the node label that a key of the section is a value of, or the labels that each value stands for.
 	topology map[string]any
 	// options has the mount option that a key of the section stands for.
@@ -56,8 +55,8 @@ type backend struct {
 	readOnly []readOnlyOption
 }
 
-// Chart reads what the rules ask of a chart when values first name it.
-type Chart struct {
+// Source reads what the rules ask of a chart when values first name it.
+type Source struct {
 	// Backend reads a backend; the error is fs.ErrNotExist when there is none of the name.
 	Backend func(name string) (catalog.Backend, error)
 	// Retired are the names that look like backends and have an answer of their own.
@@ -68,32 +67,32 @@ type Chart struct {
 	Savers func() (catalog.Savers, error)
 }
 
-// standard is a key that the chart has by default, with those below it.
-type standard struct {
+// defaultKey is a key that the chart has by default, with those below it.
+type defaultKey struct {
 	key   string
 	value any
-	below []standard
+	below []defaultKey
 }
 
 // New compiles a chart's rules. The defaults are the chart's own values.
-func New(rules map[string]catalog.Rule, defaults map[string]any, chart Chart) (*Book, error) {
-	b := &Book{rules: rules, defaults: standards(defaults), chart: chart, backends: map[string]*backend{}}
+func New(rules map[string]catalog.Rule, defaults map[string]any, source Source) (*RuleSet, error) {
+	r := &RuleSet{rules: rules, defaults: defaultKeys(defaults), source: source, backends: map[string]*backend{}}
 	for _, id := range slices.Sorted(maps.Keys(rules)) {
 		for _, name := range slices.Sorted(maps.Keys(rules[id].Cases)) {
 			c := rules[id].Cases[name]
 			c.Rule = id
-			if err := appendCase(&b.cases, c); err != nil {
+			if err := appendCase(&r.cases, c); err != nil {
 				return nil, err
 			}
 		}
 	}
 	var err error
-	b.refused, err = compileRefused(chart.Delivery)
-	return b, err
+	r.refused, err = compileRefused(source.Delivery)
+	return r, err
 }
 
 // appendCase compiles a case that has a condition.
-func appendCase(to *[]*item, c catalog.Case) error {
+func appendCase(to *[]*compiledCase, c catalog.Case) error {
 	if c.When == nil {
 		return nil
 	}
@@ -101,7 +100,7 @@ func appendCase(to *[]*item, c catalog.Case) error {
 	if err != nil {
 		return err
 	}
-	i := &item{Case: c, when: when, each: [][]string{nil}}
+	i := &compiledCase{Case: c, when: when, each: [][]string{nil}}
 	if len(c.Each) > 0 {
 		i.each = nil
 	}
@@ -112,29 +111,29 @@ func appendCase(to *[]*item, c catalog.Case) error {
 	return nil
 }
 
-func standards(defaults map[string]any) []standard {
-	var out []standard
+func defaultKeys(defaults map[string]any) []defaultKey {
+	var out []defaultKey
 	for _, key := range slices.Sorted(maps.Keys(defaults)) {
 		below, _ := defaults[key].(map[string]any)
-		out = append(out, standard{key, defaults[key], standards(below)})
+		out = append(out, defaultKey{key, defaults[key], defaultKeys(below)})
 	}
 	return out
 }
 
 // backend finds a backend, and reads it the first time; nil when there is none.
-func (b *Book) backend(name string) (*backend, error) {
-	b.mutex.RLock()
-	known := b.backends[name]
-	b.mutex.RUnlock()
+func (r *RuleSet) backend(name string) (*backend, error) {
+	r.mutex.RLock()
+	known := r.backends[name]
+	r.mutex.RUnlock()
 	if known != nil || name == "" {
 		return known, nil
 	}
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	if known := b.backends[name]; known != nil {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if known := r.backends[name]; known != nil {
 		return known, nil
 	}
-	loaded, err := b.chart.Backend(name)
+	loaded, err := r.source.Backend(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -167,25 +166,25 @@ func (b *Book) backend(name string) (*backend, error) {
 			return nil, err
 		}
 	}
-	b.backends[name] = out
+	r.backends[name] = out
 	return out, nil
 }
 
 // Check returns what is wrong with values that fit the schema.
-func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error) {
-	j := &judge{book: b, values: values, names: named}
-	j.removed("", b.defaults, values)
+func (r *RuleSet) Check(values map[string]any, named names.Names, locate Locate) ([]report.Finding, error) {
+	j := &judge{rules: r, values: values, names: named, locate: locate, seen: map[string]bool{}}
+	j.removed("", r.defaults, values)
 	name, _ := values["backend"].(string)
 	// Without its defaults, or without a backend, there is nothing to judge the rest on.
 	if len(j.findings) > 0 || name == "" {
 		return j.findings, nil
 	}
 	var err error
-	if j.backend, err = b.backend(name); err != nil {
+	if j.backend, err = r.backend(name); err != nil {
 		return nil, err
 	}
 	if j.backend == nil {
-		if old, ok := b.chart.Retired[name]; ok {
+		if old, ok := r.source.Retired[name]; ok {
 			j.report("E21", "retired", "backend", map[string]any{"why": old.Why, "use": old.Use, "how": old.How})
 		}
 		return j.findings, nil
@@ -206,30 +205,26 @@ func (b *Book) Check(values map[string]any, named names.Names) ([]Finding, error
 	return j.findings, err
 }
 
-// Words fills in the words of a case that code has decided.
-func (b *Book) Words(rule, name string, args map[string]any) (severity, message, fix string) {
-	c := b.rules[rule].Cases[name]
-	s := &subject{args: args}
-	if severity = c.Severity; severity == "" {
-		severity = "error"
-	}
-	return severity, fill(c.Message, s, nil), fill(c.Fix, s, nil)
+// Finding words a case that code has decided. Where it is remains to be added.
+func (r *RuleSet) Finding(rule, name string, args map[string]any) report.Finding {
+	return r.finding(rule, name, &subject{args: args})
 }
 
-func finding(c catalog.Case, s *subject, when *condition, each []string) Finding {
-	f := Finding{Rule: c.Rule, Severity: c.Severity, Path: c.Path, Message: fill(c.Message, s, each), Fix: fill(c.Fix, s, each)}
-	if f.Severity == "" {
-		f.Severity = "error"
+func (r *RuleSet) finding(rule, name string, s *subject) report.Finding {
+	c := r.rules[rule].Cases[name]
+	c.Rule = rule
+	return finding(c, s, nil)
+}
+
+// finding fills in the words of a case.
+func finding(c catalog.Case, s *subject, each []string) report.Finding {
+	return report.Finding{Rule: c.Rule, Severity: cmp.Or(c.Severity, report.Error), Message: fill(c.Message, s, each), Hint: fill(c.Fix, s, each)}
+}
+
+// pathOf is a path of the rules as one of the values: those of a section as those of the backend.
+func (s *subject) pathOf(path string) string {
+	if key, ok := strings.CutPrefix(path, "section."); ok {
+		return fmt.Sprint(s.values["backend"]) + "." + key
 	}
-	if f.Path = strings.ReplaceAll(f.Path, eachWord, strings.Join(each, ".")); strings.HasPrefix(f.Path, "section.") {
-		f.Path = fmt.Sprint(s.values["backend"]) + strings.TrimPrefix(f.Path, "section")
-	}
-	if when != nil {
-		for _, path := range when.paths() {
-			if text := strings.Join(along(path, each), "."); !slices.Contains(f.Because, text) {
-				f.Because = append(f.Because, text)
-			}
-		}
-	}
-	return f
+	return path
 }

@@ -19,7 +19,7 @@ func (j *judge) savers() error {
 	if len(declared) == 0 || j.backend.semantics != nil && !j.backend.semantics.holds(j.subject(-1), nil) {
 		return nil
 	}
-	known, err := j.book.chart.Savers()
+	known, err := j.rules.source.Savers()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/names"
+	"checkpoint-storage/tools/ckptctl/internal/report"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,19 +26,22 @@ func TestSavers(t *testing.T) {
 			"renameDirectory": catalog.No, "renameFile": catalog.No, "overwrite": catalog.Yes, "unlink": catalog.Yes,
 		}},
 	}}
-	check := func(semantics catalog.Semantics, values map[string]any) []Finding {
+	check := func(semantics catalog.Semantics, values map[string]any) []report.Finding {
 		b := bucket
 		b.Capabilities.Semantics = semantics
 		merged := map[string]any{"backend": "bucket", "provisioning": "static", "accessModes": []any{"ReadWriteMany"}, "volumeMode": "Filesystem"}
 		for key, value := range values {
 			merged[key] = value
 		}
-		book, err := New(rules.Rules, nil, Chart{
+		set, err := New(rules.Rules, nil, Source{
 			Backend: func(string) (catalog.Backend, error) { return b, nil },
 			Savers:  func() (catalog.Savers, error) { return savers, nil },
 		})
 		require.NoError(t, err)
-		got, err := book.Check(merged, names.Names{Fullname: "checkpoints"})
+		got, err := set.Check(merged, names.Names{Fullname: "checkpoints"}, func(f report.Finding, path string, _ []string) report.Finding {
+			f.Path = path
+			return f
+		})
 		require.NoError(t, err)
 		return got
 	}
@@ -46,9 +50,9 @@ func TestSavers(t *testing.T) {
 	got := check(able, map[string]any{"savers": []any{"orbax", "deepspeed", "dcp"}})
 	require.Len(t, got, 2, "deepspeed renames nothing")
 	assert.Equal(t, "dcp needs to rename a file, and backend bucket cannot.", got[0].Message)
-	assert.Contains(t, got[0].Fix, "s3torchconnector")
+	assert.Contains(t, got[0].Hint, "s3torchconnector")
 	assert.Equal(t, "orbax needs to rename a directory, and backend bucket cannot.", got[1].Message)
-	assert.Equal(t, Finding{Rule: "E22", Severity: "error", Path: "savers"}, Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
+	assert.Equal(t, report.Finding{Rule: "E22", Severity: "error", Path: "savers"}, report.Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
 
 	assert.Empty(t, check(able, nil), "nobody said who saves")
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what nobody knows is for the test to find out")

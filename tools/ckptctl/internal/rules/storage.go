@@ -25,13 +25,13 @@ type Place struct {
 }
 
 // Place says what the storage of a static store takes up.
-func (b *Book) Place(values map[string]any, named names.Names) Place {
+func (r *RuleSet) Place(values map[string]any, named names.Names) Place {
 	name, _ := values["backend"].(string)
-	known, err := b.backend(name)
+	known, err := r.backend(name)
 	if err != nil || known == nil || values["provisioning"] != "static" {
 		return Place{}
 	}
-	j := &judge{book: b, values: values, backend: known, names: named}
+	j := &judge{rules: r, values: values, backend: known, names: named}
 	out := Place{NodeBound: known.Capabilities.NodeBound, Exclusive: j.exclusive()}
 	by, _ := j.onlyReads(j.sectionOf(-1))
 	out.ReadOnly = len(by) > 0

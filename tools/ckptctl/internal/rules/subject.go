@@ -67,7 +67,7 @@ func (s *subject) at(steps []string) any {
 
 // each lists the paths for which a case is judged; nil where it is judged once. Those of a list among the facts are its
 // items.
-func (s *subject) each(c *item) [][]string {
+func (s *subject) each(c *compiledCase) [][]string {
 	if len(c.Each) == 0 || !slices.ContainsFunc(c.Each, func(path string) bool { return strings.HasPrefix(path, "facts.") }) {
 		return c.each
 	}

@@ -95,11 +95,11 @@ const hook = "helm.sh/hook"
 // separator ends a document.
 var separator = regexp.MustCompile(`(?m)^---(?:\s.*)?$`)
 
-// Chart renders the chart.
-type Chart struct{ chart *chart.Chart }
+// Templates are those of a chart, to be rendered.
+type Templates struct{ chart *chart.Chart }
 
 // Load reads a chart's folder.
-func Load(from fs.FS) (*Chart, error) {
+func Load(from fs.FS) (*Templates, error) {
 	var files []*loader.BufferedFile
 	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -113,16 +113,16 @@ func Load(from fs.FS) (*Chart, error) {
 		return nil, err
 	}
 	c, err := loader.LoadFiles(files)
-	return &Chart{c}, err
+	return &Templates{c}, err
 }
 
-// Render returns the storage objects that the chart makes of the values that a user gives.
-func (c *Chart) Render(given map[string]any, release, namespace string) (Objects, error) {
-	top, err := chartutil.ToRenderValues(c.chart, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
+// Render returns the storage objects that the templates make of the values that a user gives.
+func (t *Templates) Render(given map[string]any, release, namespace string) (Objects, error) {
+	top, err := chartutil.ToRenderValues(t.chart, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(c.chart, top)
+	files, err := engine.Render(t.chart, top)
 	if err != nil {
 		return nil, err
 	}

@@ -6,26 +6,27 @@ import (
 	"slices"
 
 	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
-// at is one store of one overlay.
-type at struct{ overlay, store int }
+// storeRef is one store of one overlay.
+type storeRef struct{ overlay, store int }
 
-// across finds what is wrong between overlays, and between the stores of one.
-func (f *fleet) across() ([]Finding, error) {
-	clusters, everywhere := map[string][]at{}, map[string][]at{}
+// conflicts finds what is wrong between overlays, and between the stores of one.
+func (f *fleet) conflicts() ([]Finding, error) {
+	clusters, everywhere := map[string][]storeRef{}, map[string][]storeRef{}
 	for i, stores := range f.stores {
 		for s, p := range stores {
-			clusters[f.cluster(i)] = append(clusters[f.cluster(i)], at{i, s})
+			clusters[f.cluster(i)] = append(clusters[f.cluster(i)], storeRef{i, s})
 			for _, storage := range p.Storages {
 				if !p.NodeBound {
-					everywhere[storage.Key()] = append(everywhere[storage.Key()], at{i, s})
+					everywhere[storage.Key()] = append(everywhere[storage.Key()], storeRef{i, s})
 				}
 			}
 		}
 	}
 	var out []Finding
-	tell := func(where at, c clash, others ...string) error {
+	tell := func(where storeRef, c conflict, others ...string) error {
 		finding, found, err := f.finding(where, c)
 		if found {
 			finding.Clusters = append(others, finding.Clusters...)
@@ -34,11 +35,11 @@ func (f *fleet) across() ([]Finding, error) {
 		return err
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
-		stores := make([]place, len(clusters[cluster]))
+		stores := make([]footprint, len(clusters[cluster]))
 		for i, where := range clusters[cluster] {
 			stores[i] = f.stores[where.overlay][where.store]
 		}
-		for _, c := range append(clashes(stores), quota(stores, f.release.Quota)...) {
+		for _, c := range conflicts(stores, f.release.Quota) {
 			if err := tell(clusters[cluster][c.store], c); err != nil {
 				return nil, err
 			}
@@ -64,9 +65,9 @@ func (f *fleet) cluster(i int) string {
 
 // clusters says which overlays of several clusters write to one storage, or use one that a single node can have; none
 // where all but one only read.
-func (f *fleet) clusters(group []at) (c clash, names []string) {
+func (f *fleet) clusters(group []storeRef) (c conflict, names []string) {
 	seen := map[string]bool{}
-	exclusive := slices.ContainsFunc(group, func(each at) bool { return f.stores[each.overlay][each.store].Exclusive })
+	exclusive := slices.ContainsFunc(group, func(each storeRef) bool { return f.stores[each.overlay][each.store].Exclusive })
 	for i, each := range group {
 		p := f.stores[each.overlay][each.store]
 		if cluster := f.cluster(each.overlay); !seen[cluster] && (exclusive || !p.ReadOnly) {
@@ -79,15 +80,37 @@ func (f *fleet) clusters(group []at) (c clash, names []string) {
 }
 
 // finding reads an overlay again, for where in it the mistake is; not found when a comment accepts it.
-func (f *fleet) finding(where at, c clash) (finding Finding, found bool, err error) {
-	results, err := f.read(where.overlay)
-	if err != nil || where.store >= len(results) {
+func (f *fleet) finding(where storeRef, c conflict) (finding Finding, found bool, err error) {
+	stores, err := f.read(where.overlay)
+	if err != nil || where.store >= len(stores) {
 		return Finding{}, false, err
 	}
-	finding, accepted := results[where.store].clash(c)
+	finding, accepted := stores[where.store].conflict(c)
 	for _, position := range accepted {
 		f.used[position] = true
 	}
 	finding.Clusters = []string{f.names[where.overlay]}
 	return finding, len(accepted) == 0, nil
+}
+
+// between finds what is wrong between the stores of one release, and the comments that accept some of it.
+func between(stores []*Store, most int64) (findings []Finding, used map[values.Position]bool) {
+	footprints := make([]footprint, len(stores))
+	used = map[values.Position]bool{}
+	for i, s := range stores {
+		footprints[i] = s.footprint()
+		for _, position := range s.used {
+			used[position] = true
+		}
+	}
+	for _, c := range conflicts(footprints, most) {
+		finding, accepted := stores[c.store].conflict(c)
+		for _, position := range accepted {
+			used[position] = true
+		}
+		if len(accepted) == 0 {
+			findings = append(findings, finding)
+		}
+	}
+	return findings, used
 }

@@ -1,0 +1,34 @@
+package check
+
+import (
+	"fmt"
+	"io/fs"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
+)
+
+// Catalog is a chart's rules, backends and savers, to look things up in.
+type Catalog struct {
+	Rules    map[string]catalog.Rule
+	Backends []catalog.Backend
+	Savers   catalog.Savers
+}
+
+// LoadCatalog reads the catalog of a chart's folder.
+func LoadCatalog(from fs.FS) (c Catalog, err error) {
+	known, err := catalog.LoadRules(from)
+	if err != nil {
+		return c, fmt.Errorf("the chart's rules: %w", err)
+	}
+	if c.Rules, err = rules.With(known.Rules); err != nil {
+		return c, err
+	}
+	if c.Backends, err = catalog.Load(from); err != nil {
+		return c, fmt.Errorf("the chart's backends: %w", err)
+	}
+	if c.Savers, err = catalog.LoadSavers(from); err != nil {
+		return c, fmt.Errorf("the chart's savers: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,52 @@
+package check
+
+import (
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/rules"
+	"checkpoint-storage/tools/ckptctl/internal/schema"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// definition is what one version of the chart says of its values.
+type definition struct {
+	defaults *values.Defaults
+	schema   *schema.Schema
+	rules    *rules.RuleSet
+}
+
+// define reads a chart's folder, and its backends when values first name them.
+func define(from fs.FS, helm Helm) (*definition, error) {
+	d := &definition{}
+	text, err := fs.ReadFile(from, "values.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("the chart cannot be read: %w", err)
+	}
+	if d.defaults, err = values.ReadDefaults(text, helm); err != nil {
+		return nil, fmt.Errorf("the chart's values.yaml: %w", err)
+	}
+	if text, err = fs.ReadFile(from, "values.schema.json"); err != nil {
+		return nil, fmt.Errorf("the chart cannot be read: %w", err)
+	}
+	if d.schema, err = schema.Compile(text); err != nil {
+		return nil, fmt.Errorf("the chart's values.schema.json: %w", err)
+	}
+	known, err := catalog.LoadRules(from)
+	if err != nil {
+		return nil, fmt.Errorf("the chart's rules: %w", err)
+	}
+	all, err := rules.With(known.Rules)
+	if err != nil {
+		return nil, err
+	}
+	d.rules, err = rules.New(all, d.defaults.Values(), rules.Source{
+		Backend:  func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
+		Retired:  known.Retired,
+		Delivery: known.Delivery,
+		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
+	})
+	return d, err
+}

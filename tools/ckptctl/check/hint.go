@@ -1,0 +1,44 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/schema"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// wordHint knows the words that Helm's YAML takes for booleans though nobody meant one.
+func wordHint(prefix values.Path, m schema.Mistake, at values.Position) string {
+	switch strings.ToLower(at.Text) {
+	case "yes", "no", "on", "off", "y", "n":
+		if m.Kind == "type" && !at.Quoted {
+			return fmt.Sprintf("YAML reads the word %s as a boolean; put it in quotes: %q", at.Text, at.Text)
+		}
+	}
+	return optionHint(prefix, m, at)
+}
+
+// optionHint says what an option has to be, where an option made the mistake.
+func optionHint(prefix values.Path, m schema.Mistake, at values.Position) string {
+	if at.Line > 0 || !strings.HasPrefix(at.File, "--set") {
+		return m.Hint
+	}
+	var options []string
+	for _, e := range m.Edits {
+		if e.To != nil {
+			options = append(options, values.Setting(slices.Concat(prefix, e.To), e.Value))
+		}
+	}
+	switch {
+	case len(options) == 0:
+		return m.Hint
+	case m.Kind == "type" && len(m.Edits) > 1 && m.Edits[0].To == nil && len(m.Edits[0].From) > 1:
+		// The option took the dots of a key for steps.
+		return `write the dots of a key as \.: ` + strings.Join(options, " ")
+	case strings.HasPrefix(m.Hint, "write it like "):
+		return "write it like " + strings.Join(options, " ")
+	}
+	return "write instead: " + strings.Join(options, " ")
+}
