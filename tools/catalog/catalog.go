@@ -81,13 +81,13 @@ type Capabilities struct {
 	NodeBound bool `json:"nodeBound,omitempty"`
 	// Attach, FSGroup and PodInfo are what the driver's CSIDriver object says: attachRequired, fsGroupPolicy (File, None
 	// or ReadWriteOnceWithFSType) and podInfoOnMount. FSGroup is None too where kubelet leaves ownership alone.
-	Attach  Answer `json:"attach"`
-	FSGroup string `json:"fsGroup"`
-	PodInfo Answer `json:"podInfo"`
+	Attach  Support `json:"attach"`
+	FSGroup string  `json:"fsGroup"`
+	PodInfo Support `json:"podInfo"`
 	// Expansion, Snapshot and Clone are about a claim that exists: may it grow, be snapshotted, be copied?
-	Expansion Answer `json:"expansion"`
-	Snapshot  Answer `json:"snapshot"`
-	Clone     Answer `json:"clone"`
+	Expansion Support `json:"expansion"`
+	Snapshot  Support `json:"snapshot"`
+	Clone     Support `json:"clone"`
 	// Size limits what may be asked for; nil where the number is not looked at.
 	Size *Size `json:"size,omitempty"`
 	// TopologyKeys are the node labels that a static volume's node affinity has to name.
@@ -137,7 +137,7 @@ type ReadOnly struct {
 	Options []ReadOnlyOption `json:"options,omitempty"`
 	// Attach says whether the readOnly of the volume's source, which the driver is told of when it attaches, keeps pods
 	// from writing. It is empty where the driver is not told, and Unknown where it may be.
-	Attach Answer `json:"attach,omitempty"`
+	Attach Support `json:"attach,omitempty"`
 	// Mode says that the driver mounts the file system read-only for ReadOnlyMany alone.
 	Mode   bool   `json:"mode,omitempty"`
 	Source string `json:"source,omitempty"`

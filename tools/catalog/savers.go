@@ -81,7 +81,7 @@ func (s Savers) Needed(saver string) []Operation {
 }
 
 // Serves answers whether a backend has all that a saver needs; with No come the operations that are missing.
-func (s Savers) Serves(b Backend, saver string) (Answer, []Operation) {
+func (s Savers) Serves(b Backend, saver string) (Support, []Operation) {
 	answer := Yes
 	var missing []Operation
 	for _, o := range s.Needed(saver) {

@@ -5,25 +5,25 @@ import (
 	"fmt"
 )
 
-// Answer says whether something works. What nobody has documented or tried is unknown, and says so.
-type Answer string
+// Support says whether something works. What nobody has documented or tried is unknown, and says so.
+type Support string
 
-// The answers; the zero value is read and written as Unknown.
+// The kinds of support; the zero value is read and written as Unknown.
 const (
-	Yes     Answer = "yes"
-	No      Answer = "no"
-	Unknown Answer = "unknown"
+	Yes     Support = "yes"
+	No      Support = "no"
+	Unknown Support = "unknown"
 )
 
-// UnmarshalJSON reads true, false or "unknown"; in YAML, a plain yes is true, and comes quoted because an Answer is a word.
-func (a *Answer) UnmarshalJSON(text []byte) error {
+// UnmarshalJSON reads true, false or "unknown"; in YAML, a plain yes is true, and comes quoted because a Support is a word.
+func (s *Support) UnmarshalJSON(text []byte) error {
 	switch string(text) {
 	case "true", `"true"`, `"yes"`:
-		*a = Yes
+		*s = Yes
 	case "false", `"false"`, `"no"`:
-		*a = No
+		*s = No
 	case `"unknown"`, "null":
-		*a = Unknown
+		*s = Unknown
 	default:
 		return fmt.Errorf("%s is none of yes, no and unknown", text)
 	}
@@ -31,16 +31,16 @@ func (a *Answer) UnmarshalJSON(text []byte) error {
 }
 
 // MarshalJSON writes "yes", "no" or "unknown".
-func (a Answer) MarshalJSON() ([]byte, error) {
-	return json.Marshal(a.String())
+func (s Support) MarshalJSON() ([]byte, error) {
+	return json.Marshal(s.String())
 }
 
-// String is the answer as a word.
-func (a Answer) String() string {
-	if a == "" {
+// String is the support as a word.
+func (s Support) String() string {
+	if s == "" {
 		return string(Unknown)
 	}
-	return string(a)
+	return string(s)
 }
 
 // Semantics says which operations of a file system work, where Filesystem volumes are concerned.
@@ -50,13 +50,13 @@ type Semantics struct {
 	// When is a condition of the values under which the answers hold; otherwise all are Unknown.
 	When *Condition `json:"when,omitempty"`
 	// Operations answers for each operation by its name; one that is missing is Unknown.
-	Operations map[string]Answer `json:"operations,omitempty"`
+	Operations map[string]Support `json:"operations,omitempty"`
 	// Notes say under which condition an answer holds, by the operation's name.
 	Notes map[string]string `json:"notes,omitempty"`
 }
 
 // Does answers for one operation.
-func (s Semantics) Does(operation string) Answer {
+func (s Semantics) Does(operation string) Support {
 	if answer, ok := s.Operations[operation]; ok {
 		return answer
 	}

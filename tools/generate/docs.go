@@ -116,7 +116,7 @@ func text(s string) string {
 }
 
 // sign is an answer in a table.
-func sign(answer catalog.Answer) string {
+func sign(answer catalog.Support) string {
 	switch answer {
 	case catalog.Yes:
 		return "✓"

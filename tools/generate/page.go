@@ -37,7 +37,7 @@ type backendPage struct {
 
 type operationRow struct {
 	Name, Title, Note string
-	Answer            catalog.Answer
+	Answer            catalog.Support
 }
 
 type ruleRow struct{ Severity, Rule, Path, Message, Fix string }
@@ -95,7 +95,7 @@ func (d documentation) operations(b catalog.Backend) []operationRow {
 
 // served groups the frameworks by the answer for them.
 func (d documentation) served(b catalog.Backend) []row {
-	names := map[catalog.Answer][]string{}
+	names := map[catalog.Support][]string{}
 	for _, name := range d.savers.Names() {
 		answer, missing := d.savers.Serves(b, name)
 		shown := "`" + name + "`"
@@ -106,7 +106,7 @@ func (d documentation) served(b catalog.Backend) []row {
 	}
 	var out []row
 	for _, group := range []struct {
-		answer catalog.Answer
+		answer catalog.Support
 		title  string
 	}{{catalog.Yes, "supported"}, {catalog.No, "refused"}, {catalog.Unknown, "unknown"}} {
 		if list := names[group.answer]; len(list) > 0 {

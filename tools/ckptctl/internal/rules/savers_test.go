@@ -22,7 +22,7 @@ func TestSavers(t *testing.T) {
 	is := any(true)
 	bucket := catalog.Backend{Name: "bucket", Capabilities: catalog.Capabilities{
 		Provisioning: []string{"static"}, AccessModes: map[string][]string{"Filesystem": {"ReadWriteMany"}},
-		Semantics: catalog.Semantics{Operations: map[string]catalog.Answer{
+		Semantics: catalog.Semantics{Operations: map[string]catalog.Support{
 			"renameDirectory": catalog.No, "renameFile": catalog.No, "overwrite": catalog.Yes, "unlink": catalog.Yes,
 		}},
 	}}
