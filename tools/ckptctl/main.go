@@ -5,7 +5,6 @@ import (
 	"os"
 
 	"checkpoint-storage/tools/ckptctl/internal/cli"
-	_ "checkpoint-storage/tools/ckptctl/internal/shortlived"
 )
 
 func main() {
