@@ -21,8 +21,8 @@ import (
 const storage = "backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export/checkpoints}\n"
 
 // TestDocumentedValues holds that whatever a page gives as values, on their own or for a GitOps tool to hand over, is
-// accepted without a finding, save for warnings that the page names. A block that begins with "# clusters/" is an overlay of the page's "# base.yaml"; one with the
-// fence `yaml wrong` is refused, with the message that the page shows.
+// accepted without a finding, save for warnings that the page names. A block that begins with "# clusters/" is an overlay
+// of the page's "# base.yaml"; one with the fence `yaml wrong` is refused, with the message that the page shows.
 func TestDocumentedValues(t *testing.T) {
 	chart, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
 	require.NoError(t, err)

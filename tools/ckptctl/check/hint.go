@@ -9,7 +9,7 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
-// wordHint knows the words that Helm's YAML takes for booleans though nobody meant one.
+// wordHint knows the words that Helm's YAML takes for booleans, though a word was meant.
 func wordHint(prefix values.Path, m schema.Mistake, at values.Position) string {
 	switch strings.ToLower(at.Text) {
 	case "yes", "no", "on", "off", "y", "n":

@@ -13,7 +13,7 @@ import (
 
 // Store is one store of a release, judged.
 type Store struct {
-	// Merged are the values that Helm would give to the templates. Nobody may write to them.
+	// Merged are the values that Helm would give to the templates. They must not be changed.
 	Merged map[string]any
 	// Off says that the parent chart turns this store off.
 	Off bool
