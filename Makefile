@@ -45,6 +45,7 @@ lint: tools ## Lint the charts and the Go code.
 .PHONY: unit
 unit: tools ## Unit and render tests, which need no cluster.
 	go test $(SHORT) -timeout 30m $$(go list ./... | grep -v -e /test/install -e /test/trainer $(if $(SHORT),-e /test/scaffold))
+	go -C test/csidriver test ./...
 
 .PHONY: trainer
 trainer: ## Train for real on file systems that fail: nothing that may be good is set aside. Takes root, for FUSE.

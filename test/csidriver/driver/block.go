@@ -17,9 +17,6 @@ const deviceBytes = 64 << 20
 // makeDevice makes the file of a volume that is a device, and binds a loop device to it. Nodes that are containers of
 // one machine share that device, and so see each other's writes.
 func makeDevice(volume string) error {
-	if err := os.MkdirAll(filepath.Dir(volume), 0o755); err != nil {
-		return err
-	}
 	file, err := os.OpenFile(volume, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -131,12 +128,8 @@ func bindDevice(volume, target string) error {
 	return unix.Mount(loopPath(number), target, "", unix.MS_BIND, "")
 }
 
-// releaseDevice gives back the loop device of a volume that is one; the kernel does so when the last user has closed it.
+// releaseDevice gives back the loop device of a volume; the kernel does so when the last user has closed it.
 func releaseDevice(volume string) error {
-	info, err := os.Stat(volume)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
 	number, found, err := deviceOf(volume)
 	if err != nil || !found {
 		return err

@@ -46,7 +46,7 @@ func (n *node) NodeGetCapabilities(context.Context, *csi.NodeGetCapabilitiesRequ
 func (n *node) NodeStageVolume(_ context.Context, in *csi.NodeStageVolumeRequest) (*csi.NodeStageVolumeResponse, error) {
 	volume := n.volume(in.VolumeId, in.VolumeCapability)
 	if in.VolumeCapability.GetBlock() != nil {
-		return &csi.NodeStageVolumeResponse{}, makeDevice(volume)
+		return &csi.NodeStageVolumeResponse{}, stagers{volume}.add(n.name, func() error { return makeDevice(volume) })
 	}
 	if err := n.makeDirectory(volume, in); err != nil {
 		return nil, err
@@ -102,7 +102,8 @@ func (n *node) NodeUnpublishVolume(_ context.Context, in *csi.NodeUnpublishVolum
 
 func (n *node) NodeUnstageVolume(_ context.Context, in *csi.NodeUnstageVolumeRequest) (*csi.NodeUnstageVolumeResponse, error) {
 	for _, root := range []string{n.places.Local, n.places.Shared} {
-		if err := releaseDevice(n.path(root, "devices", in.VolumeId)); err != nil {
+		volume := n.path(root, "devices", in.VolumeId)
+		if err := (stagers{volume}).remove(n.name, func() error { return releaseDevice(volume) }); err != nil {
 			return nil, err
 		}
 	}
