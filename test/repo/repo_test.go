@@ -3,6 +3,7 @@ package repo
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -139,16 +140,17 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 func TestRetired(t *testing.T) {
 	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
-	require.NotEmpty(t, rules.Retired)
+	require.NotEmpty(t, rules.Retired())
 	names := map[string]bool{}
 	for _, b := range backends(t) {
 		names[b.Name] = true
 	}
-	for name, old := range rules.Retired {
-		assert.False(t, names[name], "%s is a backend", name)
-		assert.True(t, names[old.Use], "%s leads to %s, which is none", name, old.Use)
-		assert.NotEmpty(t, old.Why, name)
-		assert.NotEmpty(t, old.How, name)
+	for _, old := range rules.Retired() {
+		name := old["name"]
+		assert.False(t, names[fmt.Sprint(name)], "%s is a backend", name)
+		assert.True(t, names[fmt.Sprint(old["use"])], "%s leads to %s, which is none", name, old["use"])
+		assert.NotEmpty(t, old["why"], name)
+		assert.NotEmpty(t, old["how"], name)
 	}
 }
 
@@ -198,7 +200,7 @@ func TestSharedFilesNameNoBackend(t *testing.T) {
 func TestRules(t *testing.T) {
 	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
-	broken := map[string]bool{}
+	broken, judged := map[string]bool{}, map[string]bool{}
 	text, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "mistakes.yaml"))
 	require.NoError(t, err)
 	var mistakes []struct{ Want struct{ Rule string } }
@@ -209,14 +211,26 @@ func TestRules(t *testing.T) {
 	for _, b := range backends(t) {
 		for _, c := range b.Rules {
 			assert.Contains(t, rules.Rules, c.Rule, "backend %s", b.Name)
+			judged[c.Rule] = true
 			assert.NotNil(t, c.When, "backend %s: a case of %s has no condition", b.Name, c.Rule)
 			assert.NotEmpty(t, c.Fix, "backend %s: a case of %s has no fix", b.Name, c.Rule)
 		}
 	}
+	coded := map[string]bool{}
 	for id, rule := range rules.Rules {
-		assert.True(t, broken[id], "no mistake in the table breaks %s", id)
+		for name, c := range rule.Cases {
+			judged[id] = judged[id] || c.By == ""
+			if c.By == "" && c.When == nil {
+				coded[id+"."+name] = true
+			}
+		}
 		assert.NotEmpty(t, rule.Why, id)
 	}
+	for id := range judged {
+		assert.True(t, !judged[id] || broken[id], "no mistake in the table breaks %s", id)
+	}
+	// Two shards of one storage, a default that is null, and what savers need: all else is data.
+	assert.Equal(t, map[string]bool{"E08.sameSource": true, "E12.sameSource": true, "E12.noSource": true, "E19.removed": true, "E22.missing": true, "E22.option": true}, coded)
 }
 
 // TestEveryRuleIsShown holds that each error of a backend's own is shown by a values file that is refused for it, each

@@ -145,8 +145,8 @@ type ReadOnly struct {
 
 // ReadOnlyOption is a mount option, with the condition of the values under which the driver takes it; nil where always.
 type ReadOnlyOption struct {
-	Option string     `json:"option"`
-	When   *Condition `json:"when,omitempty"`
+	Option string    `json:"option"`
+	When   Condition `json:"when,omitempty"`
 }
 
 // Schema is the JSON schema of a section, with what a section needs for each kind of provisioning.

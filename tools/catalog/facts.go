@@ -182,8 +182,8 @@ func (b Backend) Facts() map[string]any {
 		"semantics":             c.Semantics.Operations,
 		"semanticsWhen":         c.Semantics.When,
 		"defaults":              b.Defaults(),
-		"required":              append([]string{}, b.Schema.Required...),
-		"classRequired":         append([]string{}, b.Schema.ClassRequired...),
+		"required":              sorted(b.Schema.Required),
+		"classRequired":         sorted(b.Schema.ClassRequired),
 		"examples":              examples,
 		"identity":              b.Schema.Identity,
 		"nodeBound":             c.NodeBound,
@@ -197,6 +197,13 @@ func (b Backend) Facts() map[string]any {
 		facts["size"] = c.Size
 	}
 	return facts
+}
+
+// sorted is a copy in order, an empty list where there is none.
+func sorted(keys []string) []string {
+	out := append([]string{}, keys...)
+	slices.Sort(out)
+	return out
 }
 
 // wayOut says how to use a backend whose provisioning is not the one that was asked for.

@@ -48,7 +48,7 @@ type Semantics struct {
 	// Source is where that is documented.
 	Source string `json:"source,omitempty"`
 	// When is a condition of the values under which the answers hold; otherwise all are Unknown.
-	When *Condition `json:"when,omitempty"`
+	When Condition `json:"when,omitempty"`
 	// Operations answers for each operation by its name; one that is missing is Unknown.
 	Operations map[string]Support `json:"operations,omitempty"`
 	// Notes say under which condition an answer holds, by the operation's name.

@@ -44,8 +44,8 @@ type ruleRow struct{ Severity, Rule, Path, Message, Fix string }
 
 func (d documentation) page(b catalog.Backend) (backendPage, error) {
 	p := backendPage{Backend: b, SemanticsSource: b.Capabilities.Semantics.Source, Capabilities: capabilities(b.Capabilities)}
-	if when := b.Capabilities.Semantics.When; when != nil && when.Is != nil {
-		p.SemanticsWhen = fmt.Sprintf("`%s` is `%v`", strings.TrimPrefix(when.Path, "section."), *when.Is)
+	if key, value, ok := b.Capabilities.Semantics.When.Key(); ok {
+		p.SemanticsWhen = fmt.Sprintf("`%s` is `%v`", key, value)
 	}
 	for _, key := range b.Keys() {
 		p.Keys = append(p.Keys, keyOf(b, key))

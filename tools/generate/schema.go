@@ -1,10 +1,9 @@
 package main
 
 import (
-	"maps"
+	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"checkpoint-storage/tools/catalog"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired map[string]catalog.Retired) ([]byte, error) {
+func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -51,12 +50,13 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers, ret
 			}, needs, "provisioning", "storageClass"))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(retired)) {
-		// Taken here, so that the templates can answer with the way out.
+	for _, old := range retired {
+		name := fmt.Sprint(old["name"])
+		// Accepted here, so that the templates can answer with what to use instead.
 		names = append(names, name)
 		properties[name] = map[string]any{
 			"type": []any{"object", "null"}, "deprecated": true,
-			"description": "Retired: " + retired[name].Why + " Use " + retired[name].Use + ".",
+			"description": fmt.Sprintf("Retired: %s Use %s.", old["why"], old["use"]),
 		}
 	}
 	properties["backend"] = map[string]any{

@@ -46,8 +46,10 @@ func run(root, name string) error {
 	if err != nil {
 		return err
 	}
-	if old, ok := rules.Retired[name]; ok {
-		return fmt.Errorf("%s is the name of a volume type that %s; take another name, or extend %s", name, old.Why, old.Use)
+	for _, old := range rules.Retired() {
+		if old["name"] == name {
+			return fmt.Errorf("%s is the name of a volume type that %s; take another name, or extend %s", name, old["why"], old["use"])
+		}
 	}
 	folder := filepath.Join(chart, catalog.Root, name)
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 
 	"checkpoint-storage/tools/catalog"
-	"checkpoint-storage/tools/ckptctl/internal/rules"
 )
 
 // Catalog is a chart's rules, backends and savers, to look things up in.
@@ -21,9 +20,7 @@ func LoadCatalog(from fs.FS) (c Catalog, err error) {
 	if err != nil {
 		return c, fmt.Errorf("the chart's rules: %w", err)
 	}
-	if c.Rules, err = rules.With(known.Rules); err != nil {
-		return c, err
-	}
+	c.Rules = known.Rules
 	if c.Backends, err = catalog.Load(from); err != nil {
 		return c, fmt.Errorf("the chart's backends: %w", err)
 	}

@@ -38,13 +38,8 @@ func define(from fs.FS, helm Helm) (*definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
-	all, err := rules.With(known.Rules)
-	if err != nil {
-		return nil, err
-	}
-	d.rules, err = rules.New(all, d.defaults.Values(), rules.Source{
+	d.rules, err = rules.New(known.Rules, d.defaults.Values(), rules.Source{
 		Backend:  func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
-		Retired:  known.Retired,
 		Delivery: known.Delivery,
 		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
 	})

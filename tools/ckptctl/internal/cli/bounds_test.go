@@ -69,7 +69,7 @@ func TestBounds(t *testing.T) {
 		"wrong in every item":      {values: "shards: 1\nshardOverrides:\n" + many(10000, "- {z%d: 1}\n"), code: Found, says: "shardOverrides[9999].z9999"},
 		"odd and wrong":            {values: "claim:\n  labels:\n" + many(20000, "    k%d: 0755\n"), code: Found, says: "20000 errors, 0 warnings"},
 		"comments that accept":     {values: many(20000, "# ckptctl:accept W03 reason %d\n"), code: OK, says: "accept/unused"},
-		"mount options":            {values: "mountOptions:\n" + many(20000, "- option%d\n"), code: Found, says: "E05: mountOptions: "},
+		"mount options":            {values: "mountOptions:\n" + many(20000, "- option%d\n"), code: Found, says: "E33: mountOptions: "},
 		"aliases":                  {values: "x-a: &a {b: 1}\nclaim:\n  labels:\n" + many(20000, "    k%d: *a\n"), code: Found, says: "claim.labels.k19999: must be a string, and is a map."},
 		"aliases of aliases":       {values: "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n", code: Unusable, says: "excessive aliasing"},
 		"nesting":                  {values: "a: " + strings.Repeat("[", 100000), code: Unusable, says: "exceeded max depth"},

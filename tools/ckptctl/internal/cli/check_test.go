@@ -13,7 +13,6 @@ import (
 
 	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/ckptctl/internal/report"
-	"checkpoint-storage/tools/ckptctl/internal/rules"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -229,13 +228,7 @@ func TestCatalogue(t *testing.T) {
 func TestPages(t *testing.T) {
 	l, err := load("")
 	require.NoError(t, err)
-	pages, err := rules.Pages()
-	require.NoError(t, err)
-	for id := range l.Rules {
-		page, ok := pages[id]
-		if !assert.True(t, ok, "there is no page for %s", id) {
-			continue
-		}
+	for id, page := range l.Rules {
 		assert.NotEqual(t, page.Note == "", page.Wrong == "", "%s has an example, or says why it has none", id)
 		if page.Wrong == "" {
 			continue
@@ -250,5 +243,23 @@ func TestPages(t *testing.T) {
 				assert.NotEqual(t, id, f.Rule)
 			}
 		})
+	}
+}
+
+// raw is a placeholder; {shard} is a word of the values.
+var raw = regexp.MustCompile(`\{[$A-Za-z.]+(\|[a-z]+)?\}`)
+
+// TestExplainedInWords holds that what is explained of a rule has no placeholder left, in any of its cases.
+func TestExplainedInWords(t *testing.T) {
+	l, err := load("")
+	require.NoError(t, err)
+	for id, rule := range l.Rules {
+		var out bytes.Buffer
+		require.NoError(t, explainRule(&out, id, rule, l.Backends))
+		// What is no case is written as it is shown.
+		cases, _, _ := strings.Cut(strings.ReplaceAll(out.String(), rule.Why, ""), "\nwrong:\n")
+		for _, found := range raw.FindAllString(cases, -1) {
+			assert.Equal(t, "{shard}", found, "%s: %s", id, cases)
+		}
 	}
 }

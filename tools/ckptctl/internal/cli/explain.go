@@ -146,8 +146,8 @@ func held(r catalog.ReadOnly) string {
 // operations prints what a file system on the storage does, and under which condition.
 func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
 	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
-	if when := s.When; when != nil && when.Is != nil {
-		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", strings.TrimPrefix(when.Path, "section."), *when.Is)
+	if key, value, ok := s.When.Key(); ok {
+		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", key, value)
 	}
 	for _, o := range savers.Operations {
 		note := ""

@@ -33,20 +33,18 @@ func topics(chart string) []string {
 }
 
 func explainRule(out io.Writer, id string, rule catalog.Rule, backends []catalog.Backend) error {
-	pages, err := rules.Pages()
-	if err != nil {
-		return err
-	}
-	page := pages[id]
 	fmt.Fprintf(out, "%s: %s\n\n%s\n", id, rule.Title, rule.Why)
-	if page.Note != "" {
-		fmt.Fprintf(out, "%s\n", page.Note)
+	if rule.Note != "" {
+		fmt.Fprintf(out, "%s\n", rule.Note)
 	}
 	show := func(where string, c catalog.Case) {
-		if c.Path != "" && c.Path != "$" {
-			where = strings.TrimSpace(where + " " + c.Path + ":")
+		for _, f := range rules.Explained(c) {
+			at := where
+			if f.Path != "" {
+				at += " " + f.Path + ":"
+			}
+			fmt.Fprintf(out, "\n- %s\n  fix: %s\n", strings.TrimSpace(at+" "+f.Message), f.Hint)
 		}
-		fmt.Fprintf(out, "\n- %s\n  fix: %s\n", strings.TrimSpace(where+" "+c.Message), c.Fix)
 	}
 	var names []string
 	for name := range rule.Cases {
@@ -63,15 +61,13 @@ func explainRule(out io.Writer, id string, rule catalog.Rule, backends []catalog
 			}
 		}
 	}
-	for _, example := range []struct{ title, text string }{{"wrong", page.Wrong}, {"right", page.Right}} {
+	for _, example := range []struct{ title, text string }{{"wrong", rule.Wrong}, {"right", rule.Right}} {
 		if example.text != "" {
 			fmt.Fprintf(out, "\n%s:\n\n  %s\n", example.title, strings.ReplaceAll(strings.TrimRight(example.text, "\n"), "\n", "\n  "))
 		}
 	}
-	for _, source := range []string{rule.Source, page.Source} {
-		if source != "" {
-			fmt.Fprintf(out, "\nsource: %s\n", source)
-		}
+	if rule.Source != "" {
+		fmt.Fprintf(out, "\nsource: %s\n", rule.Source)
 	}
 	return nil
 }

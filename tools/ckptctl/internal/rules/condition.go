@@ -3,295 +3,179 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
-	"checkpoint-storage/tools/ckptctl/internal/plain"
-
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // condition is a catalog.Condition, ready to judge many values.
 type condition struct {
-	all, any []*condition
-	not      *condition
-
-	// path is nil for a condition that only joins others; each says that it is the path that the case is judged for.
-	path    []string
-	each    bool
-	is      any
-	hasIs   bool
-	same    []string
-	empty   *bool
-	set     *bool
-	has     string
-	twice   bool
-	hasAny  []string
-	matches *regexp.Regexp
-	limits  []limit
+	entries []entry
+	any     []*condition
 }
 
-// limit is what a quantity is compared with: another, or the one at a path.
-type limit struct {
-	value any
-	path  []string
-	holds func(steps float64) bool
+// entry is a path and the test that what is there has to pass.
+type entry struct {
+	path []string
+	test test
 }
+
+// test judges a value of a subject; one is what $ stands for.
+type test func(value any, s *subject, one each) bool
 
 func compile(c catalog.Condition) (*condition, error) {
-	out := &condition{empty: c.Empty, set: c.Set, has: c.Has, twice: c.Twice != nil && *c.Twice}
-	for _, group := range []struct {
-		from []catalog.Condition
-		to   *[]*condition
-	}{{c.All, &out.all}, {c.Any, &out.any}} {
-		for _, one := range group.from {
-			compiled, err := compile(one)
-			if err != nil {
-				return nil, err
+	out := &condition{}
+	for _, path := range slices.Sorted(maps.Keys(c)) {
+		if path == "any" {
+			choices, _ := c[path].([]any)
+			for _, choice := range choices {
+				choice, _ := choice.(map[string]any)
+				compiled, err := compile(choice)
+				if err != nil {
+					return nil, err
+				}
+				out.any = append(out.any, compiled)
 			}
-			*group.to = append(*group.to, compiled)
+			continue
 		}
-	}
-	var err error
-	if c.Not != nil {
-		if out.not, err = compile(*c.Not); err != nil {
-			return nil, err
+		passes, err := compileTest(c[path])
+		if err != nil {
+			return nil, fmt.Errorf("the chart's rule on %s: %w", path, err)
 		}
-	}
-	if c.Path != "" {
-		out.path, out.each = strings.Split(c.Path, "."), c.Path == "$"
-	}
-	if c.Is != nil {
-		out.is, out.hasIs = *c.Is, true
-	}
-	if c.Same != "" {
-		out.same = strings.Split(c.Same, ".")
-	}
-	if c.Matches != "" {
-		if out.matches, err = regexp.Compile(c.Matches); err != nil {
-			return nil, fmt.Errorf("the chart's rule on %s: %w", c.Path, err)
-		}
-	}
-	if c.HasAny != "" {
-		out.hasAny = strings.Split(c.HasAny, ".")
-	}
-	for _, comparison := range []struct {
-		text  string
-		holds func(steps float64) bool
-	}{
-		{c.Below, func(steps float64) bool { return steps < 1 }},
-		{c.Above, func(steps float64) bool { return steps > 1 }},
-		{c.OffStep, func(steps float64) bool { return steps != math.Floor(steps) }},
-	} {
-		switch {
-		case comparison.text == "":
-		case comparison.text[0] >= '0' && comparison.text[0] <= '9':
-			out.limits = append(out.limits, limit{value: comparison.text, holds: comparison.holds})
-		default:
-			out.limits = append(out.limits, limit{path: strings.Split(comparison.text, "."), holds: comparison.holds})
-		}
+		out.entries = append(out.entries, entry{strings.Split(path, "."), passes})
 	}
 	return out, nil
 }
 
-// holds judges a condition; each is the path that $ stands for.
-func (c *condition) holds(s *subject, each []string) bool {
-	for _, one := range c.all {
-		if !one.holds(s, each) {
-			return false
+// compileTest compiles a value to compare with, or the operators of a map, all of which have to hold.
+func compileTest(written any) (test, error) {
+	operators, ok := written.(map[string]any)
+	if !ok {
+		return same.with(written), nil
+	}
+	var all []test
+	for _, name := range slices.Sorted(maps.Keys(operators)) {
+		operand := operators[name]
+		switch name {
+		case "not":
+			inner, err := compileTest(operand)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, func(value any, s *subject, one each) bool { return !inner(value, s, one) })
+		case "matches":
+			pattern, err := regexp.Compile(fmt.Sprint(operand))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, func(value any, _ *subject, _ each) bool { return matches(pattern, value) })
+		default:
+			compare, known := comparisons[name]
+			if !known {
+				return nil, fmt.Errorf("there is no test %s", name)
+			}
+			all = append(all, compare.with(operand))
 		}
 	}
-	if len(c.any) > 0 && !slices.ContainsFunc(c.any, func(one *condition) bool { return one.holds(s, each) }) {
-		return false
-	}
-	if c.not != nil && c.not.holds(s, each) {
-		return false
-	}
-	return c.path == nil || c.leaf(s, each)
-}
-
-func (c *condition) leaf(s *subject, each []string) bool {
-	value := s.at(along(c.path, each))
-	return (!c.hasIs || same(value, c.is)) &&
-		(c.same == nil || same(value, s.at(c.same))) &&
-		(c.empty == nil || empty(value) == *c.empty) &&
-		(c.set == nil || (value != nil) == *c.set) &&
-		(c.has == "" || contains(value, word(c.has, each))) &&
-		(!c.twice || twice(value)) &&
-		(c.hasAny == nil || slices.ContainsFunc(items(s.at(c.hasAny)), func(item any) bool { return slices.Contains(items(value), item) })) &&
-		(c.matches == nil || matches(c.matches, value)) &&
-		!slices.ContainsFunc(c.limits, func(l limit) bool { return !l.compares(s, value, each) })
-}
-
-// word is what stands for itself, or the one that $ stands for.
-func word(text string, each []string) string {
-	if text == eachWord {
-		return strings.Join(each, ".")
-	}
-	return text
-}
-
-// eachWord stands for the path, or the word, that a case is judged for.
-const eachWord = "$"
-
-// along is a path with the one that $ stands for in its place.
-func along(path, each []string) []string {
-	at := slices.Index(path, eachWord)
-	if at < 0 {
-		return path
-	}
-	return slices.Concat(path[:at], each, path[at+1:])
-}
-
-// twice says that two items of a list give one key different values, as in KEY=VALUE.
-func twice(list any) bool {
-	values := map[string]any{}
-	for _, item := range items(list) {
-		key, _, found := strings.Cut(fmt.Sprint(item), "=")
-		if other, there := values[key]; found && !strings.HasPrefix(key, "x-") && there && other != item {
-			return true
-		}
-		values[key] = item
-	}
-	return false
-}
-
-// compares judges what a condition says of a quantity: false too where the quantity, or its limit, is missing.
-func (l limit) compares(s *subject, value any, each []string) bool {
-	other := l.value
-	if l.path != nil {
-		other = s.at(along(l.path, each))
-	}
-	have, one := quantity(value)
-	want, two := quantity(other)
-	return one && two && l.holds(have/want)
-}
-
-// quantity reads a Kubernetes quantity.
-func quantity(value any) (float64, bool) {
-	if empty(value) {
-		return 0, false
-	}
-	q, err := resource.ParseQuantity(fmt.Sprint(value))
-	return q.AsApproximateFloat64(), err == nil
-}
-
-// same compares as JSON does: numbers by their value, whatever their type.
-func same(a, b any) bool {
-	switch a := a.(type) {
-	case nil:
-		return b == nil
-	case string:
-		b, ok := b.(string)
-		return ok && a == b
-	case bool:
-		b, ok := b.(bool)
-		return ok && a == b
-	}
-	if reflect.DeepEqual(a, b) {
-		return true
-	}
-	left, err := json.Marshal(a)
-	if err != nil {
-		return false
-	}
-	right, err := json.Marshal(b)
-	return err == nil && string(left) == string(right)
-}
-
-func contains(list any, item string) bool {
-	switch list := list.(type) {
-	case []any:
-		for _, each := range list {
-			if each == item {
-				return true
+	return func(value any, s *subject, one each) bool {
+		for _, passes := range all {
+			if !passes(value, s, one) {
+				return false
 			}
 		}
-	case []string:
-		return slices.Contains(list, item)
-	}
-	return false
+		return true
+	}, nil
 }
 
-func items(list any) []any {
-	switch list := list.(type) {
-	case []any:
-		return list
-	case []string:
-		out := make([]any, len(list))
-		for i, item := range list {
-			out[i] = item
-		}
-		return out
+// comparison compares a value with an operand.
+type comparison func(value, operand any) bool
+
+var comparisons = map[string]comparison{
+	"empty":    func(value, operand any) bool { return empty(value) == operand },
+	"has":      has,
+	"numbered": func(value, operand any) bool { return numberedIn(value) == operand },
+	"below":    steps(func(n float64) bool { return n < 1 }),
+	"above":    steps(func(n float64) bool { return n > 1 }),
+	"offStep":  steps(func(n float64) bool { return n != math.Floor(n) }),
+}
+
+// with binds the operand, which {path} takes from the subject.
+func (c comparison) with(operand any) test {
+	text, _ := operand.(string)
+	if text, ok := reference(text); ok {
+		path := strings.Split(text, ".")
+		return func(value any, s *subject, one each) bool { return c(value, s.word(path, one)) }
 	}
-	return nil
+	return func(value any, _ *subject, _ each) bool { return c(value, operand) }
+}
+
+// reference is the path in {path}.
+func reference(text string) (string, bool) {
+	inner, open := strings.CutPrefix(text, "{")
+	inner, closed := strings.CutSuffix(inner, "}")
+	return inner, open && closed
+}
+
+// has says that a list has an item, or one of several.
+func has(list, wanted any) bool {
+	several := items(wanted)
+	if several == nil {
+		several = []any{wanted}
+	}
+	there := items(list)
+	return slices.ContainsFunc(several, func(item any) bool { return slices.Contains(there, item) })
+}
+
+// numberedIn says that {shard} stands somewhere in a value.
+func numberedIn(value any) bool {
+	text, err := json.Marshal(value)
+	return err == nil && strings.Contains(string(text), shardWord)
+}
+
+// steps compares how many times a quantity holds another; false where one of the two is missing.
+func steps(holds func(n float64) bool) comparison {
+	return func(value, limit any) bool {
+		have, one := quantity(value)
+		want, two := quantity(limit)
+		return one && two && holds(have/want)
+	}
 }
 
 func matches(pattern *regexp.Regexp, value any) bool {
 	list := items(value)
 	if list == nil {
-		s, ok := value.(string)
-		return ok && pattern.MatchString(s)
+		list = []any{value}
 	}
-	for _, item := range list {
-		if s, ok := item.(string); ok && pattern.MatchString(s) {
-			return true
+	return slices.ContainsFunc(list, func(item any) bool {
+		text, ok := item.(string)
+		return ok && pattern.MatchString(text)
+	})
+}
+
+// holds judges a condition.
+func (c *condition) holds(s *subject, one each) bool {
+	for _, e := range c.entries {
+		if !e.test(s.at(e.path, one), s, one) {
+			return false
 		}
 	}
-	return false
+	return len(c.any) == 0 || slices.ContainsFunc(c.any, func(choice *condition) bool { return choice.holds(s, one) })
 }
 
 // paths lists what a condition looks at.
 func (c *condition) paths() [][]string {
 	var out [][]string
-	for _, one := range slices.Concat(c.all, c.any) {
-		out = append(out, one.paths()...)
+	for _, e := range c.entries {
+		if len(e.path) > 1 || e.path[0] != eachWord {
+			out = append(out, e.path)
+		}
 	}
-	if c.not != nil {
-		out = append(out, c.not.paths()...)
-	}
-	if c.path != nil && !c.each {
-		out = append(out, c.path)
+	for _, choice := range c.any {
+		out = append(out, choice.paths()...)
 	}
 	return out
-}
-
-var (
-	placeholder = regexp.MustCompile(`\{[$A-Za-z.]+(\|host|\|port)?\}`)
-	portSuffix  = regexp.MustCompile(`:[0-9]*$`)
-)
-
-// fill puts what stands at a path in the place of {path}; what leads nowhere stays as it is. It makes one line, whatever the
-// values are.
-func fill(text string, s *subject, each []string) string {
-	return plain.Line(placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		text, part, _ := strings.Cut(strings.Trim(found, "{}"), "|")
-		path := strings.Split(text, ".")
-		if path[0] == eachWord {
-			return strings.Join(each, ".")
-		}
-		value := s.at(along(path, each))
-		switch part {
-		case "host":
-			return portSuffix.ReplaceAllString(fmt.Sprint(value), "")
-		case "port":
-			return strings.TrimPrefix(portSuffix.FindString(fmt.Sprint(value)), ":")
-		}
-		switch value := value.(type) {
-		case nil:
-			return found
-		case []any, []string:
-			var parts []string
-			for _, item := range items(value) {
-				parts = append(parts, fmt.Sprint(item))
-			}
-			return strings.Join(parts, ", ")
-		default:
-			return fmt.Sprint(value)
-		}
-	}))
 }

@@ -12,22 +12,23 @@ type readOnlyOption struct {
 }
 
 // readOnly adds to the subject's names which values say that pods only read the store, what to write to have them write,
-// and the option by which the volume is mounted read-only for every pod; the chart's templates/_read-only.tpl says the same.
-func (j *judge) readOnly(s *subject) {
-	by, instead := j.onlyReads(s.section)
-	s.names["readOnly"], s.names["writable"], s.names["readOnlyOption"] = by, instead, ""
+// and the option by which the volume is mounted read-only for every pod, which joins those mounted; the chart's
+// templates/_read-only.tpl says the same.
+func (j *judge) readOnly(s *subject, section, names map[string]any, mounted []any) []any {
+	by, instead := j.onlyReads(section)
+	names["readOnly"], names["writable"], names["readOnlyOption"] = by, instead, ""
 	here := s.values["provisioning"] == "static" || s.values["provisioning"] == "dynamic" && j.section("storageClass")["create"] == true
 	if len(by) == 0 || !here || s.values["volumeMode"] != "Filesystem" {
-		return
+		return mounted
 	}
 	for _, o := range j.backend.readOnly {
-		if o.when == nil || o.when.holds(s, nil) {
-			s.names["readOnlyOption"] = o.option
+		if o.when == nil || o.when.holds(s, each{}) {
+			names["readOnlyOption"] = o.option
 			option := readOptions([]any{o.option})
-			s.mounted = append(slices.DeleteFunc(slices.Clone(s.mounted), func(other any) bool { return slices.Contains(option, other) }), option...)
-			return
+			return append(slices.DeleteFunc(slices.Clone(mounted), func(other any) bool { return slices.Contains(option, other) }), option...)
 		}
 	}
+	return mounted
 }
 
 // onlyReads are the values that say that pods only read the store, and what to write to have them write.
@@ -42,7 +43,7 @@ func (j *judge) onlyReads(section map[string]any) (by, instead []any) {
 		say(j.backend.Name+".readOnly", true, false)
 	}
 	if modes := items(j.values["accessModes"]); len(modes) == 1 && modes[0] == "ReadOnlyMany" {
-		able := j.backend.Capabilities.AccessModes[fmt.Sprint(j.values["volumeMode"])]
+		able := j.modes()
 		if len(able) == 0 {
 			able = []string{"ReadWriteMany"}
 		}

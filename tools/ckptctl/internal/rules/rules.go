@@ -26,7 +26,6 @@ type RuleSet struct {
 	cases    []*compiledCase
 	defaults []defaultKey
 	source   Source
-	refused  []refusedAnnotation
 
 	mutex    sync.RWMutex
 	backends map[string]*backend
@@ -36,7 +35,6 @@ type RuleSet struct {
 type compiledCase struct {
 	catalog.Case
 	when *condition
-	each [][]string
 }
 
 // backend is one backend as the rules see it.
@@ -59,8 +57,6 @@ type backend struct {
 type Source struct {
 	// Backend reads a backend; the error is fs.ErrNotExist when there is none of the name.
 	Backend func(name string) (catalog.Backend, error)
-	// Retired are the names that look like backends and have an answer of their own.
-	Retired map[string]catalog.Retired
 	// Delivery is what storage may say to what delivers the release.
 	Delivery catalog.Delivery
 	// Savers reads what each saver needs.
@@ -86,9 +82,7 @@ func New(rules map[string]catalog.Rule, defaults map[string]any, source Source) 
 			}
 		}
 	}
-	var err error
-	r.refused, err = compileRefused(source.Delivery)
-	return r, err
+	return r, nil
 }
 
 // appendCase compiles a case that has a condition.
@@ -96,18 +90,11 @@ func appendCase(to *[]*compiledCase, c catalog.Case) error {
 	if c.When == nil {
 		return nil
 	}
-	when, err := compile(*c.When)
+	when, err := compile(c.When)
 	if err != nil {
 		return err
 	}
-	i := &compiledCase{Case: c, when: when, each: [][]string{nil}}
-	if len(c.Each) > 0 {
-		i.each = nil
-	}
-	for _, path := range c.Each {
-		i.each = append(i.each, strings.Split(path, "."))
-	}
-	*to = append(*to, i)
+	*to = append(*to, &compiledCase{c, when})
 	return nil
 }
 
@@ -145,14 +132,14 @@ func (r *RuleSet) backend(name string) (*backend, error) {
 		return nil, err
 	}
 	if when := loaded.Capabilities.Semantics.When; when != nil {
-		if out.semantics, err = compile(*when); err != nil {
+		if out.semantics, err = compile(when); err != nil {
 			return nil, err
 		}
 	}
 	for _, o := range loaded.Capabilities.ReadOnly.Options {
 		option := readOnlyOption{option: o.Option}
 		if o.When != nil {
-			if option.when, err = compile(*o.When); err != nil {
+			if option.when, err = compile(o.When); err != nil {
 				return nil, err
 			}
 		}
@@ -184,47 +171,43 @@ func (r *RuleSet) Check(values map[string]any, named names.Names, locate Locate)
 		return nil, err
 	}
 	if j.backend == nil {
-		if old, ok := r.source.Retired[name]; ok {
-			j.report("E21", "retired", "backend", map[string]any{"why": old.Why, "use": old.Use, "how": old.How})
-		}
+		// Without facts, there is nothing to judge but whether the backend is a retired one.
+		j.cases(slices.DeleteFunc(slices.Clone(r.cases), func(c *compiledCase) bool { return c.Rule != catalog.RetiredRule }), &subject{values: values})
 		return j.findings, nil
 	}
-	j.conditions()
-	if values["provisioning"] != "existing" {
-		j.required()
-		forward := j.backsteps()
-		j.accessModes()
-		if forward {
-			j.shards()
-		}
-		j.dataSources()
-		j.delivery()
+	for _, shard := range j.each() {
+		s := j.subject(shard)
+		j.cases(r.cases, s)
+		j.cases(j.backend.cases, s)
 	}
-	j.unnumbered()
+	if values["provisioning"] != "existing" && !j.vague {
+		j.shards()
+		j.dataSources()
+	}
 	err = j.savers()
 	return j.findings, err
 }
 
 // Finding words a case that code has decided. Where it is remains to be added.
 func (r *RuleSet) Finding(rule, name string, args map[string]any) report.Finding {
-	return r.finding(rule, name, &subject{args: args})
+	return r.finding(rule, name, &subject{roots: args})
 }
 
 func (r *RuleSet) finding(rule, name string, s *subject) report.Finding {
 	c := r.rules[rule].Cases[name]
 	c.Rule = rule
-	return finding(c, s, nil)
+	return finding(c, s, each{})
 }
 
 // finding fills in the words of a case.
-func finding(c catalog.Case, s *subject, each []string) report.Finding {
-	return report.Finding{Rule: c.Rule, Severity: cmp.Or(c.Severity, report.Error), Message: fill(c.Message, s, each), Hint: fill(c.Fix, s, each)}
+func finding(c catalog.Case, s *subject, one each) report.Finding {
+	return report.Finding{Rule: c.Rule, Severity: cmp.Or(c.Severity, report.Error), Message: fill(c.Message, s, one), Hint: fill(c.Fix, s, one)}
 }
 
 // pathOf is a path of the rules as one of the values: those of a section as those of the backend.
-func (s *subject) pathOf(path string) string {
-	if key, ok := strings.CutPrefix(path, "section."); ok {
-		return fmt.Sprint(s.values["backend"]) + "." + key
+func (s *subject) pathOf(path []string) string {
+	if path[0] == "section" {
+		path = append([]string{fmt.Sprint(s.values["backend"])}, path[1:]...)
 	}
-	return path
+	return strings.Join(path, ".")
 }

@@ -16,7 +16,7 @@ func (j *judge) savers() error {
 		return nil
 	}
 	declared := items(j.values["savers"])
-	if len(declared) == 0 || j.backend.semantics != nil && !j.backend.semantics.holds(j.subject(-1), nil) {
+	if len(declared) == 0 || j.backend.semantics != nil && !j.backend.semantics.holds(j.subject(-1), each{}) {
 		return nil
 	}
 	known, err := j.rules.source.Savers()

@@ -19,7 +19,6 @@ func TestSavers(t *testing.T) {
 	require.NoError(t, err)
 	savers, err := catalog.LoadSavers(chart)
 	require.NoError(t, err)
-	is := any(true)
 	bucket := catalog.Backend{Name: "bucket", Capabilities: catalog.Capabilities{
 		Provisioning: []string{"static"}, AccessModes: map[string][]string{"Filesystem": {"ReadWriteMany"}},
 		Semantics: catalog.Semantics{Operations: map[string]catalog.Support{
@@ -58,7 +57,7 @@ func TestSavers(t *testing.T) {
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what nobody knows is for the test to find out")
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"dcp"}, "provisioning": "existing", "claim": map[string]any{"existing": "theirs"}}))
 
-	able.When = &catalog.Condition{Path: "flat", Is: &is}
+	able.When = catalog.Condition{"flat": true}
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"dcp"}}), "the answers hold only where the condition does")
 	assert.Len(t, check(able, map[string]any{"savers": []any{"dcp"}, "flat": true}), 1)
 }

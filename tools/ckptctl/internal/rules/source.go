@@ -18,7 +18,7 @@ func (j *judge) dataSource(shard int) any {
 // dataSources looks for shards that are filled from one source, and for one that begins empty beside others.
 func (j *judge) dataSources() {
 	count := number(j.values["shards"])
-	if overrides := items(j.values["shardOverrides"]); j.values["provisioning"] != "dynamic" || count == 0 || len(overrides) > 0 && len(overrides) != count {
+	if j.values["provisioning"] != "dynamic" || count == 0 {
 		return
 	}
 	seen, forgotten := map[string]int{}, -1

@@ -15,47 +15,43 @@ import (
 // subject is what the rules of one shard, or of a store without shards, are judged on. The chart's template
 // checkpoint-storage.rules.subject holds the same.
 type subject struct {
-	values, section, facts, names map[string]any
-	affinity                      any
-	affinityKeys, affinityPins    []any
-	// options are the user's mount options, nil where there is no list; mounted are all that the volume is mounted with.
-	options, mounted []any
-	args             map[string]any
+	values map[string]any
+	// roots are what a path can begin with besides a key of the values.
+	roots map[string]any
 }
 
 // shardWord stands for a shard's number in the values.
 const shardWord = "{shard}"
 
+// each is what $ stands for in a case: a path or a word, or one of several maps.
+type each struct {
+	steps []string
+	row   map[string]any
+}
+
+// eachWord stands for it.
+const eachWord = "$"
+
+// along is a path with the one that $ stands for in its place.
+func (e each) along(path []string) []string {
+	at := slices.Index(path, eachWord)
+	if at < 0 {
+		return path
+	}
+	return slices.Concat(path[:at], e.steps, path[at+1:])
+}
+
 // at returns what stands at a path, or nil.
-func (s *subject) at(steps []string) any {
+func (s *subject) at(path []string, one each) any {
 	var value any = s.values
-	switch steps[0] {
-	case "section":
-		value, steps = s.section, steps[1:]
-	case "facts":
-		value, steps = s.facts, steps[1:]
-	case "names":
-		value, steps = s.names, steps[1:]
-	case "affinity":
-		value, steps = s.affinity, steps[1:]
-	case "affinityKeys":
-		value, steps = s.affinityKeys, steps[1:]
-	case "affinityPins":
-		value, steps = s.affinityPins, steps[1:]
-	case "options":
-		if steps = steps[1:]; s.options == nil {
-			return nil
-		}
-		value = s.options
-	case "mounted":
-		value, steps = s.mounted, steps[1:]
-	}
-	if len(s.args) > 0 && len(steps) > 0 {
-		if arg, ok := s.args[steps[0]]; ok {
-			return arg
+	if one.row != nil && path[0] == eachWord {
+		value, path = one.row, path[1:]
+	} else if path = one.along(path); s.roots != nil {
+		if root, ok := s.roots[path[0]]; ok {
+			value, path = root, path[1:]
 		}
 	}
-	for _, step := range steps {
+	for _, step := range path {
 		section, ok := value.(map[string]any)
 		if !ok {
 			return nil
@@ -65,20 +61,38 @@ func (s *subject) at(steps []string) any {
 	return value
 }
 
-// each lists the paths for which a case is judged; nil where it is judged once. Those of a list among the facts are its
-// items.
-func (s *subject) each(c *compiledCase) [][]string {
-	if len(c.Each) == 0 || !slices.ContainsFunc(c.Each, func(path string) bool { return strings.HasPrefix(path, "facts.") }) {
-		return c.each
+// word returns what {path} stands for: what is there, or the path or word itself for which a case is judged.
+func (s *subject) word(path []string, one each) any {
+	if path[0] == eachWord && len(path) == 1 {
+		return strings.Join(one.steps, ".")
 	}
-	var out [][]string
-	for i, path := range c.Each {
-		if !strings.HasPrefix(path, "facts.") {
-			out = append(out, c.each[i])
-			continue
+	return s.at(path, one)
+}
+
+// each lists what a case is judged for: once where it lists nothing.
+func (s *subject) each(c catalog.Case) []each {
+	if len(c.Each) == 0 {
+		return []each{{}}
+	}
+	var out []each
+	for _, listed := range c.Each {
+		list := []any{listed}
+		text, _ := listed.(string)
+		if path, ok := reference(text); ok {
+			there := s.at(strings.Split(path, "."), each{})
+			list = items(there)
+			if section, ok := there.(map[string]any); ok {
+				for _, key := range slices.Sorted(maps.Keys(section)) {
+					list = append(list, key)
+				}
+			}
 		}
-		for _, each := range items(s.at(c.each[i])) {
-			out = append(out, strings.Split(fmt.Sprint(each), "."))
+		for _, item := range list {
+			if row, ok := item.(map[string]any); ok {
+				out = append(out, each{row: row})
+				continue
+			}
+			out = append(out, each{steps: strings.Split(fmt.Sprint(item), ".")})
 		}
 	}
 	return out
@@ -254,44 +268,6 @@ func numbered(value any, shard int) any {
 		return value
 	}
 	return out
-}
-
-// empty is what Helm's templates call empty.
-func empty(value any) bool {
-	switch value := value.(type) {
-	case nil:
-		return true
-	case string:
-		return value == ""
-	case bool:
-		return !value
-	case []any:
-		return len(value) == 0
-	case []string:
-		return len(value) == 0
-	case map[string]any:
-		return len(value) == 0
-	}
-	number, ok := toFloat(value)
-	return ok && number == 0
-}
-
-// toFloat reads a number of any of the types that values have.
-func toFloat(value any) (float64, bool) {
-	switch value := value.(type) {
-	case float64:
-		return value, true
-	case int64:
-		return float64(value), true
-	case int:
-		return float64(value), true
-	}
-	return 0, false
-}
-
-func number(value any) int {
-	number, _ := toFloat(value)
-	return int(number)
 }
 
 // facts are what the templates know of a backend, as they know it: having been JSON.
