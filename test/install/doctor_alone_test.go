@@ -21,83 +21,83 @@ const defaultClass = "standard"
 func TestDoctorAlone(t *testing.T) {
 	t.Parallel()
 	c := cluster.Alone(t)
-	table := newDoctorTable(ailmentsAlone)
+	table := newDoctorTable(aloneScenarios)
 	t.Cleanup(func() { table.compare(t) })
-	for _, a := range ailmentsAlone {
+	for _, a := range aloneScenarios {
 		t.Run(a.title, func(t *testing.T) {
-			w := newWard(t, c, a, byHand)
-			t.Cleanup(func() { w.isDefault(`"true"`) })
-			a.prove(w, byHand, table)
+			b := newBrokenStore(t, c, a, byHand)
+			t.Cleanup(func() { b.isDefault(`"true"`) })
+			a.prove(b, byHand, table)
 		})
 	}
 }
 
-var ailmentsAlone = []ailment{
+var aloneScenarios = []scenario{
 	{
-		title: "the claim leaves its class to a cluster without a default one",
-		breaks: func(w *ward) {
-			w.isDefault("null")
-			w.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `size="1Gi"`)
+		title: "the claim names no class and the cluster has no default class",
+		breaks: func(b *brokenStore) {
+			b.isDefault("null")
+			b.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `size="1Gi"`)
 		},
-		id: "no-default-class", says: []string{"names no storage class", "no default one"},
-		repair: func(w *ward) { w.train("trainer", nil) }, mended: isBound,
+		id: "no-default-class", says: []string{"has no storage class", "no default class"},
+		repair: func(b *brokenStore) { b.train("trainer", nil) }, mended: isBound,
 	},
 	{
-		title: "a claim of others leaves its class to a cluster without a default one",
-		breaks: func(w *ward) {
-			w.isDefault("null")
-			w.publish()
-			w.claimOfOthers(release)
+		title: "a claim created by others names no class and the cluster has no default class",
+		breaks: func(b *brokenStore) {
+			b.isDefault("null")
+			b.publish()
+			b.claimOfOthers(release)
 		},
-		id: "no-default-class", says: []string{"names no storage class", "no default one"},
-		repair: func(w *ward) { w.train("trainer", nil) }, mended: isBound,
+		id: "no-default-class", says: []string{"has no storage class", "no default class"},
+		repair: func(b *brokenStore) { b.train("trainer", nil) }, mended: isBound,
 	},
 	{
 		title: "the cluster has two default classes",
-		breaks: func(w *ward) {
+		breaks: func(b *brokenStore) {
 			class := &storagev1.StorageClass{
-				ObjectMeta:  metav1.ObjectMeta{Name: w.ns + ".second", Annotations: map[string]string{storagev1IsDefault: "true"}},
+				ObjectMeta:  metav1.ObjectMeta{Name: b.ns + ".second", Annotations: map[string]string{storagev1IsDefault: "true"}},
 				Provisioner: "rancher.io/local-path", VolumeBindingMode: ptr.To(storagev1.VolumeBindingWaitForFirstConsumer),
 			}
-			_, err := w.client.StorageV1().StorageClasses().Create(w.t.Context(), class, create)
-			require.NoError(w.t, err)
-			w.helm("install", release, charts.Chart(), "--set", "backend=csi,provisioning=dynamic,csi.driver=absent.csi.example.com,size=1Gi")
-			w.train("trainer", nil)
-			w.bound(release)
+			_, err := b.client.StorageV1().StorageClasses().Create(b.t.Context(), class, create)
+			require.NoError(b.t, err)
+			b.helm("install", release, charts.Chart(), "--set", "backend=csi,provisioning=dynamic,csi.driver=absent.csi.example.com,size=1Gi")
+			b.train("trainer", nil)
+			b.bound(release)
 		},
-		id: "two-default-classes", says: []string{"has 2 default ones", "it got $NS.second"}, note: true,
-		mended: func(w *ward) {
-			w.bound(release)
-			w.healthy()
+		id: "two-default-classes", says: []string{"has 2 default classes", "it got $NS.second"}, note: true,
+		mended: func(b *brokenStore) {
+			b.bound(release)
+			b.healthy()
 		},
 	},
 	{
 		title: "the volume is on a node that is cordoned",
-		breaks: func(w *ward) {
-			node := w.cluster.Workers()[0]
-			w.t.Cleanup(func() { w.cordon(node, false) })
-			w.cordon(node, true)
-			w.makeDir()
-			w.install(w.onFirst("hostPath")...)
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			node := b.cluster.Workers()[0]
+			b.t.Cleanup(func() { b.cordon(node, false) })
+			b.cordon(node, true)
+			b.makeDir()
+			b.install(b.onFirst("hostPath")...)
+			b.train("trainer", nil)
 		},
 		id: "node-not-ready", says: []string{"worker is cordoned"}, mended: runs("trainer"),
 	},
 }
 
 // cordon has a node take no pods, or take them again.
-func (w *ward) cordon(node string, off bool) {
-	w.t.Helper()
-	_, err := w.client.CoreV1().Nodes().Patch(cleanup(w.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
-	require.NoError(w.t, err)
+func (b *brokenStore) cordon(node string, off bool) {
+	b.t.Helper()
+	_, err := b.client.CoreV1().Nodes().Patch(cleanup(b.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
+	require.NoError(b.t, err)
 }
 
 const storagev1IsDefault = "storageclass.kubernetes.io/is-default-class"
 
 // isDefault sets whether the cluster's class is a default one, as a JSON value.
-func (w *ward) isDefault(value string) {
-	w.t.Helper()
-	_, err := w.client.StorageV1().StorageClasses().Patch(cleanup(w.t), defaultClass, types.MergePatchType,
+func (b *brokenStore) isDefault(value string) {
+	b.t.Helper()
+	_, err := b.client.StorageV1().StorageClasses().Patch(cleanup(b.t), defaultClass, types.MergePatchType,
 		[]byte(`{"metadata":{"annotations":{"`+storagev1IsDefault+`":`+value+`}}}`), metav1.PatchOptions{})
-	require.NoError(w.t, err)
+	require.NoError(b.t, err)
 }

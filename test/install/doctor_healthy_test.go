@@ -15,11 +15,11 @@ func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	// well holds that the doctor finds nothing in a release of a namespace, but for a note that is expected.
-	well := func(t *testing.T, w *ward, namespace, release, note string) {
+	well := func(t *testing.T, b *brokenStore, namespace, release, note string) {
 		t.Helper()
-		one := *w.store
+		one := *b.store
 		one.t, one.ns = t, namespace
-		asked := &ward{store: &one, release: release, kubeconfig: w.kubeconfig}
+		asked := &brokenStore{store: &one, release: release, kubeconfig: b.kubeconfig}
 		code, report := asked.doctor()
 		assert.Equal(t, 0, code, "%+v", report)
 		assert.True(t, report.Healthy)
@@ -29,61 +29,61 @@ func TestDoctorHealthy(t *testing.T) {
 			assert.Equal(t, []string{note, "warning"}, []string{report.Diagnoses[0].ID, report.Diagnoses[0].Severity})
 		}
 	}
-	// release is another one in a namespace of its own, with the ward's values and more.
-	installed := func(t *testing.T, w *ward, name string, values ...string) string {
+	// release is another one in a namespace of its own, with the store's values and more.
+	installed := func(t *testing.T, b *brokenStore, name string, values ...string) string {
 		t.Helper()
-		other := newStoreOn(t, c, w.ns+"-"+name, "baseline")
+		other := newStoreOn(t, c, b.ns+"-"+name, "baseline")
 		args := []string{name, charts.Chart()}
-		for _, v := range append(w.onFirst("hostPath"), values...) {
+		for _, v := range append(b.onFirst("hostPath"), values...) {
 			args = append(args, "--set-json", v)
 		}
 		other.helm("install", args...)
 		return other.ns
 	}
-	trains := func(w *ward) {
-		w.bound(release)
-		assert.Contains(w.t, w.start(w.pod("trainer", nil, "cat /checkpoints/bytes; sleep 3600"), w.bytes()), w.bytes())
+	trains := func(b *brokenStore) {
+		b.bound(release)
+		assert.Contains(b.t, b.start(b.pod("trainer", nil, "cat /checkpoints/bytes; sleep 3600"), b.bytes()), b.bytes())
 	}
 	t.Run("namespaceOverride", func(t *testing.T) {
 		t.Parallel()
-		w := newWard(t, c, ailment{title: "healthy override"}, byHand)
-		w.makeDir()
-		ns := installed(t, w, "platform", fmt.Sprintf("namespaceOverride=%q", w.ns), `fullnameOverride="checkpoints"`)
-		well(t, w, ns, "platform", "")
-		trains(w)
-		well(t, w, ns, "platform", "")
-		w.kubectl("delete pod trainer")
-		w.deleteClaim()
-		one := *w.store
+		b := newBrokenStore(t, c, scenario{title: "healthy override"}, byHand)
+		b.makeDir()
+		ns := installed(t, b, "platform", fmt.Sprintf("namespaceOverride=%q", b.ns), `fullnameOverride="checkpoints"`)
+		well(t, b, ns, "platform", "")
+		trains(b)
+		well(t, b, ns, "platform", "")
+		b.kubectl("delete pod trainer")
+		b.deleteClaim()
+		one := *b.store
 		one.ns = ns
-		asked := &ward{store: &one, release: "platform", kubeconfig: w.kubeconfig}
-		asked.follow(ailment{}, asked.diagnosed("claim-deleted"))
-		trains(w)
+		asked := &brokenStore{store: &one, release: "platform", kubeconfig: b.kubeconfig}
+		asked.follow(scenario{}, asked.diagnosed("claim-deleted"))
+		trains(b)
 	})
 	t.Run("halves", func(t *testing.T) {
 		t.Parallel()
-		w := newWard(t, c, ailment{title: "healthy halves"}, byHand)
-		w.makeDir()
-		ns := installed(t, w, "volumes", fmt.Sprintf("namespaceOverride=%q", w.ns), `fullnameOverride="checkpoints"`, `claim.create=false`)
-		well(t, w, ns, "volumes", "claim-missing")
-		w.install(append(w.onFirst("hostPath"), `volume.create=false`)...)
-		trains(w)
-		well(t, w, ns, "volumes", "")
-		well(t, w, w.ns, release, "")
+		b := newBrokenStore(t, c, scenario{title: "healthy halves"}, byHand)
+		b.makeDir()
+		ns := installed(t, b, "volumes", fmt.Sprintf("namespaceOverride=%q", b.ns), `fullnameOverride="checkpoints"`, `claim.create=false`)
+		well(t, b, ns, "volumes", "claim-missing")
+		b.install(append(b.onFirst("hostPath"), `volume.create=false`)...)
+		trains(b)
+		well(t, b, ns, "volumes", "")
+		well(t, b, b.ns, release, "")
 	})
 	t.Run("a class alone", func(t *testing.T) {
 		t.Parallel()
-		w := newWard(t, c, ailment{title: "healthy class"}, byHand)
-		w.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `storageClass={"create":true}`, `claim.create=false`)
-		well(t, w, w.ns, release, "")
+		b := newBrokenStore(t, c, scenario{title: "healthy class"}, byHand)
+		b.install(`backend="csi"`, `provisioning="dynamic"`, `csi={"driver":"absent.csi.example.com"}`, `storageClass={"create":true}`, `claim.create=false`)
+		well(t, b, b.ns, release, "")
 	})
 	t.Run("a claim that is there", func(t *testing.T) {
 		t.Parallel()
-		w := newWard(t, c, ailment{title: "healthy existing"}, byHand)
-		w.publish()
-		w.claimOfOthers(release)
-		w.train("trainer", nil)
-		runs("trainer")(w)
-		well(t, w, w.ns, w.release, "")
+		b := newBrokenStore(t, c, scenario{title: "healthy existing"}, byHand)
+		b.publish()
+		b.claimOfOthers(release)
+		b.train("trainer", nil)
+		runs("trainer")(b)
+		well(t, b, b.ns, b.release, "")
 	})
 }

@@ -10,256 +10,258 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// ailmentsOfPods are pods that do not start, or cannot save, on a claim that is in order.
-var ailmentsOfPods = []ailment{
+// podScenarios are pods that do not start, or cannot save, on a claim that is in order.
+var podScenarios = []scenario{
 	{
 		title: "the volume is on a node that is gone",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.install(fmt.Sprintf(`hostPath={"path":%q}`, w.dir()), `size="1Gi"`, "volume.nodeAffinity="+affinityTo("gpu-07"))
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.install(fmt.Sprintf(`hostPath={"path":%q}`, b.dir()), `size="1Gi"`, "volume.nodeAffinity="+affinityTo("gpu-07"))
+			b.train("trainer", nil)
 		},
 		id: "node-lost", says: []string{"kubernetes.io/hostname In gpu-07", "has no such node"},
-		words:  func(w *ward) map[string]string { return map[string]string{"NODE\"": w.cluster.Workers()[0] + "\""} },
-		mended: func(w *ward) { runs("trainer")(w); readsBack(w) },
+		words: func(b *brokenStore) map[string]string {
+			return map[string]string{"NODE\"": b.cluster.Workers()[0] + "\""}
+		},
+		mended: func(b *brokenStore) { runs("trainer")(b); readsBack(b) },
 	},
 	{
 		title: "the volume is on a node that takes no pods",
-		breaks: func(w *ward) {
-			nodes, err := w.client.CoreV1().Nodes().List(w.t.Context(), listControlPlane)
-			require.NoError(w.t, err)
-			w.install(`hostPath={"path":"/mnt/checkpoints"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo(nodes.Items[0].Name))
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			nodes, err := b.client.CoreV1().Nodes().List(b.t.Context(), listControlPlane)
+			require.NoError(b.t, err)
+			b.install(`hostPath={"path":"/mnt/checkpoints"}`, `size="1Gi"`, "volume.nodeAffinity="+affinityTo(nodes.Items[0].Name))
+			b.train("trainer", nil)
 		},
 		id: "node-not-ready", says: []string{"has the taint node-role.kubernetes.io/control-plane", "does not tolerate"},
 	},
 	{
-		title: "the pod may not go where the volume is",
-		breaks: func(w *ward) {
-			w.static()
-			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(w.cluster.Workers()[1]) })
+		title: "the pod's nodeSelector excludes the node of the volume",
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.train("trainer", func(spec *corev1.PodSpec) { spec.NodeSelector = onNode(b.cluster.Workers()[1]) })
 		},
-		id: "node-conflict", says: []string{"the pod's own nodeSelector or affinity keeps it away"},
+		id: "node-conflict", says: []string{"the pod's nodeSelector or affinity does not allow that"},
 	},
 	{
-		title: "no node has what the pod asks for",
-		breaks: func(w *ward) {
-			w.static()
-			w.train("trainer", func(spec *corev1.PodSpec) {
+		title: "no node has what the pod requests",
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.train("trainer", func(spec *corev1.PodSpec) {
 				spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
 			})
 		},
 		id: "unschedulable", says: []string{"the claim is in order", "Insufficient cpu"},
 	},
 	{
-		title: "the pod names its node, past the scheduler",
-		breaks: func(w *ward) {
-			w.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
-			w.train("trainer", func(spec *corev1.PodSpec) { spec.NodeName = w.cluster.Workers()[0] })
+		title: "the pod names its node and bypasses the scheduler",
+		breaks: func(b *brokenStore) {
+			b.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
+			b.train("trainer", func(spec *corev1.PodSpec) { spec.NodeName = b.cluster.Workers()[0] })
 		},
-		id: "node-name-set", says: []string{"spec.nodeName", "the scheduler never sees it"},
+		id: "node-name-set", says: []string{"spec.nodeName", "bypasses the scheduler"},
 		mended: isBound,
 	},
 	{
 		title: "a second pod on a ReadWriteOncePod claim",
-		breaks: func(w *ward) {
-			w.byOthers(func(volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
+		breaks: func(b *brokenStore) {
+			b.byOthers(func(volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 				volume.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}
 				claim.Spec.AccessModes = volume.Spec.AccessModes
 			})
-			w.start(w.pod("trainer", nil, "echo ready; sleep 3600"), "ready")
-			w.train("evaluator", nil)
+			b.start(b.pod("trainer", nil, "echo ready; sleep 3600"), "ready")
+			b.train("evaluator", nil)
 		},
-		id: "access-once-in-use", says: []string{"for one pod of the whole cluster at a time", "pod trainer has it"},
+		id: "access-once-in-use", says: []string{"for one pod of the cluster at a time", "pod trainer uses it"},
 		mended: runs("evaluator"),
 	},
 	{
 		title: "no node has the volume's driver",
-		breaks: func(w *ward) {
-			w.install(`backend="csi"`, `csi={"driver":"absent.csi.example.com","volumeHandle":"vol-7"}`)
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			b.install(`backend="csi"`, `csi={"driver":"absent.csi.example.com","volumeHandle":"vol-7"}`)
+			b.train("trainer", nil)
 		},
-		id: "no-driver", says: []string{"CSI driver absent.csi.example.com", "no node of the cluster has"},
+		id: "no-driver", says: []string{"CSI driver absent.csi.example.com", "runs on no node of the cluster"},
 	},
 	{
 		title: "the directory is not on the node",
-		breaks: func(w *ward) {
-			run(w.t, w.cluster, "rm -rf "+w.dir())
-			w.install(w.onFirst("hostPath")...)
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			run(b.t, b.cluster, "rm -rf "+b.dir())
+			b.install(b.onFirst("hostPath")...)
+			b.train("trainer", nil)
 		},
-		id: "directory-missing", says: []string{"the directory /mnt/checkpoints/$NS of node", "there is none"},
+		id: "directory-missing", says: []string{"the directory /mnt/checkpoints/$NS of node", "does not exist"},
 		mended: runs("trainer"),
 	},
 	{
 		title: "the local disk is not on the node",
-		breaks: func(w *ward) {
-			run(w.t, w.cluster, "rm -rf "+w.dir())
-			w.install(w.onFirst("local")...)
-			w.train("trainer", nil)
+		breaks: func(b *brokenStore) {
+			run(b.t, b.cluster, "rm -rf "+b.dir())
+			b.install(b.onFirst("local")...)
+			b.train("trainer", nil)
 		},
-		id: "directory-missing", says: []string{"/mnt/checkpoints/$NS of node", "there is none"},
+		id: "directory-missing", says: []string{"/mnt/checkpoints/$NS of node", "does not exist"},
 		mended: runs("trainer"),
 	},
 	{
 		title: "mount options on a directory of a node",
-		breaks: func(w *ward) {
-			w.byOthers(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
+		breaks: func(b *brokenStore) {
+			b.byOthers(func(volume *corev1.PersistentVolume, _ *corev1.PersistentVolumeClaim) {
 				volume.Spec.MountOptions = []string{"noatime"}
 			})
-			w.train("trainer", nil)
+			b.train("trainer", nil)
 		},
 		id: "mount-option-refused", says: []string{"has mount options (noatime)", "no pod starts"},
-		repair: func(w *ward) { w.train("trainer", nil) },
+		repair: func(b *brokenStore) { b.train("trainer", nil) },
 		mended: runs("trainer"),
 	},
 	{
 		title: "the program may not write to the directory",
-		breaks: func(w *ward) {
-			w.makeDir()
-			run(w.t, w.cluster, "chmod 755 "+w.dir())
-			w.install(w.onFirst("hostPath")...)
-			pod := w.pod("trainer", func(spec *corev1.PodSpec) {
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			run(b.t, b.cluster, "chmod 755 "+b.dir())
+			b.install(b.onFirst("hostPath")...)
+			pod := b.pod("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000)), FSGroup: ptr.To(int64(1000))}
 			}, "echo x >/checkpoints/step-1")
-			w.create(pod)
+			b.create(pod)
 		},
 		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000", "fsGroup 1000 has no effect"},
-		mended: func(w *ward) {
-			pod := w.pod("second", func(spec *corev1.PodSpec) {
+		mended: func(b *brokenStore) {
+			pod := b.pod("second", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
 			}, "until echo x >/checkpoints/checkpoints/step-1; do sleep 1; done; cat /checkpoints/bytes; sleep 3600")
-			w.start(pod, w.bytes())
+			b.start(pod, b.bytes())
 		},
 	},
 	{
 		title: "the program is not in the group of the volume",
-		breaks: func(w *ward) {
-			w.makeDir()
-			run(w.t, w.cluster, "chmod 755 "+w.dir())
-			w.install(w.onFirst("local")...)
-			w.create(w.pod("trainer", func(spec *corev1.PodSpec) {
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			run(b.t, b.cluster, "chmod 755 "+b.dir())
+			b.install(b.onFirst("local")...)
+			b.create(b.pod("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: ptr.To(int64(1000))}
 			}, "echo x >/checkpoints/step-1"))
 		},
 		id: "permission-denied", says: []string{"may not write to it", "runs as user 1000"},
-		repair: func(w *ward) { w.kubectl("delete pod trainer") },
-		mended: func(w *ward) {
-			pod := w.store.pod("trainer", "")
+		repair: func(b *brokenStore) { b.kubectl("delete pod trainer") },
+		mended: func(b *brokenStore) {
+			pod := b.store.pod("trainer", "")
 			pod.Spec.Containers[0].Command = []string{"sh", "-c", "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"}
-			w.start(pod, w.bytes())
+			b.start(pod, b.bytes())
 		},
 	},
 	{
 		title: "the pod's group comes after another pod's mount",
-		breaks: func(w *ward) {
-			w.makeDir()
-			run(w.t, w.cluster, "chmod 755 "+w.dir())
-			w.install(w.onFirst("local")...)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			run(b.t, b.cluster, "chmod 755 "+b.dir())
+			b.install(b.onFirst("local")...)
 			// One that is told to stop goes when its node has unmounted the volume, and not before.
 			told := func(spec *corev1.PodSpec) { spec.TerminationGracePeriodSeconds = ptr.To(int64(1)) }
-			w.start(w.pod("evaluator", told, "echo reads; sleep 3600"), "reads")
-			w.create(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
+			b.start(b.pod("evaluator", told, "echo reads; sleep 3600"), "reads")
+			b.create(b.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
 		},
-		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 came too late", "another pod had it mounted"},
-		mended: func(w *ward) {
-			w.start(w.pod("trainer", asGroup, "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"), w.bytes())
-			w.healthy()
+		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 has no effect", "another pod had it mounted"},
+		mended: func(b *brokenStore) {
+			b.start(b.pod("trainer", asGroup, "echo x >/checkpoints/step-1; cat /checkpoints/bytes; sleep 3600"), b.bytes())
+			b.healthy()
 		},
 	},
 	{
 		title: "the volume is full",
-		breaks: func(w *ward) {
-			w.makeDir()
-			mount := fmt.Sprintf("mount -t tmpfs -o size=1m tmpfs %[1]s; echo '%[2]s' >%[1]s/bytes", w.dir(), w.bytes())
-			run(w.t, w.cluster, mount)
-			w.t.Cleanup(func() {
-				_, err := w.cluster.Exec(cleanup(w.t), w.cluster.Workers()[0], "umount --lazy "+w.dir())
-				assert.NoError(w.t, err)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			mount := fmt.Sprintf("mount -t tmpfs -o size=1m tmpfs %[1]s; echo '%[2]s' >%[1]s/bytes", b.dir(), b.bytes())
+			run(b.t, b.cluster, mount)
+			b.t.Cleanup(func() {
+				_, err := b.cluster.Exec(cleanup(b.t), b.cluster.Workers()[0], "umount --lazy "+b.dir())
+				assert.NoError(b.t, err)
 			})
-			w.install(w.onFirst("hostPath")...)
-			pod := w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32")
-			w.create(pod)
+			b.install(b.onFirst("hostPath")...)
+			pod := b.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32")
+			b.create(pod)
 		},
 		id: "no-space", says: []string{"no space left on the volume"},
-		repair: func(w *ward) {
-			run(w.t, w.cluster, "mount -o remount,size=4m "+w.dir())
-			w.kubectl("delete pod trainer")
-			w.start(w.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32 && echo saved; sleep 3600"), "saved")
+		repair: func(b *brokenStore) {
+			run(b.t, b.cluster, "mount -o remount,size=4m "+b.dir())
+			b.kubectl("delete pod trainer")
+			b.start(b.pod("trainer", nil, "dd if=/dev/zero of=/checkpoints/shard bs=64k count=32 && echo saved; sleep 3600"), "saved")
 		},
 		mended: readsBack,
 	},
 	{
 		title: "the directory that the server exports was recreated", storage: true,
-		breaks: func(w *ward) {
-			w.export()
-			storage := w.cluster.Storage()
-			w.install(`backend="nfs"`, fmt.Sprintf(`nfs={"server":%q,"path":%q}`, storage.Address, w.exported()), `size="1Gi"`)
-			w.bound(release)
-			w.start(w.pod("trainer", w.onStorageNode, "while cat /checkpoints/bytes; do sleep 1; done; exit 1"), w.bytes())
-			w.export()
+		breaks: func(b *brokenStore) {
+			b.export()
+			storage := b.cluster.Storage()
+			b.install(`backend="nfs"`, fmt.Sprintf(`nfs={"server":%q,"path":%q}`, storage.Address, b.exported()), `size="1Gi"`)
+			b.bound(release)
+			b.start(b.pod("trainer", b.onStorageNode, "while cat /checkpoints/bytes; do sleep 1; done; exit 1"), b.bytes())
+			b.export()
 		},
-		id: "stale-handle", says: []string{"a file system that is no longer there (stale file handle)"},
-		mended: func(w *ward) {
-			w.start(w.pod("reader", w.onStorageNode, "cat /checkpoints/bytes; sleep 3600"), w.bytes())
-			w.healthy()
+		id: "stale-handle", says: []string{"a file system that no longer exists (stale file handle)"},
+		mended: func(b *brokenStore) {
+			b.start(b.pod("reader", b.onStorageNode, "cat /checkpoints/bytes; sleep 3600"), b.bytes())
+			b.healthy()
 		},
 	},
 	{
 		title: "the program finds the volume read-only",
-		breaks: func(w *ward) {
-			w.static()
-			pod := w.pod("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].VolumeMounts[0].ReadOnly = true }, "echo x >/checkpoints/step-1")
-			w.create(pod)
+		breaks: func(b *brokenStore) {
+			b.static()
+			pod := b.pod("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].VolumeMounts[0].ReadOnly = true }, "echo x >/checkpoints/step-1")
+			b.create(pod)
 		},
 		id: "read-only", says: []string{"mounted read-only in the pod"},
 	},
 	{
-		title: "every start looks at every file",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.install(w.onFirst("local")...)
-			w.start(w.pod("trainer", func(spec *corev1.PodSpec) {
+		title: "every start checks every file",
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.install(b.onFirst("local")...)
+			b.start(b.pod("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1000))}
 			}, "echo ready; sleep 3600"), "ready")
 		},
-		id: "ownership-walk", says: []string{"pod trainer has an fsGroup", "looks at every file"}, note: true,
-		repair: func(w *ward) {
-			w.kubectl("delete pod trainer")
-			w.train("trainer", func(spec *corev1.PodSpec) {
+		id: "ownership-walk", says: []string{"pod trainer has an fsGroup", "checks every file"}, note: true,
+		repair: func(b *brokenStore) {
+			b.kubectl("delete pod trainer")
+			b.train("trainer", func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch)}
 			})
 		},
 		mended: runs("trainer"),
 	},
 	{
-		title: "the pod's image is not there",
-		breaks: func(w *ward) {
-			w.static()
-			w.train("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].Image = "absent.example.com/trainer:1" })
+		title: "the pod's image does not exist",
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.train("trainer", func(spec *corev1.PodSpec) { spec.Containers[0].Image = "absent.example.com/trainer:1" })
 		},
-		id: "not-storage", says: []string{"it is not the storage", "ErrImageNeverPull"},
+		id: "not-storage", says: []string{"storage is not the cause", "ErrImageNeverPull"},
 	},
 	{
 		title: "the program ends with an error",
-		breaks: func(w *ward) {
-			w.static()
-			w.create(w.pod("trainer", nil, "echo out of memory; exit 3"))
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.create(b.pod("trainer", nil, "echo out of memory; exit 3"))
 		},
-		id: "not-storage", says: []string{"it is not the storage", "ended with exit code 3"},
+		id: "not-storage", says: []string{"storage is not the cause", "exited with code 3"},
 	},
 	{
-		title: "the program ends with an error, again and again",
-		breaks: func(w *ward) {
-			w.static()
-			w.create(w.pod("trainer", func(spec *corev1.PodSpec) { spec.RestartPolicy = corev1.RestartPolicyAlways }, "echo out of memory; exit 3"))
-			again := w.until(patience, func() bool {
-				pod, err := w.client.CoreV1().Pods(w.ns).Get(w.t.Context(), "trainer", getOptions)
+		title: "the program keeps ending with an error",
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.create(b.pod("trainer", func(spec *corev1.PodSpec) { spec.RestartPolicy = corev1.RestartPolicyAlways }, "echo out of memory; exit 3"))
+			again := b.until(patience, func() bool {
+				pod, err := b.client.CoreV1().Pods(b.ns).Get(b.t.Context(), "trainer", getOptions)
 				return err == nil && len(pod.Status.ContainerStatuses) > 0 && pod.Status.ContainerStatuses[0].RestartCount > 0
 			})
-			require.True(w.t, again, "the kubelet does not start the program again")
+			require.True(b.t, again, "the kubelet does not start the program again")
 		},
-		id: "not-storage", says: []string{"it is not the storage", "ends with exit code 3 (Error), again and again"},
+		id: "not-storage", says: []string{"storage is not the cause", "keeps exiting with code 3 (Error)"},
 	},
 }
 

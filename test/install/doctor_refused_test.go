@@ -22,39 +22,39 @@ import (
 
 var listControlPlane = metav1.ListOptions{LabelSelector: "node-role.kubernetes.io/control-plane"}
 
-// ailmentsOfRefusals are objects that the API server, or Helm, did not let come to be.
-var ailmentsOfRefusals = []ailment{
+// refusalScenarios are objects that the API server, or Helm, did not let come to be.
+var refusalScenarios = []scenario{
 	{
 		title: "a quota refuses the claim",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.quota("requests.storage", "100Mi")
-			w.refused(w.onFirst("hostPath")...)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.quota("requests.storage", "100Mi")
+			b.refused(b.onFirst("hostPath")...)
 		},
-		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses", "requests.storage=1Gi asked for", "requests.storage=100Mi allowed"},
+		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses", "requested requests.storage=1Gi", "limit requests.storage=100Mi"},
 		mended: readsBack,
 	},
 	{
 		title: "a quota refuses the pods",
-		breaks: func(w *ward) {
-			w.static()
-			w.quota("pods", "0")
-			w.job(nil)
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.quota("pods", "0")
+			b.job(nil)
 		},
-		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "pods=0 allowed"},
+		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "limit pods=0"},
 		// The Job tries again by itself.
-		mended: (*ward).healthy,
+		mended: (*brokenStore).healthy,
 	},
 	{
 		title: "Pod Security refuses the pods", profile: "restricted",
-		breaks: func(w *ward) {
-			w.static()
-			w.job(nil)
+		breaks: func(b *brokenStore) {
+			b.static()
+			b.job(nil)
 		},
 		id: "pod-security", says: []string{"profile restricted:latest of namespace $NS refuses the pods of job train", "runAsNonRoot"},
-		repair: func(w *ward) {
-			w.kubectl("delete job train")
-			w.job(func(spec *corev1.PodSpec) {
+		repair: func(b *brokenStore) {
+			b.kubectl("delete job train")
+			b.job(func(spec *corev1.PodSpec) {
 				spec.SecurityContext = &corev1.PodSecurityContext{
 					RunAsUser: ptr.To(int64(1000)), RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 				}
@@ -63,146 +63,146 @@ var ailmentsOfRefusals = []ailment{
 				}
 			})
 		},
-		mended: (*ward).healthy,
+		mended: (*brokenStore).healthy,
 	},
 	{
 		title: "an admission policy refuses the claim",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.policy()
-			w.refused(w.onFirst("hostPath")...)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.policy()
+			b.refused(b.onFirst("hostPath")...)
 		},
 		id: "policy-denied", says: []string{"the ValidatingAdmissionPolicy $NS", "refuses the release's persistentvolumeclaim checkpoints", "claims need a cost centre"},
-		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
+		at: "then install the missing objects", meanwhile: (*brokenStore).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "an admission webhook does not answer",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.webhook(nil)
-			w.untilRefused("failed calling webhook")
-			w.refused(w.onFirst("hostPath")...)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.webhook(nil)
+			b.untilRefused("failed calling webhook")
+			b.refused(b.onFirst("hostPath")...)
 		},
 		id: "webhook-unreachable", says: []string{"the admission webhook claims.example.com", "does not answer"},
-		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
+		at: "then install the missing objects", meanwhile: (*brokenStore).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "an admission webhook refuses the claim",
-		breaks: func(w *ward) {
-			w.makeDir()
-			w.webhook(w.serveWebhook())
-			w.untilRefused("denied the request")
-			w.refused(w.onFirst("hostPath")...)
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			b.webhook(b.serveWebhook())
+			b.untilRefused("denied the request")
+			b.refused(b.onFirst("hostPath")...)
 		},
 		id: "webhook-denied", says: []string{"the admission webhook claims.example.com refuses", "claims need a cost centre"},
-		at: "then install what is missing", meanwhile: (*ward).withoutPolicy, mended: readsBack,
+		at: "then install the missing objects", meanwhile: (*brokenStore).withoutPolicy, mended: readsBack,
 	},
 	{
 		title: "the volume's name belongs to another release",
-		breaks: func(w *ward) {
+		breaks: func(b *brokenStore) {
 			// Names that the chart gives never meet; one that somebody chose can be anything.
-			other := newWard(w.t, w.cluster, ailment{title: "the volume"}, byHand)
+			other := newBrokenStore(b.t, b.cluster, scenario{title: "the volume"}, byHand)
 			other.release = "theirs"
-			other.install(fmt.Sprintf("volume.name=%q", w.ns+"."+release))
-			out, err := w.tryHelm("install", release, charts.Chart())
-			require.Error(w.t, err, out)
+			other.install(fmt.Sprintf("volume.name=%q", b.ns+"."+release))
+			out, err := b.tryHelm("install", release, charts.Chart())
+			require.Error(b.t, err, out)
 		},
-		id: "volume-name-taken", says: []string{"belongs to release theirs of namespace doctor-the-volume", "Volumes have no namespace"},
-		words: func(w *ward) map[string]string {
-			file := filepath.Join(w.t.TempDir(), "values.yaml")
-			require.NoError(w.t, os.WriteFile(file, []byte("size: 1Gi\n"), 0o600))
+		id: "volume-name-taken", says: []string{"belongs to release theirs of namespace doctor-the-volume", "PersistentVolumes are cluster-scoped"},
+		words: func(b *brokenStore) map[string]string {
+			file := filepath.Join(b.t.TempDir(), "values.yaml")
+			require.NoError(b.t, os.WriteFile(file, []byte("size: 1Gi\n"), 0o600))
 			return map[string]string{"VALUES": file}
 		},
 		mended: isBound,
 	},
 	{
 		title: "a limit that the doctor does not know refuses the claim",
-		breaks: func(w *ward) {
-			w.makeDir()
-			_, err := w.client.CoreV1().LimitRanges(w.ns).Create(w.t.Context(), &corev1.LimitRange{
+		breaks: func(b *brokenStore) {
+			b.makeDir()
+			_, err := b.client.CoreV1().LimitRanges(b.ns).Create(b.t.Context(), &corev1.LimitRange{
 				ObjectMeta: metav1.ObjectMeta{Name: "small"},
 				Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
 					Type: corev1.LimitTypePersistentVolumeClaim, Max: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("100Mi")},
 				}}},
 			}, create)
-			require.NoError(w.t, err)
-			w.untilRefused("maximum storage usage")
-			w.refused(w.onFirst("hostPath")...)
+			require.NoError(b.t, err)
+			b.untilRefused("maximum storage usage")
+			b.refused(b.onFirst("hostPath")...)
 		},
 		id: "release-failed", says: []string{"(revision 1) ended as failed"},
-		at: "once the reason is gone", meanwhile: func(w *ward) {
-			require.NoError(w.t, w.client.CoreV1().LimitRanges(w.ns).Delete(w.t.Context(), "small", metav1.DeleteOptions{}))
-			w.untilTaken()
+		at: "once the cause is removed", meanwhile: func(b *brokenStore) {
+			require.NoError(b.t, b.client.CoreV1().LimitRanges(b.ns).Delete(b.t.Context(), "small", metav1.DeleteOptions{}))
+			b.untilTaken()
 		},
 		mended: readsBack,
 	},
 	{
-		title: "an install is broken off",
-		breaks: func(w *ward) {
-			w.brokenOff("install", `backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
+		title: "an install is interrupted",
+		breaks: func(b *brokenStore) {
+			b.brokenOff("install", `backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
 		},
-		id: "release-pending", says: []string{"the release is pending-install (revision 1)", "All that it was to make is there"}, note: true,
-		mended: func(w *ward) {
-			w.train("trainer", nil)
-			w.bound(release)
-			w.upgraded()
+		id: "release-pending", says: []string{"the release is pending-install (revision 1)", "All of its claims and volumes exist"}, note: true,
+		mended: func(b *brokenStore) {
+			b.train("trainer", nil)
+			b.bound(release)
+			b.upgraded()
 		},
 	},
 	{
-		title: "an upgrade is broken off",
-		breaks: func(w *ward) {
+		title: "an upgrade is interrupted",
+		breaks: func(b *brokenStore) {
 			values := []string{`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`, `keep=false`}
-			w.install(values...)
-			w.brokenOff("upgrade", append(values, `commonLabels={"second":"yes"}`)...)
+			b.install(values...)
+			b.brokenOff("upgrade", append(values, `commonLabels={"second":"yes"}`)...)
 		},
 		id: "release-pending", says: []string{"the release is pending-upgrade (revision 2)"}, note: true,
-		mended: func(w *ward) {
-			w.train("trainer", nil)
-			claim, _ := w.bound(release)
-			assert.Equal(w.t, "yes", claim.Labels["second"])
-			w.upgraded()
+		mended: func(b *brokenStore) {
+			b.train("trainer", nil)
+			claim, _ := b.bound(release)
+			assert.Equal(b.t, "yes", claim.Labels["second"])
+			b.upgraded()
 		},
 	},
 }
 
 // refused installs what the API server does not take.
-func (w *ward) refused(values ...string) {
-	w.t.Helper()
+func (b *brokenStore) refused(values ...string) {
+	b.t.Helper()
 	args := []string{release, charts.Chart()}
 	for _, v := range values {
 		args = append(args, "--set-json", v)
 	}
-	out, err := w.tryHelm("install", args...)
-	require.Error(w.t, err, out)
+	out, err := b.tryHelm("install", args...)
+	require.Error(b.t, err, out)
 }
 
-func (w *ward) quota(what, much string) {
-	w.t.Helper()
+func (b *brokenStore) quota(what, much string) {
+	b.t.Helper()
 	hard := corev1.ResourceList{corev1.ResourceName(what): resource.MustParse(much)}
-	_, err := w.client.CoreV1().ResourceQuotas(w.ns).Create(w.t.Context(), &corev1.ResourceQuota{
+	_, err := b.client.CoreV1().ResourceQuotas(b.ns).Create(b.t.Context(), &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: hard},
 	}, create)
-	require.NoError(w.t, err)
+	require.NoError(b.t, err)
 	// It counts only once somebody has counted what is there.
-	counted := w.until(patience, func() bool {
-		quota, err := w.client.CoreV1().ResourceQuotas(w.ns).Get(w.t.Context(), "small", getOptions)
+	counted := b.until(patience, func() bool {
+		quota, err := b.client.CoreV1().ResourceQuotas(b.ns).Get(b.t.Context(), "small", getOptions)
 		return err == nil && len(quota.Status.Hard) > 0
 	})
-	require.True(w.t, counted)
+	require.True(b.t, counted)
 }
 
 // job makes a Job that would train on the claim.
-func (w *ward) job(change func(*corev1.PodSpec)) {
-	w.t.Helper()
-	_, err := w.client.BatchV1().Jobs(w.ns).Create(w.t.Context(), &batchv1.Job{
+func (b *brokenStore) job(change func(*corev1.PodSpec)) {
+	b.t.Helper()
+	_, err := b.client.BatchV1().Jobs(b.ns).Create(b.t.Context(), &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{Name: "train"},
-		Spec:       batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: w.pod("train", change, "sleep 3600").Spec}},
+		Spec:       batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: b.pod("train", change, "sleep 3600").Spec}},
 	}, create)
-	require.NoError(w.t, err)
+	require.NoError(b.t, err)
 }
 
-func (w *ward) here() *metav1.LabelSelector {
-	return &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": w.ns}}
+func (b *brokenStore) here() *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": b.ns}}
 }
 
 func claimsMade() []admissionv1.RuleWithOperations {
@@ -213,84 +213,84 @@ func claimsMade() []admissionv1.RuleWithOperations {
 }
 
 // policy lets no claim come to be in the namespace, and waits until that is so.
-func (w *ward) policy() {
-	w.t.Helper()
-	w.t.Cleanup(w.removePolicy)
-	w.removePolicy()
-	api := w.client.AdmissionregistrationV1()
+func (b *brokenStore) policy() {
+	b.t.Helper()
+	b.t.Cleanup(b.removePolicy)
+	b.removePolicy()
+	api := b.client.AdmissionregistrationV1()
 	rules := claimsMade()
-	_, err := api.ValidatingAdmissionPolicies().Create(w.t.Context(), &admissionv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+	_, err := api.ValidatingAdmissionPolicies().Create(b.t.Context(), &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: b.ns},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: rules[0]}}},
 			Validations:      []admissionv1.Validation{{Expression: "false", Message: "claims need a cost centre"}},
 		},
 	}, create)
-	require.NoError(w.t, err)
-	_, err = api.ValidatingAdmissionPolicyBindings().Create(w.t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+	require.NoError(b.t, err)
+	_, err = api.ValidatingAdmissionPolicyBindings().Create(b.t.Context(), &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: b.ns},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: w.ns, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}, MatchResources: &admissionv1.MatchResources{NamespaceSelector: w.here()},
+			PolicyName: b.ns, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}, MatchResources: &admissionv1.MatchResources{NamespaceSelector: b.here()},
 		},
 	}, create)
-	require.NoError(w.t, err)
-	w.untilRefused("cost centre")
+	require.NoError(b.t, err)
+	b.untilRefused("cost centre")
 }
 
 // untilRefused waits until a claim would be refused in these words: what the API server admits by, it learns with a delay.
-func (w *ward) untilRefused(words string) {
-	w.t.Helper()
+func (b *brokenStore) untilRefused(words string) {
+	b.t.Helper()
 	var err error
-	refused := w.until(patience, func() bool {
-		_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	refused := b.until(patience, func() bool {
+		_, err = b.client.CoreV1().PersistentVolumeClaims(b.ns).Create(b.t.Context(), b.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err != nil && strings.Contains(err.Error(), words)
 	})
-	require.True(w.t, refused, "%v", err)
+	require.True(b.t, refused, "%v", err)
 }
 
-func (w *ward) removePolicy() {
-	ctx, api := cleanup(w.t), w.client.AdmissionregistrationV1()
+func (b *brokenStore) removePolicy() {
+	ctx, api := cleanup(b.t), b.client.AdmissionregistrationV1()
 	for _, err := range []error{
-		api.ValidatingAdmissionPolicyBindings().Delete(ctx, w.ns, metav1.DeleteOptions{}),
-		api.ValidatingAdmissionPolicies().Delete(ctx, w.ns, metav1.DeleteOptions{}),
-		api.ValidatingWebhookConfigurations().Delete(ctx, w.ns, metav1.DeleteOptions{}),
+		api.ValidatingAdmissionPolicyBindings().Delete(ctx, b.ns, metav1.DeleteOptions{}),
+		api.ValidatingAdmissionPolicies().Delete(ctx, b.ns, metav1.DeleteOptions{}),
+		api.ValidatingWebhookConfigurations().Delete(ctx, b.ns, metav1.DeleteOptions{}),
 	} {
-		require.True(w.t, err == nil || apierrors.IsNotFound(err), "%v", err)
+		require.True(b.t, err == nil || apierrors.IsNotFound(err), "%v", err)
 	}
 }
 
 // withoutPolicy has the administrator take the policy away; the API server forgets it a while later.
-func (w *ward) withoutPolicy() {
-	w.t.Helper()
-	w.removePolicy()
-	w.untilTaken()
+func (b *brokenStore) withoutPolicy() {
+	b.t.Helper()
+	b.removePolicy()
+	b.untilTaken()
 }
 
 // untilTaken waits until a claim would no longer be refused.
-func (w *ward) untilTaken() {
-	w.t.Helper()
+func (b *brokenStore) untilTaken() {
+	b.t.Helper()
 	var err error
-	taken := w.until(patience, func() bool {
-		_, err = w.client.CoreV1().PersistentVolumeClaims(w.ns).Create(w.t.Context(), w.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	taken := b.until(patience, func() bool {
+		_, err = b.client.CoreV1().PersistentVolumeClaims(b.ns).Create(b.t.Context(), b.claim("probe", ""), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return err == nil
 	})
-	require.True(w.t, taken, "%v", err)
+	require.True(b.t, taken, "%v", err)
 }
 
 // brokenOff has Helm wait for what does not come, and ends it before it is done.
-func (w *ward) brokenOff(command string, values ...string) {
-	w.t.Helper()
-	args := []string{command, release, charts.Chart(), "--namespace", w.ns, "--kubeconfig", w.kubeconfig, "--wait", "--timeout", "10m"}
+func (b *brokenStore) brokenOff(command string, values ...string) {
+	b.t.Helper()
+	args := []string{command, release, charts.Chart(), "--namespace", b.ns, "--kubeconfig", b.kubeconfig, "--wait", "--timeout", "10m"}
 	for _, v := range values {
 		args = append(args, "--set-json", v)
 	}
-	helm := exec.CommandContext(w.t.Context(), "helm", args...)
-	require.NoError(w.t, helm.Start())
-	made := w.until(patience, func() bool {
-		claim, err := w.client.CoreV1().PersistentVolumeClaims(w.ns).Get(w.t.Context(), release, getOptions)
+	helm := exec.CommandContext(b.t.Context(), "helm", args...)
+	require.NoError(b.t, helm.Start())
+	made := b.until(patience, func() bool {
+		claim, err := b.client.CoreV1().PersistentVolumeClaims(b.ns).Get(b.t.Context(), release, getOptions)
 		return err == nil && (command == "install" || claim.Labels["second"] == "yes")
 	})
-	require.NoError(w.t, helm.Process.Kill())
+	require.NoError(b.t, helm.Process.Kill())
 	_ = helm.Wait()
-	require.True(w.t, made, "Helm has made nothing")
+	require.True(b.t, made, "Helm has made nothing")
 }

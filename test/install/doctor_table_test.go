@@ -16,29 +16,29 @@ const doctorFile = "DOCTOR.md"
 
 var doctorLock sync.Mutex
 
-const doctorHead = `# What ails a store, and what ckptctl doctor says
+const doctorHead = `# Diagnoses of ckptctl doctor
 
-Each row was seen on a cluster: the store was broken, and ` + "`ckptctl doctor`" + ` gave this cause, and no other. Where the last
-column has a word, it was mended as well: the claim was bound again, with a pod that read its bytes back where there were
-any, or the pod that had waited ran. "yes": by ` + "`--fix`" + ` alone, and in another store by hand, which left the same objects,
-which Helm then upgraded; "no": by the commands of the row, and by what they tell the administrator to do. Every command was
-run as it stands; of CHART, VALUES, NAME and NODE a person has to say what they are. What no test machine has, a driver of the tests' own says in its place: the storage that
-refuses, does not answer, or was exported anew. Written by ` + "`go test ./test/install -run TestDoctor -update`" + `, and compared with
-what is seen by every run without the flag.
+Each row was seen on a cluster: the store was broken in this way, and ` + "`ckptctl doctor`" + ` reported this cause and no other. If
+the last column has a word, the store was repaired as well: the claim was bound again and a pod read its bytes back, where
+there were any, or the blocked pod ran. "yes": by ` + "`--fix`" + ` alone, and in another store by hand with the same result, which
+Helm then upgraded; "no": by the commands of the row, and by what they ask the administrator to do. Every command was run as
+printed, with CHART, VALUES, NAME and NODE filled in. Storage that no test machine has is simulated by the tests' own CSI
+driver: storage that refuses, does not answer, or was re-exported. Written by ` + "`go test ./test/install -run TestDoctor -update`" + `,
+and compared by every run without the flag.
 
 `
 
 // doctorTable is what one run has seen.
 type doctorTable struct {
-	ailments []ailment
-	lock     sync.Mutex
-	rows     map[string]string
+	scenarios []scenario
+	lock      sync.Mutex
+	rows      map[string]string
 	// leaves is what a store was left as by the one who mended it first.
 	leaves map[string]string
 }
 
-func newDoctorTable(of []ailment) *doctorTable {
-	return &doctorTable{ailments: of, rows: map[string]string{}, leaves: map[string]string{}}
+func newDoctorTable(of []scenario) *doctorTable {
+	return &doctorTable{scenarios: of, rows: map[string]string{}, leaves: map[string]string{}}
 }
 
 var (
@@ -50,11 +50,11 @@ var (
 )
 
 // saw notes a row, in which what differs from one run or cluster to the next has a name that does not.
-func (s *doctorTable) saw(title string, w *ward, d diagnosis, fixed string) {
-	workers := w.cluster.Workers()
+func (s *doctorTable) saw(title string, b *brokenStore, d diagnosis, fixed string) {
+	workers := b.cluster.Workers()
 	cluster := strings.TrimSuffix(workers[0], "worker")
 	plain := func(text string) string {
-		text = strings.NewReplacer(w.ns, "training", cluster, "", "|", `\|`).Replace(text)
+		text = strings.NewReplacer(b.ns, "training", cluster, "", "|", `\|`).Replace(text)
 		text = nodeCount.ReplaceAllString(text, "0/N nodes are available: …")
 		text = object.ReplaceAllString(version.ReplaceAllString(text, "${1}VERSION"), "<<<'kind: $1 …'")
 		return uid.ReplaceAllString(text, "UID")
@@ -90,7 +90,7 @@ func (s *doctorTable) compare(t *testing.T) {
 	doctorLock.Lock()
 	defer doctorLock.Unlock()
 	lines := readRows(t, doctorFile)
-	for _, a := range s.ailments {
+	for _, a := range s.scenarios {
 		row := s.rows[a.title]
 		switch {
 		case row == "":
@@ -102,8 +102,8 @@ func (s *doctorTable) compare(t *testing.T) {
 		}
 	}
 	if *update {
-		text := doctorHead + "| situation | what the doctor says | repair | repaired by --fix |\n|---|---|---|---|\n"
-		for _, a := range everyAilment() {
+		text := doctorHead + "| situation | diagnosis | repair | repaired by --fix |\n|---|---|---|---|\n"
+		for _, a := range allScenarios() {
 			if line := lines[a.title]; line != "" {
 				text += line + "\n"
 			}
@@ -112,12 +112,12 @@ func (s *doctorTable) compare(t *testing.T) {
 	}
 }
 
-// everyAilment are those of all the tests that have rows, in the order of the table.
-func everyAilment() []ailment {
-	var out []ailment
-	out = append(out, ailments()...)
-	out = append(out, ailmentsAlone...)
-	return append(out, everyCSIAilment()...)
+// allScenarios are those of all the tests that have rows, in the order of the table.
+func allScenarios() []scenario {
+	var out []scenario
+	out = append(out, scenarios()...)
+	out = append(out, aloneScenarios...)
+	return append(out, csiScenarios()...)
 }
 
 // TestDoctorTableIsWhole holds that every situation has a row, and every row a situation.
@@ -127,7 +127,7 @@ func TestDoctorTableIsWhole(t *testing.T) {
 	lines := readRows(t, doctorFile)
 	delete(lines, "situation")
 	names := map[string]bool{}
-	for _, a := range everyAilment() {
+	for _, a := range allScenarios() {
 		assert.NotEmpty(t, lines[a.title], "%s has no row for %q; the flag -update writes it", doctorFile, a.title)
 		delete(lines, a.title)
 		name := doctorName(a.title)

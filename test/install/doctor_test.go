@@ -22,13 +22,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ailment is one way in which a store can be broken, and what `ckptctl doctor` has to say of it.
-type ailment struct {
+// scenario is one way in which a store can be broken, and what `ckptctl doctor` has to say of it.
+type scenario struct {
 	title string
 	// profile is the namespace's Pod Security profile; baseline when empty.
 	profile string
 	// breaks makes the situation.
-	breaks func(*ward)
+	breaks func(*brokenStore)
 	// id and says are the diagnosis.
 	id   string
 	says []string
@@ -39,14 +39,14 @@ type ailment struct {
 	// safe says that --fix mends it. It is then broken twice, and mended by --fix and by hand.
 	safe bool
 	// words are what a person puts in the place of NAME, NODE and VALUES.
-	words func(*ward) map[string]string
+	words func(*brokenStore) map[string]string
 	// meanwhile is what an administrator does before the command that follows a comment with the words of at.
 	at        string
-	meanwhile func(*ward)
+	meanwhile func(*brokenStore)
 	// repair is what the test does after the commands, in the place of the one who reads what they print; nil: nothing.
-	repair func(*ward)
+	repair func(*brokenStore)
 	// mended is what has to be so when all that is done; nil: the commands only show something.
-	mended func(*ward)
+	mended func(*brokenStore)
 }
 
 // diagnosis is what the doctor prints as JSON.
@@ -68,9 +68,9 @@ type doctorReport struct {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	table := newDoctorTable(ailments())
+	table := newDoctorTable(scenarios())
 	t.Cleanup(func() { table.compare(t) })
-	for _, a := range table.ailments {
+	for _, a := range table.scenarios {
 		if a.storage && !hasStorage(t, c, a.title) {
 			continue
 		}
@@ -80,7 +80,7 @@ func TestDoctor(t *testing.T) {
 				if a.storage {
 					c.UseStorage(t)
 				}
-				a.prove(newWard(t, c, a, way), way, table)
+				a.prove(newBrokenStore(t, c, a, way), way, table)
 			})
 		}
 	}
@@ -91,46 +91,46 @@ type way struct{ title, namespace, fixed string }
 
 var byHand, byFix = way{"", "doctor-", "no"}, way{", by --fix", "doctor-fix-", "yes"}
 
-func (a ailment) ways() []way {
+func (a scenario) ways() []way {
 	if a.safe {
 		return []way{byHand, byFix}
 	}
 	return []way{byHand}
 }
 
-// ailments are those that need nothing of the cluster for themselves.
-func ailments() []ailment {
-	return append(append(append([]ailment{}, ailmentsOfClaims...), ailmentsOfPods...), ailmentsOfRefusals...)
+// scenarios are those that need nothing of the cluster for themselves.
+func scenarios() []scenario {
+	return append(append(append([]scenario{}, claimScenarios...), podScenarios...), refusalScenarios...)
 }
 
-func (a ailment) prove(w *ward, way way, table *doctorTable) {
-	t := w.t
+func (a scenario) prove(b *brokenStore, way way, table *doctorTable) {
+	t := b.t
 	if a.safe {
 		// The one that applies on the server is the one that could find its objects changed by others.
-		w.program = "helm4"
+		b.program = "helm4"
 	}
-	a.breaks(w)
-	d := w.diagnosed(a.id)
+	a.breaks(b)
+	d := b.diagnosed(a.id)
 	for _, word := range a.says {
-		assert.Contains(t, d.Cause, strings.ReplaceAll(word, "$NS", w.ns))
+		assert.Contains(t, d.Cause, strings.ReplaceAll(word, "$NS", b.ns))
 	}
 	assert.Equal(t, a.note, d.Severity == "warning", d.Cause)
 	assert.Equal(t, a.safe, d.Safe, d.Cause)
 	if way == byFix {
-		_, report := w.doctor("--fix")
+		_, report := b.doctor("--fix")
 		assert.NotEmpty(t, report.Fixed)
 	} else {
-		w.follow(a, d)
+		b.follow(a, d)
 	}
 	if a.repair != nil {
-		a.repair(w)
+		a.repair(b)
 	}
 	if a.mended != nil {
-		a.mended(w)
+		a.mended(b)
 	}
 	if a.safe {
-		table.left(t, a.title, w.left())
-		w.upgraded()
+		table.left(t, a.title, b.left())
+		b.upgraded()
 	}
 	fixed := ""
 	switch {
@@ -139,22 +139,22 @@ func (a ailment) prove(w *ward, way way, table *doctorTable) {
 	case a.mended != nil:
 		fixed = byHand.fixed
 	}
-	table.saw(a.title, w, d, fixed)
+	table.saw(a.title, b, d, fixed)
 }
 
 // follow runs every command that the doctor prints, as a person would paste it.
-func (w *ward) follow(a ailment, d diagnosis) {
-	w.t.Helper()
+func (b *brokenStore) follow(a scenario, d diagnosis) {
+	b.t.Helper()
 	words := []string{"CHART", charts.Chart()}
 	if a.words != nil {
-		for word, is := range a.words(w) {
+		for word, is := range a.words(b) {
 			words = append(words, word, is)
 		}
 	}
 	done := a.meanwhile == nil
 	for _, line := range d.Repair {
 		if a.meanwhile != nil && strings.HasPrefix(line, "#") && strings.Contains(line, a.at) {
-			a.meanwhile(w)
+			a.meanwhile(b)
 			done = true
 		}
 		if strings.HasPrefix(line, "#") {
@@ -165,15 +165,15 @@ func (w *ward) follow(a ailment, d diagnosis) {
 			// It ends with 1 where it has not seen the claim bound yet; the test looks for itself.
 			line += " || [ $? = 1 ]"
 		}
-		w.shell(line)
+		b.shell(line)
 	}
-	require.True(w.t, done, "no comment says %q: %v", a.at, d.Repair)
+	require.True(b.t, done, "no comment says %q: %v", a.at, d.Repair)
 }
 
 // left is what is to be the same whoever mended the store: the objects, without what is of this cluster and this moment.
-func (w *ward) left() string {
-	w.t.Helper()
-	claim, volume := w.bound(release)
+func (b *brokenStore) left() string {
+	b.t.Helper()
+	claim, volume := b.bound(release)
 	claim, volume = claim.DeepCopy(), volume.DeepCopy()
 	volume.Spec.ClaimRef.UID, volume.Spec.ClaimRef.ResourceVersion = "", ""
 	var out []string
@@ -186,22 +186,22 @@ func (w *ward) left() string {
 		out = append(out, fmt.Sprint(meta.Name, meta.Labels, meta.Annotations, slices.Compact(managers)))
 	}
 	text, err := json.Marshal([]any{claim.Spec, volume.Spec})
-	require.NoError(w.t, err)
-	return strings.ReplaceAll(strings.Join(out, "\n")+"\n"+string(text), w.ns, "training")
+	require.NoError(b.t, err)
+	return strings.ReplaceAll(strings.Join(out, "\n")+"\n"+string(text), b.ns, "training")
 }
 
 // upgraded holds that the release can be upgraded by the Helm that made it, which changes claim and volume, and that they
 // are bound as before.
-func (w *ward) upgraded() {
-	w.t.Helper()
-	w.helm("upgrade", w.release, charts.Chart(), "--reuse-values", "--set", "commonLabels.upgraded=yes")
-	claim, volume := w.bound(release)
-	assert.Equal(w.t, "yes", claim.Labels["upgraded"])
+func (b *brokenStore) upgraded() {
+	b.t.Helper()
+	b.helm("upgrade", b.release, charts.Chart(), "--reuse-values", "--set", "commonLabels.upgraded=yes")
+	claim, volume := b.bound(release)
+	assert.Equal(b.t, "yes", claim.Labels["upgraded"])
 	if volume.Labels["app.kubernetes.io/instance"] != "" {
 		// Not one that a provisioner has made.
-		assert.Equal(w.t, "yes", volume.Labels["upgraded"])
+		assert.Equal(b.t, "yes", volume.Labels["upgraded"])
 	}
-	w.healthy()
+	b.healthy()
 }
 
 // ctl is the tool, built once.
@@ -215,109 +215,109 @@ var ctl = sync.OnceValues(func() (string, error) {
 	return file, nil
 })
 
-func (w *ward) tool() string {
-	w.t.Helper()
+func (b *brokenStore) tool() string {
+	b.t.Helper()
 	file, err := ctl()
-	require.NoError(w.t, err)
+	require.NoError(b.t, err)
 	return file
 }
 
 // doctor asks the doctor, and returns its exit code and its report.
-func (w *ward) doctor(args ...string) (int, doctorReport) {
-	w.t.Helper()
-	args = append([]string{"doctor", w.release, "-n", w.ns, "--kubeconfig", w.kubeconfig, "-o", "json"}, args...)
-	command := exec.CommandContext(w.t.Context(), w.tool(), args...)
+func (b *brokenStore) doctor(args ...string) (int, doctorReport) {
+	b.t.Helper()
+	args = append([]string{"doctor", b.release, "-n", b.ns, "--kubeconfig", b.kubeconfig, "-o", "json"}, args...)
+	command := exec.CommandContext(b.t.Context(), b.tool(), args...)
 	var errs strings.Builder
 	command.Stderr = &errs
 	out, err := command.Output()
 	var exit *exec.ExitError
-	require.True(w.t, err == nil || errors.As(err, &exit), "%v", err)
+	require.True(b.t, err == nil || errors.As(err, &exit), "%v", err)
 	var report doctorReport
 	if code := command.ProcessState.ExitCode(); code > 1 {
 		return code, doctorReport{Diagnoses: []diagnosis{{Cause: errs.String()}}}
 	}
-	require.NoError(w.t, json.Unmarshal(out, &report), "%s", errs.String())
+	require.NoError(b.t, json.Unmarshal(out, &report), "%s", errs.String())
 	return command.ProcessState.ExitCode(), report
 }
 
 // diagnosed waits until the cluster shows what is wrong with it, and the doctor says that, first and as the only cause.
-func (w *ward) diagnosed(id string) diagnosis {
-	w.t.Helper()
+func (b *brokenStore) diagnosed(id string) diagnosis {
+	b.t.Helper()
 	var code int
 	var report doctorReport
-	said := w.until(patience/2, func() bool {
-		code, report = w.doctor()
+	said := b.until(patience/2, func() bool {
+		code, report = b.doctor()
 		return len(report.Diagnoses) > 0 && report.Diagnoses[0].ID == id
 	})
-	require.True(w.t, said, "the doctor says %v (exit %d), not %s\n%s", report.Diagnoses, code, id, w.events(release))
+	require.True(b.t, said, "the doctor says %v (exit %d), not %s\n%s", report.Diagnoses, code, id, b.events(release))
 	d, broken := report.Diagnoses[0], 0
 	for _, other := range report.Diagnoses {
 		if other.Severity == "error" {
 			broken++
 		}
 	}
-	assert.LessOrEqual(w.t, broken, 1, "what only follows from the cause is said to be one: %v", report.Diagnoses)
-	assert.Equal(w.t, min(broken, 1), code)
-	assert.Equal(w.t, broken == 0, report.Healthy)
-	assert.NotEmpty(w.t, d.Repair, "no error without the way out")
+	assert.LessOrEqual(b.t, broken, 1, "what only follows from the cause is said to be one: %v", report.Diagnoses)
+	assert.Equal(b.t, min(broken, 1), code)
+	assert.Equal(b.t, broken == 0, report.Healthy)
+	assert.NotEmpty(b.t, d.Repair, "no error without the way out")
 	return d
 }
 
 // healthy waits until the doctor has nothing more to say.
-func (w *ward) healthy() {
-	w.t.Helper()
+func (b *brokenStore) healthy() {
+	b.t.Helper()
 	var report doctorReport
-	well := w.until(patience/2, func() bool {
-		_, report = w.doctor()
+	well := b.until(patience/2, func() bool {
+		_, report = b.doctor()
 		return report.Healthy
 	})
-	require.True(w.t, well, "%v", report.Diagnoses)
+	require.True(b.t, well, "%v", report.Diagnoses)
 }
 
 // isBound waits until the claim is bound.
-func isBound(w *ward) {
-	w.t.Helper()
-	w.bound(release)
+func isBound(b *brokenStore) {
+	b.t.Helper()
+	b.bound(release)
 }
 
 // runs waits until a pod runs.
-func runs(name string) func(*ward) {
-	return func(w *ward) {
-		w.t.Helper()
-		running := w.until(patience, func() bool {
-			pod, err := w.client.CoreV1().Pods(w.ns).Get(w.t.Context(), name, getOptions)
+func runs(name string) func(*brokenStore) {
+	return func(b *brokenStore) {
+		b.t.Helper()
+		running := b.until(patience, func() bool {
+			pod, err := b.client.CoreV1().Pods(b.ns).Get(b.t.Context(), name, getOptions)
 			return err == nil && (pod.Status.Phase == corev1.PodRunning || pod.Status.Phase == corev1.PodSucceeded)
 		})
-		require.True(w.t, running, "pod %s does not run: %s", name, w.events(name))
+		require.True(b.t, running, "pod %s does not run: %s", name, b.events(name))
 	}
 }
 
 // readsBack is a pod that finds the bytes which were on the volume before anything was broken.
-func readsBack(w *ward) {
-	w.t.Helper()
-	w.bound(release)
-	assert.Contains(w.t, w.start(w.pod("reader", nil, "cat /checkpoints/bytes; sleep 3600"), w.bytes()), w.bytes())
-	w.healthy()
+func readsBack(b *brokenStore) {
+	b.t.Helper()
+	b.bound(release)
+	assert.Contains(b.t, b.start(b.pod("reader", nil, "cat /checkpoints/bytes; sleep 3600"), b.bytes()), b.bytes())
+	b.healthy()
 }
 
-// files is the folder that the ward's commands are run in: what one writes another reads.
-func (w *ward) files() string {
-	w.t.Helper()
-	if w.folder == "" {
-		w.folder = w.t.TempDir()
+// files is the folder that the store's commands are run in: what one writes another reads.
+func (b *brokenStore) files() string {
+	b.t.Helper()
+	if b.folder == "" {
+		b.folder = b.t.TempDir()
 	}
-	return w.folder
+	return b.folder
 }
 
 // shell runs a script as the administrator would.
-func (w *ward) shell(script string) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+func (b *brokenStore) shell(script string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "bash", "-euxo", "pipefail", "-c", script)
-	command.Dir = w.files()
-	command.Env = append(os.Environ(), "KUBECONFIG="+w.cluster.Kubeconfig(),
-		"PATH="+strings.Join([]string{w.helmAs("helm"), filepath.Dir(w.tool()), os.Getenv("PATH")}, string(os.PathListSeparator)))
+	command.Dir = b.files()
+	command.Env = append(os.Environ(), "KUBECONFIG="+b.cluster.Kubeconfig(),
+		"PATH="+strings.Join([]string{b.helmAs("helm"), filepath.Dir(b.tool()), os.Getenv("PATH")}, string(os.PathListSeparator)))
 	out, err := command.CombinedOutput()
-	require.NoError(w.t, err, "%s", out)
+	require.NoError(b.t, err, "%s", out)
 }

@@ -13,19 +13,19 @@ import (
 )
 
 // webhook has the API server ask a service about the claims of the namespace; who has no certificate has no such service.
-func (w *ward) webhook(certificate []byte) {
-	w.t.Helper()
-	w.t.Cleanup(w.removePolicy)
-	w.removePolicy()
-	_, err := w.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(w.t.Context(), &admissionv1.ValidatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: w.ns},
+func (b *brokenStore) webhook(certificate []byte) {
+	b.t.Helper()
+	b.t.Cleanup(b.removePolicy)
+	b.removePolicy()
+	_, err := b.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Create(b.t.Context(), &admissionv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: b.ns},
 		Webhooks: []admissionv1.ValidatingWebhook{{
-			Name: "claims.example.com", Rules: claimsMade(), NamespaceSelector: w.here(), AdmissionReviewVersions: []string{"v1"},
+			Name: "claims.example.com", Rules: claimsMade(), NamespaceSelector: b.here(), AdmissionReviewVersions: []string{"v1"},
 			SideEffects: ptr.To(admissionv1.SideEffectClassNone), FailurePolicy: ptr.To(admissionv1.Fail), TimeoutSeconds: ptr.To(int32(5)),
-			ClientConfig: admissionv1.WebhookClientConfig{CABundle: certificate, Service: &admissionv1.ServiceReference{Namespace: w.ns, Name: "claims"}},
+			ClientConfig: admissionv1.WebhookClientConfig{CABundle: certificate, Service: &admissionv1.ServiceReference{Namespace: b.ns, Name: "claims"}},
 		}},
 	}, create)
-	require.NoError(w.t, err)
+	require.NoError(b.t, err)
 }
 
 // refuseClaims is a webhook that lets no claim come to be.
@@ -50,29 +50,29 @@ server.serve_forever()
 `
 
 // serveWebhook has refuseClaims answer, and returns the certificate that it is known by.
-func (w *ward) serveWebhook() []byte {
-	w.t.Helper()
-	require.NotEmpty(w.t, w.cluster.Trainer(), "the cluster has no image with Python; `make trainer-image` makes it")
-	certificate, key, err := cert.GenerateSelfSignedCertKey(fmt.Sprintf("claims.%s.svc", w.ns), nil, nil)
-	require.NoError(w.t, err)
-	core := w.client.CoreV1()
-	_, err = core.Secrets(w.ns).Create(w.t.Context(), &corev1.Secret{
+func (b *brokenStore) serveWebhook() []byte {
+	b.t.Helper()
+	require.NotEmpty(b.t, b.cluster.Trainer(), "the cluster has no image with Python; `make trainer-image` makes it")
+	certificate, key, err := cert.GenerateSelfSignedCertKey(fmt.Sprintf("claims.%s.svc", b.ns), nil, nil)
+	require.NoError(b.t, err)
+	core := b.client.CoreV1()
+	_, err = core.Secrets(b.ns).Create(b.t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "claims"},
 		Data:       map[string][]byte{"tls.crt": certificate, "tls.key": key, "claims.py": []byte(refuseClaims)},
 	}, create)
-	require.NoError(w.t, err)
-	_, err = core.Services(w.ns).Create(w.t.Context(), &corev1.Service{
+	require.NoError(b.t, err)
+	_, err = core.Services(b.ns).Create(b.t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: "claims"},
 		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "claims"}, Ports: []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(8443)}}},
 	}, create)
-	require.NoError(w.t, err)
-	pod := w.pod("claims", func(spec *corev1.PodSpec) {
+	require.NoError(b.t, err)
+	pod := b.pod("claims", func(spec *corev1.PodSpec) {
 		container := &spec.Containers[0]
-		container.Image, container.Command = w.cluster.Trainer(), []string{"python3", "/etc/claims/claims.py"}
+		container.Image, container.Command = b.cluster.Trainer(), []string{"python3", "/etc/claims/claims.py"}
 		container.VolumeMounts = []corev1.VolumeMount{{Name: "claims", MountPath: "/etc/claims"}}
 		spec.Volumes = []corev1.Volume{{Name: "claims", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "claims"}}}}
 	}, "")
 	pod.Labels = map[string]string{"app": "claims"}
-	w.start(pod, "serving")
+	b.start(pod, "serving")
 	return certificate
 }

@@ -12,25 +12,25 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/schema"
 )
 
-// dynamic says that the claim waits for a provisioner.
-func (p *patient) dynamic() bool { return p.pending() && p.volumeName() == "" }
+// dynamic reports whether the claim waits for a provisioner.
+func (p *claimState) dynamic() bool { return p.pending() && p.volumeName() == "" }
 
-// noDefaultClass is the claim that leaves its class to the cluster, which has none to give.
-func noDefaultClass(p *patient) *Diagnosis {
+// noDefaultClass diagnoses a claim without a class on a cluster without a default class.
+func noDefaultClass(p *claimState) *Diagnosis {
 	if !p.dynamic() || p.claim.Spec.StorageClassName != nil || !p.knows("storageclasses") || len(p.defaultClasses()) > 0 {
 		return nil
 	}
-	d := p.found("the claim names no storage class, and the cluster has no default one.").saw(p.events(p.claim.UID, "FailedBinding"))
+	d := p.found("the claim has no storage class, and the cluster has no default class.").saw(p.events(p.claim.UID, "FailedBinding"))
 	classes := p.classNames()
 	if len(classes) == 0 {
-		return d.repair(paste.Comment("there is no class for everybody: install a storage driver, or use static provisioning; those that releases made for themselves:"), paste.Command("kubectl get pv,storageclass"))
+		return d.repair(paste.Comment("the cluster has no shared storage class: install a storage driver, or use static provisioning; classes that releases created for themselves:"), paste.Command("kubectl get pv,storageclass"))
 	}
-	// A default class would be every namespace's: that is not for a store to decide.
+	// Making a class the default would affect every namespace, so the repair does not suggest it.
 	class := "NAME"
 	if len(classes) == 1 {
 		class = classes[0]
 	}
-	d.repair(paste.Comment("name a class (there are %s): of all that a claim is, a class that it does not have yet can still be set", few(classes)))
+	d.repair(paste.Comment("set a class (available: %s): a claim's class can be set as long as it has none", few(classes)))
 	if p.want == nil {
 		return d.repair(paste.Command("kubectl -n %s patch pvc %s --type=json -p %s", p.Home, p.name, paste.JSON([]operation{
 			{Op: "test", Path: "/metadata/uid", Value: string(p.claim.UID)}, {Op: "add", Path: "/spec/storageClassName", Value: class},
@@ -39,7 +39,7 @@ func noDefaultClass(p *patient) *Diagnosis {
 	return d.repair(p.again("storageClassName=" + class))
 }
 
-// classNames are the classes that are for everybody: one that a release made for itself is for its own claims.
+// classNames returns the shared classes: those that no Helm release created for its own claims.
 func (s *Snapshot) classNames() []string {
 	var out []string
 	for _, c := range s.Classes {
@@ -51,18 +51,18 @@ func (s *Snapshot) classNames() []string {
 	return out
 }
 
-// noVolume is the claim without a class, which only a volume that is there can serve.
-func noVolume(p *patient) *Diagnosis {
+// noVolume diagnoses a claim with the class "", which no existing volume matches.
+func noVolume(p *claimState) *Diagnosis {
 	if !p.dynamic() || p.claim.Spec.StorageClassName == nil || *p.claim.Spec.StorageClassName != "" || !p.knows("persistentvolumes") {
 		return nil
 	}
-	d := p.found("the claim's class is \"\", which means that nothing makes a volume for it, and no volume is reserved for it or fits it.").saw(p.events(p.claim.UID, "FailedBinding"))
-	return d.repair(paste.Comment("for a provisioner to make one, the claim has to be recreated with a class; nothing is on it, it was never bound. The volumes and classes that are there:"),
+	d := p.found("the claim's class is \"\", so no volume is provisioned for it, and no existing volume is reserved for it or matches it.").saw(p.events(p.claim.UID, "FailedBinding"))
+	return d.repair(paste.Comment("to have a volume provisioned, recreate the claim with a class: it was never bound and holds no data. Existing volumes and classes:"),
 		paste.Command("kubectl get pv,storageclass"))
 }
 
-// classMissing is the claim of a class that the cluster does not have.
-func classMissing(p *patient) *Diagnosis {
+// classMissing diagnoses a claim whose class does not exist.
+func classMissing(p *claimState) *Diagnosis {
 	name := ""
 	if p.claim != nil {
 		name = className(p.claim.Spec.StorageClassName)
@@ -71,10 +71,10 @@ func classMissing(p *patient) *Diagnosis {
 		return nil
 	}
 	classes := p.classNames()
-	instead, known := schema.Nearest(name, classes), "it has "+orNone(classes)
+	instead, known := schema.Nearest(name, classes), "available: "+orNone(classes)
 	switch {
 	case instead != "":
-		known = "the nearest is " + instead
+		known = "the closest name is " + instead
 	case len(p.defaultClasses()) > 0:
 		instead = p.defaultClasses()[0].Name
 	case len(classes) == 1:
@@ -82,54 +82,54 @@ func classMissing(p *patient) *Diagnosis {
 	default:
 		instead = "NAME"
 	}
-	d := p.found("the claim is of storage class %s, and the cluster has none of that name; %s.", name, known).saw(p.events(p.claim.UID, "ProvisioningFailed"))
-	d.repair(paste.Comment("make the class, or take another: a claim's class cannot be changed, but nothing is on this claim, it was never bound"), p.deleteClaim())
+	d := p.found("the claim's storage class %s does not exist; %s.", name, known).saw(p.events(p.claim.UID, "ProvisioningFailed"))
+	d.repair(paste.Comment("create the class, or recreate the claim with another: a claim's class cannot be changed, and this claim was never bound and holds no data"), p.deleteClaim())
 	if p.want == nil {
-		return d.repair(p.claimAnew())
+		return d.repair(p.recreateClaim())
 	}
 	return d.repair(p.again("storageClassName=" + instead))
 }
 
 func orNone(list []string) string {
 	if len(list) == 0 {
-		return "none at all"
+		return "none"
 	}
 	return few(list)
 }
 
-// noDriver is the class whose provisioner nobody is.
-func noDriver(p *patient) *Diagnosis {
+// noDriver diagnoses a class whose provisioner is not installed.
+func noDriver(p *claimState) *Diagnosis {
 	if !p.dynamic() || p.class == nil || !p.knows("csinodes") || !p.knows("csidrivers") {
 		return nil
 	}
 	driver := p.class.Provisioner
 	if driver == "kubernetes.io/no-provisioner" {
-		d := p.found("class %s makes no volumes (%s): somebody has to make a PersistentVolume of that class first, and none that fits is free.", p.class.Name, driver)
+		d := p.found("class %s does not provision volumes (%s): a PersistentVolume of that class has to be created first, and none that matches is available.", p.class.Name, driver)
 		return d.repair(paste.Command("kubectl get pv"))
 	}
 	if p.driverKnown(driver) || p.answered(driver) {
 		return nil
 	}
-	// The name of a CSI driver has no slash. Another provisioner leaves no trace but its answers: it has been asked when
-	// there is an event that says so, and it may take its time.
+	// A provisioner with a slash in its name is no CSI driver and registers no object. It is missing if it has not answered
+	// some time after the ExternalProvisioning event.
 	events := p.events(p.claim.UID, "ExternalProvisioning")
 	if strings.Contains(driver, "/") && (len(events) == 0 || p.Now.Sub(events[len(events)-1].FirstTimestamp.Time) < patience) {
 		return nil
 	}
-	d := p.found("class %s has its volumes made by %s, and nothing on the cluster is a driver of that name: no CSIDriver, no node that knows it, no answer from it.", p.class.Name, driver).saw(events)
-	return d.repair(paste.Comment("install the driver, or correct the class's provisioner (a class cannot be changed: delete and recreate it); what is there:"),
+	d := p.found("class %s is provisioned by %s, and the cluster has no such driver: no CSIDriver, no CSINode and no event names it.", p.class.Name, driver).saw(events)
+	return d.repair(paste.Comment("install the driver, or correct the class's provisioner (a class cannot be changed: delete and recreate it); installed drivers:"),
 		paste.Command("kubectl get csidriver"), paste.Command("kubectl get csinode -o custom-columns=NODE:.metadata.name,DRIVERS:.spec.drivers[*].name"))
 }
 
-// answered says that a provisioner has worked on the claim.
-func (p *patient) answered(provisioner string) bool {
+// answered reports whether a provisioner has reported an event on the claim.
+func (p *claimState) answered(provisioner string) bool {
 	return slices.ContainsFunc(p.events(p.claim.UID), func(e corev1.Event) bool {
 		return strings.HasPrefix(e.Source.Component, provisioner) || strings.HasPrefix(e.ReportingController, provisioner)
 	})
 }
 
-// provisioningFailed quotes the provisioner.
-func provisioningFailed(p *patient) *Diagnosis {
+// provisioningFailed diagnoses a claim whose provisioner reports an error.
+func provisioningFailed(p *claimState) *Diagnosis {
 	if !p.dynamic() || p.class == nil {
 		return nil
 	}
@@ -137,41 +137,41 @@ func provisioningFailed(p *patient) *Diagnosis {
 	if len(events) == 0 {
 		return nil
 	}
-	d := p.found("%s was asked for a volume and cannot make one: %s", p.class.Provisioner, sayings(events[0].Message)).saw(events)
-	return d.repair(paste.Comment("it tries again by itself once its reason is gone; the class that it was given:"),
+	d := p.found("%s failed to provision a volume: %s", p.class.Provisioner, driverMessage(events[0].Message)).saw(events)
+	return d.repair(paste.Comment("it retries by itself once the cause is removed; the class and the claim:"),
 		paste.Command("kubectl get storageclass %s -o yaml", p.class.Name), paste.Command("kubectl -n %s describe pvc %s", p.Home, p.name))
 }
 
-// sayings is what a driver says, without what its callers put around it.
-func sayings(message string) string {
+// driverMessage returns a driver's error without the prefixes of its callers.
+func driverMessage(message string) string {
 	if _, after, ok := strings.Cut(message, "desc = "); ok {
 		return after
 	}
 	return message
 }
 
-// waitsForPod is no illness: but who waits for Bound waits for ever.
-func waitsForPod(p *patient) *Diagnosis {
+// waitsForPod reports a claim that is bound with its first pod and has none: `helm install --wait` would time out.
+func waitsForPod(p *claimState) *Diagnosis {
 	if !p.delayed() || len(p.pods) > 0 {
 		return nil
 	}
-	d := p.found("class %s makes a volume together with the first pod that uses the claim (%s), and there is no such pod yet. Nothing is wrong.", p.class.Name, storagev1.VolumeBindingWaitForFirstConsumer)
+	d := p.found("class %s provisions a volume when the first pod uses the claim (%s), and there is no such pod yet. This is expected.", p.class.Name, storagev1.VolumeBindingWaitForFirstConsumer)
 	d.Severity = Note
-	return d.repair(paste.Comment("start the training, or let `helm test` be the first pod; `helm install --wait` would wait for ever"),
+	return d.repair(paste.Comment("start the training, or let `helm test` be the first pod; `helm install --wait` would time out"),
 		paste.Command("helm -n %s test %s", p.Namespace, p.Release))
 }
 
-// claimPending is what is left.
-func claimPending(p *patient) *Diagnosis {
-	d := p.found("the claim is not bound, and no rule knows why.").saw(p.events(p.claim.UID))
+// claimPending reports an unbound claim for which no other rule knows the cause.
+func claimPending(p *claimState) *Diagnosis {
+	d := p.found("the claim is not bound, and the cause is unknown.").saw(p.events(p.claim.UID))
 	if p.Now.Sub(p.claim.CreationTimestamp.Time) < patience {
-		d.Cause = "the claim is not bound yet. It has just been made: look again in half a minute."
+		d.Cause = "the claim is not bound yet. It was created just now: run doctor again in half a minute."
 	}
 	return d.repair(paste.Command("kubectl -n %s describe pvc %s", p.Home, p.name), p.look())
 }
 
-// twoDefaults is the claim that left its class to a cluster that has several to give.
-func twoDefaults(p *patient) *Diagnosis {
+// twoDefaults warns of a claim without a class on a cluster with several default classes.
+func twoDefaults(p *claimState) *Diagnosis {
 	defaults := p.defaultClasses()
 	if len(defaults) < 2 || p.claim == nil || p.want == nil || p.want.Spec.StorageClassName != nil {
 		return nil
@@ -180,6 +180,6 @@ func twoDefaults(p *patient) *Diagnosis {
 	for _, c := range defaults {
 		all = append(all, c.Name)
 	}
-	d := p.found("the claim names no class, and the cluster has %d default ones (%s): it got %s, and on the next cluster, or after the next class, it may get another.", len(defaults), few(all), className(p.claim.Spec.StorageClassName))
-	return d.repair(paste.Comment("name the class that the claim has in the values; the claim stays as it is:"), p.again("storageClassName="+className(p.claim.Spec.StorageClassName)))
+	d := p.found("the claim names no class, and the cluster has %d default classes (%s): it got %s, and may get another one on another cluster, or when a default class is added.", len(defaults), few(all), className(p.claim.Spec.StorageClassName))
+	return d.repair(paste.Comment("set the claim's class in the values; the claim does not change:"), p.again("storageClassName="+className(p.claim.Spec.StorageClassName)))
 }

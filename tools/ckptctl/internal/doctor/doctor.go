@@ -16,7 +16,7 @@ import (
 const (
 	// Broken: a claim is not bound, or a pod on it has not started.
 	Broken = "error"
-	// Note: it works, or will work, but somebody should know.
+	// Note: nothing is broken, but it should be known.
 	Note = "warning"
 )
 
@@ -28,15 +28,15 @@ type Diagnosis struct {
 	Severity string `json:"severity"`
 	// Object is what the diagnosis is about, such as "claim training/checkpoints".
 	Object string `json:"object"`
-	// Cause says in plain words what is wrong.
+	// Cause says what is wrong.
 	Cause string `json:"cause"`
-	// Seen is what the cluster itself says of it, where it says something.
+	// Seen is the event, log line or status that shows it; may be empty.
 	Seen string `json:"seen,omitempty"`
-	// Waits are the pods that cannot start because of it.
+	// Waits are the pods that cannot start because of it, and other objects with the same cause.
 	Waits []string `json:"waits,omitempty"`
-	// Repair says what to do: comments begin with #, other lines are commands. In capitals stands what the cluster does not
-	// know: CHART for what the release was installed from, VALUES for the values files of one that Helm has not stored, NAME
-	// and NODE for what the comment says.
+	// Repair says what to do: comments begin with #, other lines are commands. Words in capitals have to be filled in: CHART is
+	// what the release was installed from, VALUES are its values files if Helm has stored none, NAME and NODE are explained by
+	// the comment.
 	Repair []paste.Line `json:"repair"`
 	// Safe says that --fix applies the repair: it cannot lose data.
 	Safe bool `json:"safe"`
@@ -45,44 +45,44 @@ type Diagnosis struct {
 	fix []Change
 }
 
-// rule is one cause: how it is found, and what its id means.
+// rule finds one cause.
 type rule[T any] struct {
 	id, looksAt string
 	find        func(T) *Diagnosis
 }
 
-// patient is one claim of a release, with what belongs to it.
-type patient struct {
+// claimState is a claim of a release with the objects that belong to it.
+type claimState struct {
 	*Snapshot
 	name string
-	// want and wantVolume are what the release made; nil where that is not known, or where others made them.
+	// want and wantVolume are the claim and volume of the release's manifest; nil if it has none or cannot be read.
 	want       *corev1.PersistentVolumeClaim
 	wantVolume *corev1.PersistentVolume
-	// claim is the claim as it is, volume the one that it names, or that the release or the volume itself meant for it.
+	// claim is the live claim; volume is the one that it names, else the release's, else one whose claimRef names the claim.
 	claim  *corev1.PersistentVolumeClaim
 	volume *corev1.PersistentVolume
-	// class is the claim's class; nil where it has none or there is none of the name.
+	// class is the claim's class; nil if it has none or the class does not exist.
 	class *storagev1.StorageClass
 	pods  []corev1.Pod
 }
 
-// guest is a pod on a claim.
-type guest struct {
-	*patient
+// podState is a pod that mounts a claim.
+type podState struct {
+	*claimState
 	pod *corev1.Pod
 }
 
-// job is a workload whose pods would be on a claim.
-type job struct {
-	*patient
+// workloadState is a workload whose pods mount a claim.
+type workloadState struct {
+	*claimState
 	workload
 }
 
-func (s *Snapshot) patient(name string) *patient {
-	p := &patient{Snapshot: s, name: name, claim: s.claim(name), pods: s.podsOf(name)}
+func (s *Snapshot) claimState(name string) *claimState {
+	p := &claimState{Snapshot: s, name: name, claim: s.claim(name), pods: s.podsOf(name)}
 	p.want = find(s.WantClaims, func(o *corev1.PersistentVolumeClaim) string {
 		if o.Namespace != s.Home {
-			// A namespace has a say in itself alone.
+			// A claim of another namespace is none of this release's.
 			return ""
 		}
 		return o.Name
@@ -113,8 +113,8 @@ func className(name *string) string {
 	return *name
 }
 
-// volumeName is the volume that the claim asks for, or that the release made for it; "" when a provisioner is to make one.
-func (p *patient) volumeName() string {
+// volumeName returns the volume that the claim names, or that is meant for it; "" if one is to be provisioned.
+func (p *claimState) volumeName() string {
 	switch {
 	case p.claim != nil && p.claim.Spec.VolumeName != "":
 		return p.claim.Spec.VolumeName
@@ -126,40 +126,40 @@ func (p *patient) volumeName() string {
 	return ""
 }
 
-func (p *patient) bound() bool { return p.claim != nil && p.claim.Status.Phase == corev1.ClaimBound }
+func (p *claimState) bound() bool { return p.claim != nil && p.claim.Status.Phase == corev1.ClaimBound }
 
-// pending says that the claim is there and waits for a volume.
-func (p *patient) pending() bool {
+// pending reports whether the claim exists and waits for a volume.
+func (p *claimState) pending() bool {
 	return p.claim != nil && p.claim.DeletionTimestamp == nil && p.claim.Status.Phase != corev1.ClaimBound && p.claim.Status.Phase != corev1.ClaimLost
 }
 
-// delayed says that the claim is bound together with its first pod.
-func (p *patient) delayed() bool {
+// delayed reports whether the claim is bound together with its first pod.
+func (p *claimState) delayed() bool {
 	return p.pending() && p.claim.Spec.VolumeName == "" && p.class != nil && p.class.VolumeBindingMode != nil &&
 		*p.class.VolumeBindingMode == storagev1.VolumeBindingWaitForFirstConsumer
 }
 
-// own says that the volume is this release's, and reserved for this claim.
-func (p *patient) own() bool {
+// own reports whether the volume belongs to this release and is reserved for this claim.
+func (p *claimState) own() bool {
 	ref := p.volume.Spec.ClaimRef
 	return p.owns(p.volume.Labels, p.volume.Annotations) && ref != nil && ref.Namespace == p.Home && ref.Name == p.name
 }
 
-// reserved says that the volume itself is for this claim: what a claim says of a volume is no more than a wish.
-func (p *patient) reserved() bool {
+// reserved reports whether the volume's claimRef names this claim. A claim's volumeName alone reserves nothing.
+func (p *claimState) reserved() bool {
 	ref := p.volume.Spec.ClaimRef
 	return ref != nil && ref.Namespace == p.Home && ref.Name == p.name && (p.claim == nil || ref.UID == "" || ref.UID == p.claim.UID)
 }
 
-// ours says that the volume is for this claim, and that this is for the release to say: in another namespace than its own
-// only what is marked as the release's is.
-func (p *patient) ours() bool { return p.reserved() && (p.Home == p.Namespace || p.own()) }
+// ours reports whether --fix may change the volume: it is reserved for this claim, and if the claim is in another namespace
+// than the release, the volume is marked as the release's.
+func (p *claimState) ours() bool { return p.reserved() && (p.Home == p.Namespace || p.own()) }
 
-func (p *patient) found(cause string, args ...any) *Diagnosis {
+func (p *claimState) found(cause string, args ...any) *Diagnosis {
 	return &Diagnosis{Object: fmt.Sprintf("claim %s/%s", p.Home, p.name), Cause: fmt.Sprintf(cause, args...)}
 }
 
-func (g guest) found(cause string, args ...any) *Diagnosis {
+func (g podState) found(cause string, args ...any) *Diagnosis {
 	return &Diagnosis{Object: fmt.Sprintf("pod %s/%s", g.Home, g.pod.Name), Cause: fmt.Sprintf(cause, args...)}
 }
 
@@ -175,46 +175,46 @@ func (d *Diagnosis) saw(events []corev1.Event) *Diagnosis {
 	return d
 }
 
-// Examine goes through the rules. A claim that is not as it should be is the cause of what its pods wait for: they are
-// named with it, and only where the claim is in order, or waits for them, are they looked at themselves.
+// Examine applies the rules. A broken claim is the cause for its pods, which are listed with its diagnosis; the pods
+// themselves are examined only if the claim is in order or waits for its first pod.
 func Examine(s *Snapshot) []Diagnosis {
 	out := run(releaseRules, s, Broken)
 	explained := len(out) > 0
 	for _, name := range s.claimNames() {
-		p := s.patient(name)
+		p := s.claimState(name)
 		if p.claim == nil && explained {
-			// The claim never came to be, and the reason has been given.
+			// The claim was never created, for the reason that has been given.
 			continue
 		}
 		causes := run(claimRules, p, Broken)
 		if len(causes) > 0 {
 			for _, pod := range p.pods {
-				if unwell(pod) {
+				if notRunning(pod) {
 					causes[0].Waits = append(causes[0].Waits, pod.Name)
 				}
 			}
 			out = append(out, causes[0])
 			continue
 		}
-		out = append(out, p.guests()...)
+		out = append(out, p.podDiagnoses()...)
 		for _, r := range noteRules {
-			out = append(out, run([]rule[*patient]{r}, p, Note)...)
+			out = append(out, run([]rule[*claimState]{r}, p, Note)...)
 		}
 	}
-	// What goes before comes first, and what is said twice is said once.
+	// Errors come before warnings.
 	slices.SortStableFunc(out, func(a, b Diagnosis) int { return strings.Compare(a.Severity, b.Severity) })
 	return join(out)
 }
 
-// guests are the diagnoses of the pods and workloads on a claim; with none of them, what a claim itself waits for.
-func (p *patient) guests() []Diagnosis {
+// podDiagnoses returns the diagnoses of the pods and workloads that mount the claim, else that of a claim that stays pending.
+func (p *claimState) podDiagnoses() []Diagnosis {
 	var out []Diagnosis
 	for _, w := range p.workloadsOf(p.name) {
-		out = append(out, run(workloadRules, job{p, w}, Broken)...)
+		out = append(out, run(workloadRules, workloadState{p, w}, Broken)...)
 	}
 	for i := range p.pods {
-		if unwell(p.pods[i]) {
-			out = append(out, run(podRules, guest{p, &p.pods[i]}, Broken)...)
+		if notRunning(p.pods[i]) {
+			out = append(out, run(podRules, podState{p, &p.pods[i]}, Broken)...)
 		}
 	}
 	if len(out) == 0 && p.pending() {
@@ -223,7 +223,7 @@ func (p *patient) guests() []Diagnosis {
 	return out
 }
 
-// run returns what the first rule that finds something has found.
+// run returns the diagnosis of the first rule that finds one.
 func run[T any](rules []rule[T], in T, severity string) []Diagnosis {
 	for _, r := range rules {
 		if d := r.find(in); d != nil {
@@ -238,7 +238,7 @@ func run[T any](rules []rule[T], in T, severity string) []Diagnosis {
 	return nil
 }
 
-// join makes one diagnosis of those that differ in nothing but the pod.
+// join merges diagnoses that differ only in their object.
 func join(all []Diagnosis) []Diagnosis {
 	var out []Diagnosis
 	for _, d := range all {
@@ -256,13 +256,13 @@ func join(all []Diagnosis) []Diagnosis {
 	return out
 }
 
-// Healthy says that nothing is broken.
+// Healthy reports whether nothing is broken; warnings do not count.
 func Healthy(diagnoses []Diagnosis) bool {
 	return !slices.ContainsFunc(diagnoses, func(d Diagnosis) bool { return d.Severity == Broken })
 }
 
-// unwell says that a pod has not started, or does not stay up.
-func unwell(p corev1.Pod) bool {
+// notRunning reports whether a pod has not started, or does not stay up.
+func notRunning(p corev1.Pod) bool {
 	if p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded {
 		return false
 	}
@@ -273,5 +273,5 @@ func unwell(p corev1.Pod) bool {
 	return container != "" || slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Waiting != nil })
 }
 
-// patience is how long a pod may take to start before it is said to wait for something unknown.
+// patience is how long a pod or claim may take before its cause is reported as unknown.
 const patience = 30 * time.Second

@@ -26,7 +26,7 @@ const (
 	pv             = ns + "." + theRelease
 )
 
-// well is a store in order: a static volume on node-a, bound, with a pod that runs on it.
+// well returns a healthy store: a static volume on node-a, bound, with a running pod.
 func well() *Snapshot {
 	labels := map[string]string{instance: theRelease}
 	claim := corev1.PersistentVolumeClaim{
@@ -79,7 +79,7 @@ func at(after time.Duration) metav1.Time {
 	return metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(after))
 }
 
-// waits has the trainer not started, with an event.
+// waits makes the trainer Pending, with an event.
 func (s *Snapshot) waits(reason, message string) {
 	s.Pods[0].Status.Phase = corev1.PodPending
 	s.event("pod", reason, message)
@@ -89,14 +89,14 @@ func (s *Snapshot) event(of types.UID, reason, message string) {
 	s.Events = append(s.Events, corev1.Event{InvolvedObject: corev1.ObjectReference{UID: of}, Reason: reason, Message: message, FirstTimestamp: at(-time.Minute), LastTimestamp: at(-time.Minute)})
 }
 
-// homelessBy has the scheduler say why the trainer has no node.
+// homelessBy makes the trainer unschedulable with the scheduler's message.
 func (s *Snapshot) homelessBy(message string) {
 	s.Pods[0].Spec.NodeName, s.Pods[0].Status = "", corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{
 		{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: message},
 	}}
 }
 
-// dynamic makes the claim one that a provisioner is to serve.
+// dynamic makes the claim wait for a provisioner.
 func (s *Snapshot) dynamic(class string, mode storagev1.VolumeBindingMode) {
 	c := &s.Claims[0]
 	c.Spec.VolumeName, c.Spec.StorageClassName, c.Status.Phase = "", &class, corev1.ClaimPending
@@ -114,8 +114,8 @@ func (s *Snapshot) ended(code int32, log string) {
 
 func TestWell(t *testing.T) { assert.Empty(t, Examine(well())) }
 
-// TestRules breaks the store that is in order in one way, and holds the one cause. What the cluster itself does in most of
-// these situations, test/install proves.
+// TestRules breaks a healthy store in one way, and checks the one cause. test/install proves most of these situations on a
+// real cluster.
 func TestRules(t *testing.T) {
 	pending := func(s *Snapshot) *corev1.PersistentVolume {
 		s.Claims[0].Status.Phase = corev1.ClaimPending
@@ -158,28 +158,28 @@ func TestRules(t *testing.T) {
 		"claim deleted": {func(s *Snapshot) {
 			s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased
 		}, "claim-deleted", "Released", `{"op":"remove","path":"/spec/claimRef/uid"},{"op":"remove","path":"/spec/claimRef/resourceVersion"}]`, true},
-		"claim and volume deleted": {func(s *Snapshot) { s.Claims, s.Pods, s.Volumes = nil, nil, nil }, "claim-missing", "it is gone", "name: training.checkpoints", false},
+		"claim and volume deleted": {func(s *Snapshot) { s.Claims, s.Pods, s.Volumes = nil, nil, nil }, "claim-missing", "does not exist", "name: training.checkpoints", false},
 		"claim terminating": {func(s *Snapshot) {
 			s.Claims[0].DeletionTimestamp, s.Claims[0].Finalizers = ptr.To(at(0)), []string{"kubernetes.io/pvc-protection"}
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
-		}, "claim-terminating", "the reclaim policy Delete: its data goes", `"value":"Retain"`, true},
+		}, "claim-terminating", "the reclaim policy Delete: its data is deleted", `"value":"Retain"`, true},
 		"claim terminating, Retain": {func(s *Snapshot) { s.Claims[0].DeletionTimestamp = ptr.To(at(0)) }, "claim-terminating", "Pods still use it (trainer)", "delete pod trainer", false},
-		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is where it was", `{"op":"add","path":"/spec/claimRef/uid","value":"new"}`, false},
+		"lost":                      {func(s *Snapshot) { s.Volumes, s.Claims[0].Status.Phase = nil, corev1.ClaimLost }, "volume-deleted", "The data is still there", `{"op":"add","path":"/spec/claimRef/uid","value":"new"}`, false},
 		"lost, not the release's": {func(s *Snapshot) {
 			s.Volumes, s.WantVolumes, s.Claims[0].Status.Phase = nil, nil, corev1.ClaimLost
-		}, "volume-deleted", "did not make that volume", "uid: new", false},
+		}, "volume-deleted", "did not create that volume", "uid: new", false},
 		"misbound": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.UID = corev1.ClaimLost, ""
 		}, "volume-misbound", "recreated, or replaced by force", `"value":"new"`, true},
 		"lost to another claim": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimLost, "other"
-		}, "volume-misbound", "is for claim training/other now", "describe pvc other", false},
+		}, "volume-misbound", "is now reserved for claim training/other", "describe pvc other", false},
 		"volume terminating": {func(s *Snapshot) {
 			s.Volumes[0].DeletionTimestamp, s.Volumes[0].Finalizers = ptr.To(at(0)), []string{"external-attacher/disk"}
 			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-a", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
 		}, "volume-terminating", "attached to node node-a", "kubectl wait --for=delete pv/" + pv, false},
 		"bound elsewhere": {func(s *Snapshot) { s.Claims[0].Spec.VolumeName = "stranger" }, "bound-elsewhere", "stranger", "persistentvolumeclaims/checkpoints", false},
-		"volume missing":  {func(s *Snapshot) { pending(s); s.Volumes = nil }, "volume-missing", "there is none", "kind: PersistentVolume", false},
+		"volume missing":  {func(s *Snapshot) { pending(s); s.Volumes = nil }, "volume-missing", "which does not exist", "kind: PersistentVolume", false},
 		"released": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase = corev1.ClaimPending
 			s.Volumes[0].Spec.ClaimRef.UID, s.Volumes[0].Status.Phase = uidOld, corev1.VolumeReleased
@@ -187,12 +187,12 @@ func TestRules(t *testing.T) {
 		"released, but not ours": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase = corev1.ClaimPending
 			s.Volumes[0].Spec.ClaimRef.UID, s.Volumes[0].Status.Phase, s.Volumes[0].Labels = uidOld, corev1.VolumeReleased, nil
-		}, "volume-released", "not this release's own", `"path":"/spec/claimRef/uid"`, false},
+		}, "volume-released", "does not belong to this release", `"path":"/spec/claimRef/uid"`, false},
 		"taken": {func(s *Snapshot) {
 			s.Claims[0].Status.Phase, s.Volumes[0].Spec.ClaimRef.Name = corev1.ClaimPending, "decoy"
-		}, "volume-taken", "is for claim training/decoy", "persistentvolumeclaims/decoy", false},
-		"class":       {func(s *Snapshot) { pending(s).Spec.StorageClassName = "fast" }, "class-mismatch", `of "fast"`, `"path":"/spec/storageClassName","value":""`, false},
-		"size":        {func(s *Snapshot) { pending(s).Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("1Mi") }, "volume-too-small", "asks for 1Gi", `"path":"/spec/capacity/storage","value":"1Gi"`, false},
+		}, "volume-taken", "is reserved for claim training/decoy", "persistentvolumeclaims/decoy", false},
+		"class":       {func(s *Snapshot) { pending(s).Spec.StorageClassName = "fast" }, "class-mismatch", `has "fast"`, `"path":"/spec/storageClassName","value":""`, false},
+		"size":        {func(s *Snapshot) { pending(s).Spec.Capacity[corev1.ResourceStorage] = resource.MustParse("1Mi") }, "volume-too-small", "requests 1Gi", `"path":"/spec/capacity/storage","value":"1Gi"`, false},
 		"volume mode": {func(s *Snapshot) { pending(s).Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock) }, "volume-mode-mismatch", "is Block", "persistentvolumeclaims", false},
 		"access mode": {func(s *Snapshot) {
 			pending(s).Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadOnlyMany}
@@ -200,30 +200,30 @@ func TestRules(t *testing.T) {
 		"no default class": {func(s *Snapshot) {
 			s.dynamic("", storagev1.VolumeBindingImmediate)
 			s.Claims[0].Spec.StorageClassName = nil
-		}, "no-default-class", "no default one", "--reset-values -f - --set storageClassName=fast", false},
-		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "nothing makes a volume", "kubectl get pv,storageclass", false},
-		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "the nearest is fast", "storageClassName=fast", false},
+		}, "no-default-class", "no default class", "--reset-values -f - --set storageClassName=fast", false},
+		"no volume": {func(s *Snapshot) { s.dynamic("", storagev1.VolumeBindingImmediate) }, "no-volume", "no volume is provisioned", "kubectl get pv,storageclass", false},
+		"no class":  {func(s *Snapshot) { s.dynamic("fats", storagev1.VolumeBindingImmediate) }, "class-missing", "the closest name is fast", "storageClassName=fast", false},
 		"no driver": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate); s.CSINodes = nil }, "no-driver", "disk.example.com", "get csidriver", false},
 		"no provisioner": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
 			s.Classes[0].Provisioner = "kubernetes.io/no-provisioner"
-		}, "no-driver", "somebody has to make a PersistentVolume", "kubectl get pv", false},
+		}, "no-driver", "a PersistentVolume of that class has to be created first", "kubectl get pv", false},
 		"silent provisioner": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
 			s.Classes[0].Provisioner = "example.com/nfs"
 			s.event(uidNew, "ExternalProvisioning", "Waiting for a volume to be created")
-		}, "no-driver", "no answer from it", "get csidriver", false},
+		}, "no-driver", "no event names it", "get csidriver", false},
 		"provisioning fails": {func(s *Snapshot) {
 			s.dynamic("fast", storagev1.VolumeBindingImmediate)
 			s.event(uidNew, "ProvisioningFailed", "rpc error: code = ResourceExhausted desc = pool is full")
-		}, "provisioning-failed", "cannot make one: pool is full", "get storageclass fast", false},
-		"pending":   {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate) }, "claim-pending", "no rule knows why", "describe pvc", false},
-		"first pod": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingWaitForFirstConsumer) }, "waits-for-first-pod", "Nothing is wrong", "helm -n training test", false},
+		}, "provisioning-failed", "failed to provision a volume: pool is full", "get storageclass fast", false},
+		"pending":   {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingImmediate) }, "claim-pending", "the cause is unknown", "describe pvc", false},
+		"first pod": {func(s *Snapshot) { s.dynamic("fast", storagev1.VolumeBindingWaitForFirstConsumer) }, "waits-for-first-pod", "This is expected", "helm -n training test", false},
 		"nodeName": {func(s *Snapshot) {
 			pods := s.Pods
 			s.dynamic("fast", storagev1.VolumeBindingWaitForFirstConsumer)
 			pods[0].Status.Phase, s.Pods = corev1.PodPending, pods
-		}, "node-name-set", "the scheduler never sees it", "nodeSelector", false},
+		}, "node-name-set", "bypasses the scheduler", "nodeSelector", false},
 
 		"pod security": {func(s *Snapshot) {
 			s.Pods = nil
@@ -235,7 +235,7 @@ func TestRules(t *testing.T) {
 			first.Name = "first"
 			s.Pods = append(s.Pods, first)
 			s.homelessBy("0/2 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.")
-		}, "access-once-in-use", "pod first has it", "delete pod first", false},
+		}, "access-once-in-use", "pod first uses it", "delete pod first", false},
 		"node lost": {func(s *Snapshot) {
 			s.Nodes = s.Nodes[1:]
 			s.homelessBy("0/1 nodes are available: 1 node(s) had volume node affinity conflict")
@@ -262,12 +262,12 @@ func TestRules(t *testing.T) {
 			second.Name, second.Spec.NodeName = "second", "node-b"
 			s.Pods = append(s.Pods, second)
 			s.waits("FailedAttachVolume", "Multi-Attach error for volume")
-		}, "multi-attach", "node node-b has it for pod second", "delete pod second", false},
+		}, "multi-attach", "in use on node node-b by pod second", "delete pod second", false},
 		"multi-attach, node down": {func(s *Snapshot) {
 			s.Nodes[1].Status.Conditions = nil
 			s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-b", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(pv)}}}}
 			s.waits("FailedAttachVolume", "Multi-Attach error for volume")
-		}, "multi-attach", "node node-b has it", "taint node node-b node.kubernetes.io/out-of-service", false},
+		}, "multi-attach", "in use on node node-b", "taint node node-b node.kubernetes.io/out-of-service", false},
 		"driver nowhere": {func(s *Snapshot) { s.CSINodes = nil; s.waits("FailedMount", "driver name disk.example.com not found") }, "no-driver", "no node of the cluster", "get csidriver", false},
 		"driver not on node": {func(s *Snapshot) {
 			s.CSINodes[0].Name = "node-b"
@@ -276,7 +276,7 @@ func TestRules(t *testing.T) {
 		"secret": {func(s *Snapshot) {
 			s.Volumes[0].Spec.CSI.NodeStageSecretRef = &corev1.SecretReference{Name: "login", Namespace: "storage"}
 			s.waits("FailedMount", `fetching NodeStageSecretRef storage/login failed: kubernetes.io/csi: failed to find the secret login in the namespace storage with error: secrets "login" not found`)
-		}, "secret-missing", "secret login of namespace storage", "-n storage create secret generic login", false},
+		}, "secret-missing", "Secret login of namespace storage", "-n storage create secret generic login", false},
 		"directory": {func(s *Snapshot) {
 			s.waits("FailedMount", `MountVolume.SetUp failed for volume "x" : hostPath type check failed: /mnt/a is not a directory`)
 		}, "directory-missing", "directory /mnt/a of node node-a", "mkdir -p /mnt/a", false},
@@ -291,24 +291,24 @@ func TestRules(t *testing.T) {
 			s.Volumes[0].Spec.MountOptions = []string{"hard", "flock2", "noatime"}
 			s.waits("FailedMount", "mount failed: exit status 32 Mounting arguments: -t lustre -o hard,flock2,noatime mgs:/ckpt /x Output: mount.lustre: bad option 'flock2'")
 		}, "mount-option-refused", "mount option flock2 of volume", `{"op":"test","path":"/spec/mountOptions/1","value":"flock2"},{"op":"remove","path":"/spec/mountOptions/1"}`, false},
-		"one option, nobody says which": {func(s *Snapshot) {
+		"one option, not named": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"hard", "flock2"}
 			s.waits("FailedMount", "mount failed: exit status 32 Mounting arguments: -t nfs -o hard,flock2 filer:/ckpt /x Output: mount.nfs: an incorrect mount option was specified")
 		}, "mount-option-refused", "does not say which: hard,flock2", "get pvc/checkpoints pv/training.checkpoints", false},
 		"options of a directory": {func(s *Snapshot) {
 			s.Volumes[0].Spec.MountOptions = []string{"hard", "noatime"}
 			s.waits("FailedMount", "mount options are not supported for this volume type")
-		}, "mount-option-refused", "(hard,noatime), and is of a kind", `{"op":"remove","path":"/spec/mountOptions"}`, false},
-		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none any more", "delete pod trainer", false},
-		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
-		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer there", "delete pod trainer", false},
+		}, "mount-option-refused", "(hard,noatime), which a volume of its type", `{"op":"remove","path":"/spec/mountOptions"}`, false},
+		"option, gone":   {func(s *Snapshot) { s.waits("FailedMount", "mount options are not supported for this volume type") }, "mount-option-refused", "it has none now", "delete pod trainer", false},
+		"stale":          {func(s *Snapshot) { s.waits("FailedMount", "stat /x: Stale file handle") }, "stale-handle", "no longer exists", "delete pod trainer", false},
+		"stale, running": {func(s *Snapshot) { s.ended(1, "OSError: [Errno 116] Stale file handle") }, "stale-handle", "no longer exists", "delete pod trainer", false},
 		"denied": {func(s *Snapshot) {
 			s.waits("FailedMount", "rpc error: code = Internal desc = mount.nfs: access denied by server")
 		}, "mount-denied", "access denied by server", "addresses", false},
 		"unreachable": {func(s *Snapshot) { s.waits("FailedMount", "mount.nfs: No route to host") }, "server-unreachable", "does not answer", "firewall", false},
 		"walking": {func(s *Snapshot) {
 			s.waits("VolumePermissionChangeInProgress", "Setting volume ownership, processed 4 files")
-		}, "ownership-walk", "one by one", "OnRootMismatch", false},
+		}, "ownership-walk", "the kubelet is changing the group of every file", "OnRootMismatch", false},
 		"mount": {func(s *Snapshot) { s.waits("FailedMount", "the disk is on fire") }, "mount-failed", "the disk is on fire", "describe pod", false},
 		"image": {func(s *Snapshot) {
 			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{Name: "trainer", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}}}}
@@ -318,8 +318,8 @@ func TestRules(t *testing.T) {
 			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodRunning, ContainerStatuses: []corev1.ContainerStatus{{
 				Name: "trainer", RestartCount: 2, LastTerminationState: ended, State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
 			}}}
-		}, "not-storage", "ends with exit code 3 (Error), again and again", "logs trainer -c trainer --previous", false},
-		"silence":    {func(s *Snapshot) { s.Pods[0].Status.Phase = corev1.PodPending }, "not-storage", "nothing says why", "describe pod", false},
+		}, "not-storage", "keeps exiting with code 3 (Error)", "logs trainer -c trainer --previous", false},
+		"silence":    {func(s *Snapshot) { s.Pods[0].Status.Phase = corev1.PodPending }, "not-storage", "no event says why", "describe pod", false},
 		"permission": {func(s *Snapshot) { s.ended(1, "sh: can't create /checkpoints/x: Permission denied") }, "permission-denied", "may not write", "podSecurityContext.fsGroup", false},
 		"permission, too late": {func(s *Snapshot) {
 			s.Pods[0].Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(2000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch)}
@@ -328,10 +328,10 @@ func TestRules(t *testing.T) {
 			s.event("pod", "AlreadyMountedVolume", "The requested fsGroup is 2000, but the volume x has GID 0. The volume may not be shareable.")
 			s.ended(1, "sh: can't create /checkpoints/x: Permission denied")
 			s.Pods = append(s.Pods, elsewhere, first)
-		}, "permission-denied", "fsGroup 2000 came too late", "anew after the others have ended:\nkubectl -n training delete pod first\nkubectl -n training delete pod trainer", false},
+		}, "permission-denied", "fsGroup 2000 has no effect: the kubelet applies the fsGroup of the first pod", "after the others have ended:\nkubectl -n training delete pod first\nkubectl -n training delete pod trainer", false},
 		"read-only": {func(s *Snapshot) { s.ended(1, "touch: x: Read-only file system") }, "read-only", "read-only", "get pod trainer -o yaml", false},
-		"full":      {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "resize", false},
-		"crash":     {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exit code 137", "logs trainer", false},
+		"full":      {func(s *Snapshot) { s.ended(1, "OSError: [Errno 28] No space left on device") }, "no-space", "no space left", "does not expand this volume", false},
+		"crash":     {func(s *Snapshot) { s.ended(137, "CUDA out of memory") }, "not-storage", "exited with code 137", "logs trainer", false},
 
 		"Delete": {func(s *Snapshot) {
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
@@ -339,7 +339,7 @@ func TestRules(t *testing.T) {
 		"twin": {func(s *Snapshot) { twin := s.Volumes[0]; twin.Name = "twin"; s.Volumes = append(s.Volumes, twin) }, "duplicate-handle", `"vol-7" as twin`, "volumeHandle", false},
 		"will walk": {func(s *Snapshot) {
 			s.Pods[0].Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1))}
-		}, "ownership-walk", "each time it starts", "OnRootMismatch", false},
+		}, "ownership-walk", "on every start", "OnRootMismatch", false},
 	}
 	seen := map[string]bool{"two-default-classes": true}
 	for name, c := range tests {
@@ -360,7 +360,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// pasted is a repair as a person would paste it.
+// pasted returns a repair as it is pasted into a shell.
 func pasted(lines []paste.Line) string {
 	var out []string
 	for _, line := range lines {

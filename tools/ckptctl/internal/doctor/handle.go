@@ -6,8 +6,8 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/paste"
 )
 
-// twins are the other volumes of the same driver and handle.
-func (p *patient) twins() []string {
+// twins returns the other volumes of the same driver and handle.
+func (p *claimState) twins() []string {
 	if p.volume == nil || p.volume.Spec.CSI == nil {
 		return nil
 	}
@@ -21,8 +21,8 @@ func (p *patient) twins() []string {
 	return out
 }
 
-// duplicateHandleStuck is the pod that waits, without any event, for two volumes which the kubelet takes for one.
-func duplicateHandleStuck(g guest) *Diagnosis {
+// duplicateHandleStuck diagnoses a pod with two volumes of the same handle, which the kubelet never mounts, without an event.
+func duplicateHandleStuck(g podState) *Diagnosis {
 	twins := g.twins()
 	if len(twins) == 0 || g.started() {
 		return nil
@@ -32,16 +32,16 @@ func duplicateHandleStuck(g guest) *Diagnosis {
 			continue
 		}
 		if other := g.Snapshot.claim(v.PersistentVolumeClaim.ClaimName); other != nil && slices.Contains(twins, other.Spec.VolumeName) {
-			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet takes them for one volume, mounts it once, and waits for the other for ever.",
+			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet treats them as one volume, mounts it once, and waits forever for the other.",
 				both(g.volume.Name, other.Spec.VolumeName), g.volume.Spec.CSI.VolumeHandle)
-			return d.repair(paste.Comment("have the pod mount one of the two claims; two directories of one storage are two subPath mounts of one claim, or two handles"),
+			return d.repair(paste.Comment("mount only one of the two claims in the pod; for two directories of one storage use two subPath mounts of one claim, or two handles"),
 				whose(g.volume.Name, other.Spec.VolumeName))
 		}
 	}
 	return nil
 }
 
-// both names two volumes, in the same order whichever of them is looked at.
+// both joins two volume names in alphabetical order, so that either side gives the same text.
 func both(a, b string) string {
 	if b < a {
 		a, b = b, a
@@ -49,18 +49,18 @@ func both(a, b string) string {
 	return a + " and " + b
 }
 
-// duplicateHandle warns of it before a pod meets it.
-func duplicateHandle(p *patient) *Diagnosis {
+// duplicateHandle warns of volumes with the same handle before a pod uses both.
+func duplicateHandle(p *claimState) *Diagnosis {
 	twins := p.twins()
 	if len(twins) == 0 {
 		return nil
 	}
-	d := p.found("volume %s has the same handle %q as %s: a pod that uses both never starts, and a driver may take what it does to one for the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
-	return d.repair(paste.Comment("where the handle is free text, give each volume its own (volumeHandle in the backend's section); whose they are:"),
+	d := p.found("volume %s has the same handle %q as %s: a pod that uses both never starts, and a driver may confuse one with the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
+	return d.repair(paste.Comment("where the handle is free text, give each volume its own (volumeHandle in the backend's section); their claims:"),
 		whose(append([]string{p.volume.Name}, twins...)...))
 }
 
-// whose is the command that shows the handles of volumes, and whose they are.
+// whose returns the command that shows the handles and the claims of volumes.
 func whose(volumes ...string) paste.Line {
 	return paste.Command("kubectl get pv %s -o custom-columns=NAME:.metadata.name,HANDLE:.spec.csi.volumeHandle,NAMESPACE:.spec.claimRef.namespace,CLAIM:.spec.claimRef.name", paste.Words(volumes))
 }

@@ -15,10 +15,10 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/live"
 )
 
-// tenants is the namespace of the claims of a release that is in another.
+// tenants is a claim namespace other than the release's.
 const tenants = "tenants"
 
-// away is the store in order, of a release in another namespace than its claim.
+// away returns a healthy store whose claim is in another namespace than its release.
 func away() *Snapshot {
 	s := well()
 	s.Home = tenants
@@ -29,8 +29,8 @@ func away() *Snapshot {
 	return s
 }
 
-// TestAway holds that the claim is looked for where namespaceOverride has it, and that commands name its namespace, and
-// Helm's the release's.
+// TestAway checks that the claim is read in the namespace of namespaceOverride, and that kubectl commands use that namespace
+// and Helm's the release's.
 func TestAway(t *testing.T) {
 	s := away()
 	report := Of(s)
@@ -45,7 +45,7 @@ func TestAway(t *testing.T) {
 	assert.Equal(t, "pod tenants/trainer", got[0].Object)
 	assert.Contains(t, pasted(got[0].Repair), "helm -n training get values")
 
-	// What whoever writes the release's Secret can choose, --fix makes nothing of.
+	// --fix creates nothing that an editor of the release's Secret can choose.
 	s = away()
 	s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeReleased
 	got = Examine(s)
@@ -59,7 +59,7 @@ func TestAway(t *testing.T) {
 	assert.False(t, got[0].Safe)
 }
 
-// TestHome holds by what the namespace of the claims is found.
+// TestHome checks how the namespace of the claims is found.
 func TestHome(t *testing.T) {
 	elsewhere := strings.ReplaceAll(manifest, "namespace: training", "namespace: "+tenants)
 	claim, volume, found := strings.Cut(elsewhere, "\n---\n")
@@ -83,7 +83,7 @@ func TestHome(t *testing.T) {
 			assert.Equal(t, want.home, s.Home)
 		})
 	}
-	// Where the release itself may not be read, its volume says whom it is for.
+	// If the release may not be read, its volume's claimRef gives the namespace.
 	v := &well().Volumes[0]
 	v.Spec.ClaimRef.Namespace = tenants
 	client := fake.NewClientset(v)
@@ -93,9 +93,9 @@ func TestHome(t *testing.T) {
 	assert.Equal(t, tenants, s.Home)
 }
 
-// TestHalves holds that of two releases which share a store each is healthy.
+// TestHalves checks that two releases that share a store are both healthy.
 func TestHalves(t *testing.T) {
-	// The administrator's.
+	// The administrator's release creates the volume.
 	s := away()
 	s.WantClaims, s.Claims[0].Labels, s.Claims[0].Annotations = nil, map[string]string{instance: "other"}, nil
 	assert.Empty(t, Examine(s))
@@ -113,9 +113,9 @@ func TestHalves(t *testing.T) {
 	s.Volumes = nil
 	got = Examine(s)
 	require.Len(t, got, 1)
-	assert.Contains(t, got[0].Cause, "it is gone")
+	assert.Contains(t, got[0].Cause, "does not exist")
 
-	// The tenant's: the volume under its claim is another release's, with its own Helm's marks or not.
+	// The tenant's release creates the claim: its volume belongs to another release, with Helm's annotations or without.
 	for _, known := range []bool{true, false} {
 		s = well()
 		s.WantVolumes = nil
@@ -128,7 +128,7 @@ func TestHalves(t *testing.T) {
 		assert.Empty(t, Examine(s))
 	}
 
-	// One that makes a class alone.
+	// A release that creates only a class.
 	s = &Snapshot{Release: theRelease, Namespace: ns, Home: ns, Stored: &live.StoredRelease{Revision: 1, Status: "deployed"}}
 	report := Of(s)
 	assert.False(t, report.Nothing())
@@ -140,7 +140,7 @@ func TestHalves(t *testing.T) {
 	assert.True(t, Of(s).Nothing())
 }
 
-// TestAgain holds that what is installed again is what failed, in the place that the chart has in the release's values.
+// TestAgain checks that a failed revision is installed again with its own values, at the chart's path in them.
 func TestAgain(t *testing.T) {
 	s := well()
 	s.Stored.Revision, s.Stored.Status = 7, "failed"
@@ -152,8 +152,8 @@ func TestAgain(t *testing.T) {
 	assert.Equal(t, "helm -n training upgrade --install checkpoints CHART -f VALUES", strings.ReplaceAll(s.again().String(), s.Place, ""))
 }
 
-// TestBrokenOffBesideAll holds that a release which Helm would not upgrade is spoken of though all that it makes is there.
-func TestBrokenOffBesideAll(t *testing.T) {
+// TestInterruptedButComplete checks that a pending release is reported although all of its objects exist.
+func TestInterruptedButComplete(t *testing.T) {
 	s := well()
 	s.Stored.Status = "pending-upgrade"
 	got := Examine(s)
@@ -162,7 +162,7 @@ func TestBrokenOffBesideAll(t *testing.T) {
 	assert.Equal(t, Note, got[0].Severity)
 }
 
-// TestDefaultOfTheBeta holds that the annotation which Kubernetes still goes by makes a default class.
+// TestDefaultOfTheBeta checks that the beta annotation still makes a default class.
 func TestDefaultOfTheBeta(t *testing.T) {
 	s := well()
 	s.dynamic("", storagev1.VolumeBindingImmediate)

@@ -17,15 +17,15 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 )
 
-// orders is a text that clears a screen, fills a clipboard, forges a diagnosis, turns a line around, and gives orders to
-// the runners of GitHub and Azure.
+// orders is a hostile text: it clears the screen, fills the clipboard, forges a diagnosis, reverses a line, and gives
+// commands to the runners of GitHub and Azure.
 const orders = "x\x1b[2J\x1b]52;c;Y3VybA==\x07\u202e\u200b\u009b\npod training/other: error x\r\n  repair:\n    kubectl delete namespace production\n::stop-commands::x ##[add-mask]x ##vso[task.complete]"
 
-// obeyed is what none may find in what is printed.
+// obeyed lists what output must not contain.
 var obeyed = regexp.MustCompile(`[^\n\P{C}]|##\[|##vso\[|(?m:^\s*::)`)
 
-// TestHostileReport feeds every text of a report to both formats. The fields are found by reflection, so that one which is
-// added later is fed too.
+// TestHostileReport puts a hostile text into every string of a report, and prints both formats. Fields are found by
+// reflection, so that later ones are covered.
 func TestHostileReport(t *testing.T) {
 	var r Report
 	fed := feed(reflect.ValueOf(&r).Elem())
@@ -43,7 +43,7 @@ func TestHostileReport(t *testing.T) {
 	assert.NotRegexp(t, `(?m)^ *kubectl delete`, text.String())
 }
 
-// feed puts orders into every string of a value, and returns how many there were.
+// feed puts orders into every string of a value, and returns their number.
 func feed(v reflect.Value) int {
 	switch v.Kind() {
 	case reflect.String:
@@ -64,11 +64,11 @@ func feed(v reflect.Value) int {
 	return 0
 }
 
-// injected would run when a shell read it as anything but one word.
+// injected would run if a shell read it as anything but one word.
 const injected = `x;touch${IFS}ran|sh&touch${IFS}ran$(touch${IFS}ran)'"` + "`touch${IFS}ran`"
 
-// TestPastedNames has bash run what is to be pasted, with names out of events, logs, Secrets and objects that hold commands
-// and options. Every command is a stand-in that does nothing.
+// TestPastedNames runs the printed commands in bash, with names from events, logs, Secrets and objects that hold commands
+// and options. Every command is a stub that does nothing.
 func TestPastedNames(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	require.NoError(t, err)

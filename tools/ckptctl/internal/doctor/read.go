@@ -23,12 +23,12 @@ import (
 const (
 	// logLines, logBytes and logPods bound what is read of the logs of pods that failed.
 	logLines, logBytes, logPods = 40, 64 << 10, 5
-	// instance is the label that says which release an object belongs to.
+	// instance is the label with the name of an object's release.
 	instance = "app.kubernetes.io/instance"
 )
 
-// Read reads what there is to know of a release, and changes nothing. What the user may not read is named in the
-// snapshot, and the rest is read all the same; any other failure to read is an error.
+// Read reads the objects of a release, and changes nothing. Resources that the user may not read are listed in the
+// snapshot and skipped; any other failure is an error.
 func Read(ctx context.Context, client kubernetes.Interface, release, namespace string) (*Snapshot, error) {
 	s := &Snapshot{Release: release, Namespace: namespace, Home: namespace, Now: time.Now(), Logs: map[string]string{}}
 	all := metav1.ListOptions{}
@@ -115,7 +115,7 @@ func keep(err error, take func()) error {
 	return err
 }
 
-// readRelease reads the newest revision, failed ones too: what an install came to grief with is in there.
+// readRelease reads the newest revision, also a failed one: it holds the error of a failed install.
 func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface) error {
 	stored, err := live.Newest(ctx, client, s.Release, s.Namespace, "status!=uninstalled")
 	if err != nil || stored == nil {
@@ -159,11 +159,11 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 // publishes is the key of the ConfigMap that names the claims of a store.
 const publishes = "CHECKPOINT_CLAIMS"
 
-// source is the line that Helm puts before each object, for one of this chart's: a chart within a chart is called there as
-// in the values.
+// source matches the comment that Helm writes before each object of this chart. Its path names subcharts by their keys in
+// the values.
 var source = regexp.MustCompile(`(?m)^# Source: (\S+)/templates/(?:persistent-volume|persistent-volume-claim|storage-class|config-map)\.yaml$`)
 
-// placeOf is where the values of the chart are in those of the release.
+// placeOf returns the path of the chart's values within those of the release.
 func placeOf(manifest string) string {
 	found := source.FindStringSubmatch(manifest)
 	if found == nil {
@@ -173,8 +173,8 @@ func placeOf(manifest string) string {
 	return strings.Join(append(charts[1:], ""), ".")
 }
 
-// findHome finds the namespace of the claims, the release's own where some are in it: by what the release was to make, or,
-// where that may not be read, by whom the volumes that are its own are reserved for.
+// findHome sets the namespace of the claims: the release's own if any claim is in it, else that of the manifest's claims, or,
+// if the manifest may not be read, of the claims that the release's volumes are reserved for.
 func (s *Snapshot) findHome() {
 	var homes []string
 	for _, c := range s.WantClaims {
@@ -204,8 +204,7 @@ func convert(o unstructured.Unstructured, into any) error {
 	return nil
 }
 
-// readLogs reads the end of what failing containers of the release's pods printed: there is no event for a program that
-// may not write.
+// readLogs reads the last log lines of failed containers: a program that may not write leaves no event.
 func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) error {
 	lines, size := int64(logLines), int64(logBytes)
 	read := 0
@@ -222,7 +221,7 @@ func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) er
 			if apierrors.IsForbidden(err) {
 				return err
 			}
-			// A node that is away has no logs to give, and that is not what was asked.
+			// Other errors are ignored: a node that is down has no logs.
 			if err == nil {
 				s.Logs[pod.Name] = string(text)
 			}
@@ -231,7 +230,7 @@ func (s *Snapshot) readLogs(ctx context.Context, client kubernetes.Interface) er
 	return nil
 }
 
-// failed is the container of a pod that ended badly, "" when there is none, and whether it has been started again since.
+// failed returns the container of a pod that failed, "" if none has, and whether it has been restarted since.
 func failed(pod corev1.Pod) (container string, previous bool) {
 	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
@@ -244,8 +243,8 @@ func failed(pod corev1.Pod) (container string, previous bool) {
 	return "", false
 }
 
-// claimNames are the claims that the release is about: those of its manifest, of its ConfigMap, which knows those too that
-// somebody else made, and of its label.
+// claimNames returns the claims of the release: those of its manifest, of its ConfigMap, which also names existing claims,
+// and those with its label.
 func (s *Snapshot) claimNames() []string {
 	var out []string
 	add := func(name string) {
@@ -270,13 +269,13 @@ func (s *Snapshot) claimNames() []string {
 			add(c.Name)
 		}
 	}
-	// A release may make the volumes alone, for claims of another.
+	// A release may create only volumes, for the claims of another.
 	for _, v := range s.WantVolumes {
 		if ref := v.Spec.ClaimRef; ref != nil && ref.Namespace == s.Home {
 			add(ref.Name)
 		}
 	}
-	// Where nothing else says which claims there were to be, the volumes that are reserved for them do.
+	// If nothing else names the claims, the claimRefs of the release's volumes do.
 	unknown := s.Stored == nil && len(out) == 0
 	for _, v := range s.Volumes {
 		if ref := v.Spec.ClaimRef; unknown && s.owns(v.Labels, v.Annotations) && ref != nil && ref.Namespace == s.Home {
@@ -287,9 +286,9 @@ func (s *Snapshot) claimNames() []string {
 	return out
 }
 
-// owns says whether an object of the cluster is this release's own. Helm says so in annotations; what was applied without
-// Helm has the label alone, and belongs to whom it is reserved for; in another namespace than the release's that is too
-// little, as whoever may write the release's Secret chooses that namespace.
+// owns reports whether an object belongs to this release, by Helm's annotations. An object that was applied without Helm has
+// only the label, which counts only if the claims are in the release's namespace: who may edit the release's Secret can
+// choose any other.
 func (s *Snapshot) owns(labels, annotations map[string]string) bool {
 	if labels[instance] != s.Release {
 		return false

@@ -48,7 +48,7 @@ spec:
   resources: {requests: {storage: 1Gi}}
 `
 
-// stored is the release as Helm keeps it.
+// stored returns the release's Secret as Helm writes it.
 func stored(t *testing.T, manifest string) *corev1.Secret {
 	t.Helper()
 	var packed bytes.Buffer
@@ -68,7 +68,7 @@ func quote(s string) string {
 	return `"` + strings.NewReplacer("\n", `\n`, `"`, `\"`).Replace(s) + `"`
 }
 
-// cluster is a fake one with the objects of the snapshot that is in order.
+// cluster returns a fake clientset with the objects of a healthy snapshot.
 func fakeCluster(t *testing.T, secrets bool) *fake.Clientset {
 	t.Helper()
 	s := well()
@@ -79,14 +79,14 @@ func fakeCluster(t *testing.T, secrets bool) *fake.Clientset {
 	return fake.NewClientset(objects...)
 }
 
-// forbid has the API server refuse to list a resource.
+// forbid makes listing a resource forbidden.
 func forbid(client *fake.Clientset, resource string) {
 	client.PrependReactor("list", resource, func(core.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
 	})
 }
 
-// TestReadStored holds that the newest revision says what is to be there.
+// TestReadStored checks that the newest revision gives the wanted objects.
 func TestReadStored(t *testing.T) {
 	client := fakeCluster(t, true)
 	ctx := context.Background()
@@ -100,10 +100,10 @@ func TestReadStored(t *testing.T) {
 	require.Len(t, report.Diagnoses, 1)
 	assert.Equal(t, "claim-deleted", report.Diagnoses[0].ID)
 
-	// The repair makes both ends anew, and shows each change before it is made.
-	var told []string
-	require.NoError(t, Fix(ctx, client, report.Diagnoses, func(_ Diagnosis, c Change) { told = append(told, c.Command.String()) }))
-	assert.Len(t, told, 2)
+	// The repair changes both objects, and shows each change first.
+	var shown []string
+	require.NoError(t, Fix(ctx, client, report.Diagnoses, func(_ Diagnosis, c Change) { shown = append(shown, c.Command.String()) }))
+	assert.Len(t, shown, 2)
 	claim, err := client.CoreV1().PersistentVolumeClaims(ns).Get(ctx, theRelease, metav1.GetOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, pv, claim.Spec.VolumeName)
@@ -113,7 +113,7 @@ func TestReadStored(t *testing.T) {
 	assert.Equal(t, corev1.ObjectReference{Namespace: ns, Name: theRelease}, *volume.Spec.ClaimRef)
 }
 
-// TestFixIsLate holds that a volume which is no longer what was looked at stays as it is.
+// TestFixIsLate checks that a volume that has changed since it was read is not touched.
 func TestFixIsLate(t *testing.T) {
 	for name, since := range map[string]func(*corev1.PersistentVolume){
 		"changed":   func(v *corev1.PersistentVolume) { v.ResourceVersion = "6" },
@@ -140,8 +140,8 @@ func TestFixIsLate(t *testing.T) {
 	}
 }
 
-// TestForbidden holds that each thing that may not be read is named, that the rest is read, and that nothing follows from
-// what is not known.
+// TestForbidden checks that a resource that may not be read is listed, that the others are read, and that nothing is
+// concluded from it.
 func TestForbidden(t *testing.T) {
 	resources := []string{
 		"secrets", "persistentvolumeclaims", "persistentvolumes", "pods", "events", "resourcequotas", "configmaps", "jobs",
@@ -162,11 +162,11 @@ func TestForbidden(t *testing.T) {
 			require.NoError(t, report.WriteText(&text))
 			assert.Contains(t, text.String(), resource+": ")
 			if resource == "secrets" {
-				assert.Contains(t, text.String(), "the objects labelled app.kubernetes.io/instance=checkpoints stand for it")
+				assert.Contains(t, text.String(), "the objects labelled app.kubernetes.io/instance=checkpoints are used instead")
 			}
 		})
 	}
-	// All of it at once: only the namespace's own can be seen, and a Released volume all the same.
+	// All of them at once: a Released volume is still found.
 	client := fakeCluster(t, false)
 	for _, resource := range []string{"secrets", "storageclasses", "csidrivers", "csinodes", "volumeattachments", "nodes"} {
 		forbid(client, resource)
@@ -178,7 +178,7 @@ func TestForbidden(t *testing.T) {
 	assert.Equal(t, "volume-released", Of(s).Diagnoses[0].ID)
 }
 
-// TestUnreachable holds that a cluster which does not answer is no healthy one.
+// TestUnreachable checks that a cluster that does not answer is an error.
 func TestUnreachable(t *testing.T) {
 	client := fakeCluster(t, true)
 	client.PrependReactor("list", "nodes", func(core.Action) (bool, runtime.Object, error) { return true, nil, errors.New("no route to host") })
@@ -186,7 +186,7 @@ func TestUnreachable(t *testing.T) {
 	require.EqualError(t, err, "nodes cannot be read: no route to host")
 }
 
-// TestOfOthers holds that a claim which the release only publishes is looked at too.
+// TestOfOthers checks that a claim that the release only publishes is examined.
 func TestOfOthers(t *testing.T) {
 	s := well()
 	s.WantClaims, s.WantVolumes, s.Claims[0].Labels, s.Volumes[0].Labels = nil, nil, nil, nil
@@ -199,8 +199,8 @@ func TestOfOthers(t *testing.T) {
 	assert.Equal(t, "claim training/fast", got[0].Object)
 }
 
-// TestManyWait holds that pods which wait for the same thing are one diagnosis, and that what waits for a claim stands with
-// the claim's cause.
+// TestManyWait checks that pods with the same cause share a diagnosis, and that the pods of a broken claim are listed with
+// its diagnosis.
 func TestManyWait(t *testing.T) {
 	s := well()
 	second := s.Pods[0]
@@ -221,7 +221,7 @@ func TestManyWait(t *testing.T) {
 	assert.Equal(t, []string{"trainer", "second"}, got[0].Waits)
 }
 
-// TestMadeSince holds that an event which outlives its cause is no cause.
+// TestMadeSince checks that an outdated event is no cause.
 func TestMadeSince(t *testing.T) {
 	s := well()
 	s.StatefulSets = []appsv1.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Name: "train", UID: "set"}, Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: s.Pods[0].Spec}}}}

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// refusal is one way in which the API server says no, to the objects of a release as to the pods of a workload.
+// refusal is a reason for which the API server refuses an object of the release or a pod of a workload.
 type refusal struct {
 	pattern *regexp.Regexp
-	// cause and repair get the pattern's groups; what is "the release" or "the pods of job train".
+	// cause and repair get the pattern's groups; what is the refused object, such as "the pods of job train".
 	cause  func(s *Snapshot, what string, groups []string) string
 	repair func(s *Snapshot, groups []string) []paste.Line
 }
@@ -26,15 +26,15 @@ var refusals = map[string]refusal{
 	"quota": {
 		regexp.MustCompile(`exceeded quota: ([^,]+), requested: (\S+), used: (\S+), limited: (\S+)`),
 		func(s *Snapshot, what string, g []string) string {
-			cause := fmt.Sprintf("the ResourceQuota %s of namespace %s refuses %s: %s asked for, %s in use, %s allowed.", g[1], s.Home, what, g[2], g[3], g[4])
+			cause := fmt.Sprintf("the ResourceQuota %s of namespace %s refuses %s: requested %s, used %s, limit %s.", g[1], s.Home, what, g[2], g[3], g[4])
 			if strings.Contains(g[2], "storage") {
-				cause += " A claim counts with its full size, on a static volume too, where the size is nominal and may be small."
+				cause += " A claim counts with its full size, even on a static volume, where the size is nominal and may be small."
 			}
 			return cause
 		},
 		func(s *Snapshot, g []string) []paste.Line {
 			return []paste.Line{
-				paste.Comment("raise the quota, or ask for less"),
+				paste.Comment("raise the quota, or request less"),
 				paste.Command("kubectl -n %s patch resourcequota %s --type=merge -p %s", s.Home, g[1], paste.JSON(s.raise(g[1], g[2], g[3]))),
 			}
 		},
@@ -46,7 +46,7 @@ var refusals = map[string]refusal{
 		},
 		func(_ *Snapshot, g []string) []paste.Line {
 			return []paste.Line{
-				paste.Comment("the policy is somebody's decision: meet it, or have its owner except the namespace"),
+				paste.Comment("comply with the policy, or ask its owner to exempt this namespace"),
 				paste.Command("kubectl get validatingadmissionpolicy %s -o yaml", g[1]),
 				paste.Command("kubectl get validatingadmissionpolicybinding %s -o yaml", g[2]),
 			}
@@ -59,7 +59,7 @@ var refusals = map[string]refusal{
 		},
 		func(_ *Snapshot, g []string) []paste.Line {
 			return []paste.Line{
-				paste.Comment("the webhook is somebody's decision: meet it, or have its owner except the namespace"),
+				paste.Comment("comply with the webhook, or ask its owner to exempt this namespace"),
 				paste.Command("kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 %s", g[1]),
 			}
 		},
@@ -67,11 +67,11 @@ var refusals = map[string]refusal{
 	"webhookDown": {
 		regexp.MustCompile(`failed calling webhook "([^"]+)": (.*)`),
 		func(_ *Snapshot, what string, g []string) string {
-			return fmt.Sprintf("%s did not come to be, because the admission webhook %s, which has to be asked first, does not answer: %s", what, g[1], g[2])
+			return fmt.Sprintf("%s could not be created, because the admission webhook %s does not answer: %s", what, g[1], g[2])
 		},
 		func(_ *Snapshot, g []string) []paste.Line {
 			return []paste.Line{
-				paste.Comment("bring the webhook's service back; whose it is:"),
+				paste.Comment("restore the webhook's service; its configuration:"),
 				paste.Command("kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml | grep -B 30 -A 30 %s", g[1]),
 			}
 		},
@@ -79,18 +79,18 @@ var refusals = map[string]refusal{
 	"podSecurity": {
 		regexp.MustCompile(`violates PodSecurity "([^"]+)": (.*)`),
 		func(s *Snapshot, what string, g []string) string {
-			return fmt.Sprintf("the Pod Security profile %s of namespace %s refuses %s: %s. The claim itself is allowed under every profile; it is the pod that asks for too much.", g[1], s.Home, what, g[2])
+			return fmt.Sprintf("the Pod Security profile %s of namespace %s refuses %s: %s. The claim itself is allowed under every profile; only the pod is refused.", g[1], s.Home, what, g[2])
 		},
 		func(s *Snapshot, _ []string) []paste.Line {
 			return []paste.Line{
-				paste.Comment("give the pod the security context that this store's own pods have, and make it again:"),
+				paste.Comment("give the pod the security context of the chart's own pods, and recreate it:"),
 				paste.Command("helm -n %s get hooks %s", s.Namespace, s.Release),
 			}
 		},
 	},
 }
 
-// raise is the patch that makes a quota large enough, for the quota that was looked at and none that came after it.
+// raise returns the patch that makes a quota large enough; the uid ties it to the quota that was read.
 func (s *Snapshot) raise(quota, requested, used string) map[string]any {
 	out := map[string]any{"spec": map[string]any{"hard": enough(requested, used)}}
 	if q := find(s.Quotas, func(o *corev1.ResourceQuota) string { return o.Name }, quota); q != nil {
@@ -99,7 +99,7 @@ func (s *Snapshot) raise(quota, requested, used string) map[string]any {
 	return out
 }
 
-// enough is what a quota's hard limits have to be.
+// enough returns the hard limits that a quota needs.
 func enough(requested, used string) map[string]string {
 	inUse := map[string]string{}
 	for _, pair := range strings.Split(used, ",") {
@@ -121,7 +121,7 @@ func enough(requested, used string) map[string]string {
 	return out
 }
 
-// releaseRefused is a rule for what the API server refused when the release was last installed or upgraded.
+// releaseRefused returns a rule that diagnoses an object refused in the last install or upgrade.
 func releaseRefused(by string) func(*Snapshot) *Diagnosis {
 	return func(s *Snapshot) *Diagnosis {
 		if !s.incomplete() {
@@ -133,13 +133,13 @@ func releaseRefused(by string) func(*Snapshot) *Diagnosis {
 			return nil
 		}
 		d := &Diagnosis{Object: s.object(), Cause: r.cause(s, fmt.Sprintf("the release's %s", refusedObject(s.Stored.Description)), g), Seen: s.Stored.Description}
-		return d.repair(r.repair(s, g)...).repair(paste.Comment("then install what is missing"), s.again())
+		return d.repair(r.repair(s, g)...).repair(paste.Comment("then install the missing objects"), s.again())
 	}
 }
 
-// podsRefused is a rule for what the API server refused when a workload made its pods.
-func podsRefused(by string) func(job) *Diagnosis {
-	return func(j job) *Diagnosis {
+// podsRefused returns a rule that diagnoses the refused pods of a workload.
+func podsRefused(by string) func(workloadState) *Diagnosis {
+	return func(j workloadState) *Diagnosis {
 		r := refusals[by]
 		for _, e := range j.events(j.uid, "FailedCreate") {
 			if j.madeSince(when(e)) {
@@ -154,8 +154,8 @@ func podsRefused(by string) func(job) *Diagnosis {
 	}
 }
 
-// madeSince says that a pod of the workload came to be after it was refused one: an event outlives its cause by an hour.
-func (j job) madeSince(refused time.Time) bool {
+// madeSince reports whether the workload has created a pod since the refusal: an event outlives its cause by an hour.
+func (j workloadState) madeSince(refused time.Time) bool {
 	return slices.ContainsFunc(j.Pods, func(p corev1.Pod) bool {
 		owner := metav1.GetControllerOf(&p)
 		return owner != nil && owner.UID == j.uid && !p.CreationTimestamp.Time.Before(refused)
@@ -164,7 +164,7 @@ func (j job) madeSince(refused time.Time) bool {
 
 var forbidden = regexp.MustCompile(`([a-z]+) "([^"]+)" is forbidden`)
 
-// refusedObject names the object that a message is about.
+// refusedObject returns the object that a message refers to.
 func refusedObject(message string) string {
 	if g := forbidden.FindStringSubmatch(message); g != nil {
 		return strings.TrimSuffix(g[1], "s") + " " + g[2]
@@ -174,7 +174,7 @@ func refusedObject(message string) string {
 
 func (s *Snapshot) object() string { return fmt.Sprintf("release %s/%s", s.Namespace, s.Release) }
 
-// incomplete says that the last install or upgrade failed, and that not everything that it was to make is there.
+// incomplete reports whether the last install or upgrade failed and some of its claims or volumes do not exist.
 func (s *Snapshot) incomplete() bool {
 	if s.Stored == nil || s.Stored.Status == "deployed" {
 		return false

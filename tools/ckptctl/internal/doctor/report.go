@@ -4,28 +4,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/paste"
 	"checkpoint-storage/tools/ckptctl/internal/plain"
 )
 
-// Report is what the doctor has to say of a release.
+// Report is the result of `ckptctl doctor` for a release.
 type Report struct {
 	Release   string `json:"release"`
 	Namespace string `json:"namespace"`
-	// Healthy says that nothing is broken; there may be warnings. Claims that may not be read are not said to be well.
+	// Healthy says that nothing is broken; there may be warnings. It is false if claims may not be read.
 	Healthy bool     `json:"healthy"`
 	Claims  []string `json:"claims"`
-	// ClaimNamespace is the namespace of the claims, where it is not the release's.
+	// ClaimNamespace is the namespace of the claims if it is not the release's.
 	ClaimNamespace string      `json:"claimNamespace,omitempty"`
 	Diagnoses      []Diagnosis `json:"diagnoses"`
-	// Fixed are the commands that stand for what --fix has done.
+	// Fixed are the commands that --fix has applied.
 	Fixed []paste.Line `json:"fixed,omitempty"`
-	// Unread is what may not be read: nothing is concluded from it.
+	// Unread are the resources that may not be read; nothing is concluded from them.
 	Unread []Unread `json:"unread,omitempty"`
 
-	// stored says that Helm knows the release.
+	// stored says that Helm has stored the release.
 	stored bool
 }
 
@@ -42,11 +43,11 @@ func Of(s *Snapshot) Report {
 	return report
 }
 
-// Nothing says that there is no trace of the release, so that nothing can be said of it.
+// Nothing reports whether there is no trace of the release.
 func (r Report) Nothing() bool { return !r.stored && len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
 
-// shown is the report with nothing in it that a terminal would obey: causes quote events, logs and objects of the cluster,
-// which anybody may have written. What is to be pasted is so already.
+// shown returns the report without control sequences: causes quote events, logs and objects, whose text is untrusted.
+// Repair lines are already quoted.
 func (r Report) shown() Report {
 	r.Release, r.Namespace, r.Claims, r.ClaimNamespace = plain.Line(r.Release), plain.Line(r.Namespace), plain.Lines(r.Claims), plain.Line(r.ClaimNamespace)
 	diagnoses := make([]Diagnosis, 0, len(r.Diagnoses))
@@ -72,7 +73,7 @@ func (r Report) WriteJSON(out io.Writer) error {
 	return encoder.Encode(r.shown())
 }
 
-// WriteText prints the report for people: the cause, what waits for it, and what to paste.
+// WriteText prints the report as text: the cause, the blocked pods, and the repair.
 func (r Report) WriteText(out io.Writer) error {
 	r = r.shown()
 	var text strings.Builder
@@ -83,7 +84,7 @@ func (r Report) WriteText(out io.Writer) error {
 			fmt.Fprintf(&text, "  seen: %s\n", d.Seen)
 		}
 		if len(d.Waits) > 0 {
-			fmt.Fprintf(&text, "  because of it waits: %s\n", few(d.Waits))
+			fmt.Fprintf(&text, "  %s: %s\n", affected(d.Waits), few(d.Waits))
 		}
 		text.WriteString("  repair:\n")
 		for _, line := range d.Repair {
@@ -95,7 +96,7 @@ func (r Report) WriteText(out io.Writer) error {
 		text.WriteString("\n")
 	}
 	if len(r.Unread) > 0 {
-		text.WriteString("What may not be read, so that causes may be missed:\n")
+		text.WriteString("Resources that may not be read, so causes may be missed:\n")
 		for _, u := range r.Unread {
 			fmt.Fprintf(&text, "  %s: %s%s\n", u.Resource, u.Why, instead(u.Resource, r.Release))
 		}
@@ -119,10 +120,18 @@ func (r Report) WriteText(out io.Writer) error {
 	return err
 }
 
-// instead says what is taken in place of something that may not be read.
+// affected is the label of Waits, which are pods, or other objects with their kind.
+func affected(waits []string) string {
+	if slices.ContainsFunc(waits, func(name string) bool { return strings.Contains(name, " ") }) {
+		return "also affected"
+	}
+	return "blocked pods"
+}
+
+// instead says what is used in place of a resource that may not be read.
 func instead(resource, release string) string {
 	if resource == "secrets" {
-		return "; what the release is to be like is not known, and the objects labelled " + instance + "=" + release + " stand for it"
+		return "; the release's manifest is unknown, and the objects labelled " + instance + "=" + release + " are used instead"
 	}
 	return ""
 }

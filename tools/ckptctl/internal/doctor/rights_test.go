@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// forged is a release as somebody writes it who may edit the namespace, and nothing else of the cluster.
+// forged is a release written by a user who may edit only the namespace.
 const forged = `---
 apiVersion: v1
 kind: PersistentVolume
@@ -41,8 +41,8 @@ metadata: {name: elsewhere, namespace: production}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
 
-// TestNoVolumeOutOfASecret holds that --fix makes no volume of what a Secret says, nor anything in another namespace, and
-// that the command which makes the volume shows all of it and makes that alone.
+// TestNoVolumeOutOfASecret checks that --fix creates no volume from a Secret and nothing in another namespace, and that the
+// printed command shows the whole volume and creates only that.
 func TestNoVolumeOutOfASecret(t *testing.T) {
 	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
 		return &corev1.PersistentVolumeClaim{
@@ -79,12 +79,12 @@ func TestNoVolumeOutOfASecret(t *testing.T) {
 			assert.Equal(t, map[string]string{"note": "kept", "meta.helm.sh/release-name": theRelease, "meta.helm.sh/release-namespace": ns}, volume.Annotations)
 			assert.Empty(t, volume.OwnerReferences)
 			assert.NotContains(t, pasted(d.Repair), "production")
-			assert.Contains(t, pasted(d.Repair), "# what follows is in a Secret of namespace training")
+			assert.Contains(t, pasted(d.Repair), "# this manifest comes from a Secret of namespace training")
 		})
 	}
 }
 
-// TestRetainOfOthers holds that a claim which names another's volume has nobody change that volume.
+// TestRetainOfOthers checks that --fix does not change a volume that the claim names but that is not reserved for it.
 func TestRetainOfOthers(t *testing.T) {
 	for name, breaks := range map[string]func(*Snapshot){
 		"claim terminating":  func(s *Snapshot) { now := at(0); s.Claims[0].DeletionTimestamp = &now },

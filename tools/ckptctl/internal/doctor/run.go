@@ -12,8 +12,8 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 )
 
-// log returns the line of the pod's log in which a pattern is.
-func (g guest) log(pattern *regexp.Regexp) string {
+// log returns the first line of the pod's log, or the termination message, that matches a pattern.
+func (g podState) log(pattern *regexp.Regexp) string {
 	for _, line := range strings.Split(g.Logs[g.pod.Name], "\n") {
 		if pattern.MatchString(line) {
 			return strings.TrimSpace(line)
@@ -31,24 +31,24 @@ func (g guest) log(pattern *regexp.Regexp) string {
 
 var noPermission = regexp.MustCompile(`(?i)permission denied|EACCES|\[Errno 13\]`)
 
-// permissionDenied is the program that runs as somebody who may not write to the volume.
-func permissionDenied(g guest) *Diagnosis {
+// permissionDenied diagnoses a program whose user may not write to the volume.
+func permissionDenied(g podState) *Diagnosis {
 	line := g.log(noPermission)
 	if line == "" {
 		return nil
 	}
 	who, group := runsAs(g.pod)
 	tooLate := g.events(g.pod.UID, "AlreadyMountedVolume")
-	d := g.found("the volume is mounted, and the program in the pod may not write to it: it runs as %s, and the directory belongs to somebody else.", who)
+	d := g.found("the volume is mounted, but the program in the pod may not write to it: it runs as %s, and the directory belongs to another user.", who)
 	d.Seen = line
 	switch {
 	case group == nil && g.ownable():
-		return d.repair(paste.Comment("have the kubelet give the volume to a group of the pod's: in the values, and in the pod's securityContext,"),
+		return d.repair(paste.Comment("have the kubelet change the volume's group: set, in the values and in the pod's securityContext,"),
 			paste.Comment("podSecurityContext: {fsGroup: 1000, fsGroupChangePolicy: OnRootMismatch}"),
 			g.again("podSecurityContext.fsGroup=1000"))
 	case group != nil && len(tooLate) > 0:
-		d.Cause += fmt.Sprintf(" Its fsGroup %d came too late: the kubelet gives a local volume to the group of the first pod that mounts it on a node, and another pod had it mounted.", *group)
-		d.repair(paste.Comment("have all pods of the claim ask for one group (checkpoint-storage.podSecurityContext gives it); this pod starts anew after the others have ended:"))
+		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet applies the fsGroup of the first pod that mounts a local volume on a node, and another pod had it mounted.", *group)
+		d.repair(paste.Comment("give all pods of the claim the same fsGroup (checkpoint-storage.podSecurityContext sets it); recreate this pod after the others have ended:"))
 		for _, p := range g.pods {
 			if p.Name != g.pod.Name && p.Spec.NodeName == g.pod.Spec.NodeName {
 				d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
@@ -56,17 +56,17 @@ func permissionDenied(g guest) *Diagnosis {
 		}
 		return d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
 	case group != nil && !g.ownable():
-		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet does not change the owner of files on such a volume.", *group)
+		d.Cause += fmt.Sprintf(" Its fsGroup %d has no effect: the kubelet does not change file ownership on such a volume.", *group)
 	}
 	uid := "1000"
 	if number, ok := strings.CutPrefix(who, "user "); ok {
 		uid = number
 	}
-	return d.repair(paste.Comment("have the chart make one directory for it, with that owner; CHECKPOINT_DIR then is that directory:"),
+	return d.repair(paste.Comment("have the chart create a directory with that owner; CHECKPOINT_DIR then is that directory:"),
 		g.again("prepare.enabled=true", "prepare.directory=checkpoints", "prepare.owner="+uid, "prepare.group="+uid))
 }
 
-// runsAs is the user that the pod's first container runs as, and the pod's fsGroup.
+// runsAs returns the user of the pod's first container and the pod's fsGroup.
 func runsAs(p *corev1.Pod) (who string, group *int64) {
 	who = "the user of its image"
 	if c := p.Spec.SecurityContext; c != nil {
@@ -83,8 +83,8 @@ func runsAs(p *corev1.Pod) (who string, group *int64) {
 	return who, group
 }
 
-// ownable says whether the kubelet gives the volume's files to a pod's fsGroup.
-func (p *patient) ownable() bool {
+// ownable reports whether the kubelet applies a pod's fsGroup to the volume.
+func (p *claimState) ownable() bool {
 	if p.volume == nil || p.claim == nil || p.volume.Spec.VolumeMode != nil && *p.volume.Spec.VolumeMode == corev1.PersistentVolumeBlock {
 		return false
 	}
@@ -107,17 +107,17 @@ func (p *patient) ownable() bool {
 	return spec.CSI.FSType != "" && len(spec.AccessModes) > 0 && (spec.AccessModes[0] == corev1.ReadWriteOnce || spec.AccessModes[0] == corev1.ReadWriteOncePod)
 }
 
-// walks says that every start of the pod goes through every file.
-func (p *patient) walks(pod corev1.Pod) bool {
+// walks reports whether the kubelet checks the group of every file on each start of the pod.
+func (p *claimState) walks(pod corev1.Pod) bool {
 	c := pod.Spec.SecurityContext
 	return c != nil && c.FSGroup != nil && (c.FSGroupChangePolicy == nil || *c.FSGroupChangePolicy == corev1.FSGroupChangeAlways) && p.ownable()
 }
 
-// rootMismatch is the repair: a pod's own security context cannot be changed, its template's can.
-var rootMismatch = paste.Comment("in the pod's template: securityContext.fsGroupChangePolicy: OnRootMismatch; checkpoint-storage.podSecurityContext gives it")
+// rootMismatch is the repair of both: a running pod's security context cannot be changed, its template's can.
+var rootMismatch = paste.Comment("in the pod's template set securityContext.fsGroupChangePolicy: OnRootMismatch; checkpoint-storage.podSecurityContext does")
 
-// walking is the pod that waits while the kubelet goes through a large tree.
-func walking(g guest) *Diagnosis {
+// walking diagnoses a pod that waits while the kubelet changes the group of every file.
+func walking(g podState) *Diagnosis {
 	if g.started() {
 		return nil
 	}
@@ -125,15 +125,15 @@ func walking(g guest) *Diagnosis {
 	if len(events) == 0 {
 		return nil
 	}
-	d := g.found("the kubelet is giving every file of volume %s to the pod's fsGroup, one by one, as on every start. It ends by itself; with many files that takes hours.", g.volumeName()).saw(events)
+	d := g.found("the kubelet is changing the group of every file of volume %s to the pod's fsGroup, as on every start. It ends by itself; with many files it takes hours.", g.volumeName()).saw(events)
 	return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", g.Home, g.pod.Name))
 }
 
-// willWalk warns while the tree is small.
-func willWalk(p *patient) *Diagnosis {
+// willWalk warns of a pod for which the kubelet checks every file on each start.
+func willWalk(p *claimState) *Diagnosis {
 	for _, pod := range p.pods {
 		if p.walks(pod) {
-			d := p.found("pod %s has an fsGroup and does not say fsGroupChangePolicy: OnRootMismatch: each time it starts, the kubelet looks at every file of volume %s first. The more checkpoints there are, the slower that is.", pod.Name, p.volumeName())
+			d := p.found("pod %s has an fsGroup and no fsGroupChangePolicy: OnRootMismatch: on every start, the kubelet checks every file of volume %s first, which takes longer with every checkpoint.", pod.Name, p.volumeName())
 			return d.repair(rootMismatch, paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.securityContext}'", p.Home, pod.Name))
 		}
 	}
@@ -145,7 +145,7 @@ var (
 	full      = regexp.MustCompile(`(?i)no space left on device|ENOSPC|disk quota exceeded`)
 )
 
-func readOnly(g guest) *Diagnosis {
+func readOnly(g podState) *Diagnosis {
 	line := g.log(noWriting)
 	if line == "" {
 		return nil
@@ -155,21 +155,21 @@ func readOnly(g guest) *Diagnosis {
 	return d.repair(g.look(), paste.Command("kubectl -n %s get pod %s -o yaml", g.Home, g.pod.Name))
 }
 
-func noSpace(g guest) *Diagnosis {
+func noSpace(g podState) *Diagnosis {
 	line := g.log(full)
 	if line == "" {
 		return nil
 	}
 	d := g.found("there is no space left on the volume.")
 	d.Seen = line
-	d.repair(paste.Comment("remove what is no longer wanted, or let the storage grow (ckptctl size says how large it has to be)"))
+	d.repair(paste.Comment("delete old checkpoints, or expand the storage (ckptctl size says how large it has to be)"))
 	if g.class != nil && g.class.AllowVolumeExpansion != nil && *g.class.AllowVolumeExpansion {
 		return d.repair(g.again("size=NEW"))
 	}
-	return d.repair(paste.Comment("Kubernetes does not resize this volume: its storage is resized where it is administered"))
+	return d.repair(paste.Comment("Kubernetes does not expand this volume: expand it at the storage itself"))
 }
 
-// lastEnd is how a container ended that does not run, or nil.
+// lastEnd returns the last termination of a container that is not running, or nil.
 func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 	if c.State.Running != nil || c.State.Terminated != nil {
 		return c.State.Terminated
@@ -177,27 +177,27 @@ func lastEnd(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 	return c.LastTerminationState.Terminated
 }
 
-// notStorage is a pod that has its volumes, or is about to, and waits for something else.
-func notStorage(g guest) *Diagnosis {
+// notStorage diagnoses a pod that does not run for a reason other than its volumes.
+func notStorage(g podState) *Diagnosis {
 	show := paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name)
 	for _, c := range slices.Concat(g.pod.Status.InitContainerStatuses, g.pod.Status.ContainerStatuses) {
 		if t := lastEnd(c); t != nil && t.ExitCode != 0 && c.RestartCount > 0 {
-			d := g.found("it is not the storage: the claim is mounted, and container %s ends with exit code %d (%s), again and again.", c.Name, t.ExitCode, t.Reason)
+			d := g.found("storage is not the cause: the claim is mounted, and container %s keeps exiting with code %d (%s).", c.Name, t.ExitCode, t.Reason)
 			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s --previous", g.Home, g.pod.Name, c.Name))
 		}
 		if w := c.State.Waiting; w != nil && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
-			d := g.found("it is not the storage: the claim is mounted, and container %s waits: %s.", c.Name, w.Reason)
+			d := g.found("storage is not the cause: the claim is mounted, and container %s is waiting: %s.", c.Name, w.Reason)
 			d.Seen = w.Message
 			return d.repair(show)
 		}
 		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
-			d := g.found("it is not the storage: the claim was mounted, and container %s ended with exit code %d (%s).", c.Name, t.ExitCode, t.Reason)
+			d := g.found("storage is not the cause: the claim was mounted, and container %s exited with code %d (%s).", c.Name, t.ExitCode, t.Reason)
 			return d.repair(show, paste.Command("kubectl -n %s logs %s -c %s", g.Home, g.pod.Name, c.Name))
 		}
 	}
 	if g.Now.Sub(g.pod.CreationTimestamp.Time) < patience || g.pending() {
 		return nil
 	}
-	d := g.found("the pod has not started, and nothing says why.").saw(g.events(g.pod.UID))
+	d := g.found("the pod has not started, and no event says why.").saw(g.events(g.pod.UID))
 	return d.repair(show)
 }

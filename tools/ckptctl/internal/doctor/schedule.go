@@ -16,8 +16,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// homeless is what the scheduler says of a pod that it has no node for; "" when it has one, or has not looked yet.
-func (g guest) homeless() string {
+// unschedulableBecause returns the scheduler's reason for an unscheduled pod; "" if it is scheduled or not yet considered.
+func (g podState) unschedulableBecause() string {
 	if g.pod.Spec.NodeName != "" {
 		return ""
 	}
@@ -29,8 +29,8 @@ func (g guest) homeless() string {
 	return ""
 }
 
-// homes are the nodes that can reach the volume, and known says whether that can be told.
-func (g guest) homes() (nodes []corev1.Node, known bool) {
+// reachableFrom returns the nodes that can reach the volume; known is false if the volume or the nodes say nothing about it.
+func (g podState) reachableFrom() (nodes []corev1.Node, known bool) {
 	if g.volume == nil || g.volume.Spec.NodeAffinity == nil || !g.knows("nodes") {
 		return nil, false
 	}
@@ -42,7 +42,7 @@ func (g guest) homes() (nodes []corev1.Node, known bool) {
 	return nodes, true
 }
 
-// place says where a volume is, as its node affinity has it.
+// place formats a volume's node affinity.
 func place(v *corev1.PersistentVolume) string {
 	var out []string
 	for _, term := range v.Spec.NodeAffinity.Required.NodeSelectorTerms {
@@ -53,14 +53,14 @@ func place(v *corev1.PersistentVolume) string {
 	return strings.Join(out, "; ")
 }
 
-// nodeNameSet is the pod that went past the scheduler, which alone tells a provisioner where to make the volume.
-func nodeNameSet(g guest) *Diagnosis {
+// nodeNameSet diagnoses a pod that bypasses the scheduler, on a claim that is provisioned only for a scheduled pod.
+func nodeNameSet(g podState) *Diagnosis {
 	if !g.delayed() || g.pod.Spec.NodeName == "" {
 		return nil
 	}
-	d := g.found("the pod names its node (spec.nodeName: %s), so that the scheduler never sees it; class %s makes a volume only where the scheduler has put a pod.", g.pod.Spec.NodeName, g.class.Name)
+	d := g.found("the pod sets its node (spec.nodeName: %s) and bypasses the scheduler; class %s provisions a volume only for a pod that was scheduled.", g.pod.Spec.NodeName, g.class.Name)
 	if metav1.GetControllerOf(g.pod) != nil {
-		return d.repair(paste.Comment("have the scheduler put it there: in the template of the pod, nodeSelector {%s: %s} instead of nodeName; this pod is then recreated:", corev1.LabelHostname, g.pod.Spec.NodeName),
+		return d.repair(paste.Comment("in the template of the pod, use nodeSelector {%s: %s} instead of nodeName; this pod is then recreated:", corev1.LabelHostname, g.pod.Spec.NodeName),
 			paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
 	}
 	pod := &corev1.Pod{
@@ -73,13 +73,13 @@ func nodeNameSet(g guest) *Diagnosis {
 		pod.Spec.NodeSelector = map[string]string{}
 	}
 	pod.Spec.NodeSelector[corev1.LabelHostname] = g.pod.Spec.NodeName
-	return d.repair(paste.Comment("have the scheduler put it there: nodeSelector instead of nodeName"),
+	return d.repair(paste.Comment("use nodeSelector instead of nodeName"),
 		paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name), paste.Command("kubectl create -f - <<<%s", pod))
 }
 
-// onceInUse is the second pod of a claim for one.
-func onceInUse(g guest) *Diagnosis {
-	if !strings.Contains(g.homeless(), "ReadWriteOncePod") && !g.refusedAt("ReadWriteOncePod") {
+// onceInUse diagnoses a second pod on a ReadWriteOncePod claim.
+func onceInUse(g podState) *Diagnosis {
+	if !strings.Contains(g.unschedulableBecause(), "ReadWriteOncePod") && !g.refusedAt("ReadWriteOncePod") {
 		return nil
 	}
 	var others []corev1.Pod
@@ -88,44 +88,44 @@ func onceInUse(g guest) *Diagnosis {
 			others = append(others, p)
 		}
 	}
-	d := g.found("the claim is ReadWriteOncePod, for one pod of the whole cluster at a time, and pod %s has it.", names(others))
-	d.Seen = g.homeless()
-	d.repair(paste.Comment("it starts when the other ends; to end that one now:"))
+	d := g.found("the claim is ReadWriteOncePod, for one pod of the cluster at a time, and pod %s uses it.", names(others))
+	d.Seen = g.unschedulableBecause()
+	d.repair(paste.Comment("it starts when the other pod ends; to delete that one now:"))
 	for _, p := range others {
 		d.repair(paste.Command("kubectl -n %s delete pod %s", g.Home, p.Name))
 	}
-	return d.repair(paste.Comment("for several pods at once the store needs accessModes: [ReadWriteOnce] (one node) or [ReadWriteMany], and a new claim"))
+	return d.repair(paste.Comment("for several pods at once use accessModes: [ReadWriteOnce] (one node) or [ReadWriteMany], and a new claim"))
 }
 
-// refusedAt says that the kubelet would not take the pod for a reason.
-func (g guest) refusedAt(reason string) bool {
+// refusedAt reports whether the kubelet rejected the pod for the reason.
+func (g podState) refusedAt(reason string) bool {
 	return g.pod.Status.Phase == corev1.PodFailed && strings.Contains(g.pod.Status.Reason+g.pod.Status.Message, reason)
 }
 
-// nodeLost is the volume of a node that is gone.
-func nodeLost(g guest) *Diagnosis {
-	nodes, known := g.homes()
-	if g.homeless() == "" || !known || len(nodes) > 0 {
+// nodeLost diagnoses a volume whose node no longer exists.
+func nodeLost(g podState) *Diagnosis {
+	nodes, known := g.reachableFrom()
+	if g.unschedulableBecause() == "" || !known || len(nodes) > 0 {
 		return nil
 	}
-	d := g.found("volume %s is where %s, and the cluster has no such node. What is on that node's disk is reached from that node alone.", g.volume.Name, place(g.volume))
-	d.Seen = g.homeless()
-	d.repair(paste.Comment("bring the node back under its old name; these are there:"), paste.Command("kubectl get nodes --show-labels"))
+	d := g.found("volume %s has node affinity to %s, and the cluster has no such node. Data on that node's disk can be reached from that node only.", g.volume.Name, place(g.volume))
+	d.Seen = g.unschedulableBecause()
+	d.repair(paste.Comment("bring the node back under its old name; existing nodes:"), paste.Command("kubectl get nodes --show-labels"))
 	if g.want == nil || g.wantVolume == nil || !g.own() || len(g.WantVolumes) > 1 || !strings.HasPrefix(place(g.volume), corev1.LabelHostname+" In ") {
 		return d
 	}
 	affinity := corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
 		MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{"NODE"}}},
 	}}}}
-	return d.repair(paste.Comment("should its disk be in another node now, NODE: a volume's affinity cannot be changed, so claim and volume are recreated; the data stays where it is"),
+	return d.repair(paste.Comment("if its disk is in another node now, NODE: a volume's node affinity cannot be changed, so recreate claim and volume; the data is kept"),
 		patched(g.volume, retained), g.deleteClaim(), paste.Command("kubectl delete pv %s", g.volume.Name),
 		paste.Command("%s --set-json %s", g.again(), g.Place+"volume.nodeAffinity="+paste.JSON(affinity)))
 }
 
-// nodeNotReady is the volume of nodes that take no pods now.
-func nodeNotReady(g guest) *Diagnosis {
-	nodes, known := g.homes()
-	if g.homeless() == "" || !known || len(nodes) == 0 {
+// nodeNotReady diagnoses a volume all of whose nodes take no pods: not ready, cordoned or tainted.
+func nodeNotReady(g podState) *Diagnosis {
+	nodes, known := g.reachableFrom()
+	if g.unschedulableBecause() == "" || !known || len(nodes) == 0 {
 		return nil
 	}
 	var reasons []string
@@ -146,12 +146,12 @@ func nodeNotReady(g guest) *Diagnosis {
 			return nil
 		}
 	}
-	d := g.found("volume %s can be reached from %s only, where no pod goes now: %s.", g.volume.Name, nodeNames(nodes), few(reasons))
-	d.Seen = g.homeless()
+	d := g.found("volume %s can be reached from %s only, where no pod can run now: %s.", g.volume.Name, nodeNames(nodes), few(reasons))
+	d.Seen = g.unschedulableBecause()
 	return d.repair(commands...)
 }
 
-func (g guest) taint(n corev1.Node) (corev1.Taint, bool) {
+func (g podState) taint(n corev1.Node) (corev1.Taint, bool) {
 	return schedulinghelpers.FindMatchingUntoleratedTaint(klog.Logger{}, n.Spec.Taints, g.pod.Spec.Tolerations, func(t *corev1.Taint) bool {
 		return t.Effect != corev1.TaintEffectPreferNoSchedule
 	}, false)
@@ -171,10 +171,10 @@ func nodeNames(nodes []corev1.Node) string {
 	return few(out)
 }
 
-// nodeConflict is the pod that wants to be where its volume is not.
-func nodeConflict(g guest) *Diagnosis {
-	nodes, known := g.homes()
-	message := g.homeless()
+// nodeConflict diagnoses a pod whose nodeSelector or affinity excludes the nodes of its volume.
+func nodeConflict(g podState) *Diagnosis {
+	nodes, known := g.reachableFrom()
+	message := g.unschedulableBecause()
 	if message == "" || !strings.Contains(message, "volume node affinity conflict") && !strings.Contains(message, "PersistentVolume's node affinity") && (!known || !strings.Contains(message, "didn't match")) {
 		return nil
 	}
@@ -185,21 +185,21 @@ func nodeConflict(g guest) *Diagnosis {
 	if known {
 		for _, n := range nodes {
 			if fits, err := nodeaffinity.GetRequiredNodeAffinity(g.pod).Match(&n); err == nil && fits {
-				// Its own wishes let it go there: something else is full, or in the way.
+				// The pod's affinity allows this node, so something else prevents it.
 				return nil
 			}
 		}
 	}
-	d := g.found("volume %s can be reached %s only, and the pod's own nodeSelector or affinity keeps it away from there.", g.volumeName(), where)
+	d := g.found("volume %s can be reached %s only, and the pod's nodeSelector or affinity does not allow that.", g.volumeName(), where)
 	d.Seen = message
-	d.repair(paste.Comment("let the pod go where its volume is: take this out of its template, and make it again"),
+	d.repair(paste.Comment("let the pod run where its volume is: remove this from its template, and recreate it"),
 		paste.Command("kubectl -n %s get pod %s -o jsonpath='{.spec.nodeSelector}{.spec.affinity}'", g.Home, g.pod.Name))
 	return d
 }
 
-// unschedulable is a pod that finds no node, through no fault of its volume.
-func unschedulable(g guest) *Diagnosis {
-	message := g.homeless()
+// unschedulable diagnoses a pod that fits no node for a reason other than its volume.
+func unschedulable(g podState) *Diagnosis {
+	message := g.unschedulableBecause()
 	if message == "" || strings.Contains(message, "unbound immediate PersistentVolumeClaims") {
 		return nil
 	}
@@ -209,6 +209,6 @@ func unschedulable(g guest) *Diagnosis {
 	} else {
 		what += ", but"
 	}
-	d := g.found("%s no node takes the pod: %s", what, message)
+	d := g.found("%s the pod cannot be scheduled: %s", what, message)
 	return d.repair(paste.Command("kubectl -n %s describe pod %s", g.Home, g.pod.Name))
 }

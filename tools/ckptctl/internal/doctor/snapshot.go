@@ -18,24 +18,24 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/live"
 )
 
-// Snapshot is everything that was read of a cluster for one release.
+// Snapshot is what was read from the cluster for a release.
 type Snapshot struct {
-	// Namespace is the release's, Home the one that its claims and their pods are in: another where namespaceOverride says so.
+	// Namespace is the release's; Home is that of its claims and pods, which differs with namespaceOverride.
 	Release, Namespace, Home string
-	// Now is when it was read.
+	// Now is the time of reading.
 	Now time.Time
-	// Stored is the newest revision of the release; nil when there is none, or when secrets may not be read.
+	// Stored is the newest revision of the release; nil if there is none or Secrets may not be read.
 	Stored *live.StoredRelease
-	// WantClaims and WantVolumes are what the release made, by its stored manifest.
+	// WantClaims and WantVolumes are those of the stored manifest.
 	WantClaims  []corev1.PersistentVolumeClaim
 	WantVolumes []corev1.PersistentVolume
-	// Place is where the chart's values are in those of the release, such as "training.store."; "" where it is the release's
-	// own chart.
+	// Place is the path of the chart's values within those of the release, such as "training.store."; "" if the chart was
+	// installed directly.
 	Place string
 	// published are the namespaces of the release's ConfigMaps that name claims.
 	published []string
 
-	// Those of Home.
+	// Objects of the namespace Home.
 	Claims       []corev1.PersistentVolumeClaim
 	Pods         []corev1.Pod
 	Events       []corev1.Event
@@ -44,7 +44,7 @@ type Snapshot struct {
 	Jobs         []batchv1.Job
 	StatefulSets []appsv1.StatefulSet
 	ReplicaSets  []appsv1.ReplicaSet
-	// Those of the cluster.
+	// Cluster-scoped objects.
 	Volumes     []corev1.PersistentVolume
 	Classes     []storagev1.StorageClass
 	Drivers     []storagev1.CSIDriver
@@ -54,19 +54,19 @@ type Snapshot struct {
 	// Logs are the last lines of containers that failed, by pod.
 	Logs map[string]string
 
-	// Unread is what may not be read.
+	// Unread are the resources that may not be read.
 	Unread []Unread
 }
 
-// Unread is a kind of object that the user may not read.
+// Unread is a resource that the user may not read.
 type Unread struct {
-	// Resource is the kind's plural, such as persistentvolumes.
+	// Resource is its plural name, such as persistentvolumes.
 	Resource string `json:"resource"`
-	// Why is what the API server said.
+	// Why is the API server's message.
 	Why string `json:"why"`
 }
 
-// knows says whether a kind of object was read: without it nothing follows from an object that is not there.
+// knows reports whether a resource was read; if not, a missing object proves nothing.
 func (s *Snapshot) knows(resource string) bool {
 	return !slices.ContainsFunc(s.Unread, func(u Unread) bool { return u.Resource == resource })
 }
@@ -97,7 +97,7 @@ func (s *Snapshot) node(name string) *corev1.Node {
 	return find(s.Nodes, func(o *corev1.Node) string { return o.Name }, name)
 }
 
-// driverNodes are the nodes whose kubelet knows a CSI driver.
+// driverNodes returns the nodes on which a CSI driver is registered.
 func (s *Snapshot) driverNodes(driver string) []string {
 	var out []string
 	for _, n := range s.CSINodes {
@@ -108,13 +108,13 @@ func (s *Snapshot) driverNodes(driver string) []string {
 	return out
 }
 
-// driverKnown says whether anything on the cluster is a CSI driver of the name.
+// driverKnown reports whether a CSI driver of the name is registered.
 func (s *Snapshot) driverKnown(driver string) bool {
 	return len(s.driverNodes(driver)) > 0 ||
 		slices.ContainsFunc(s.Drivers, func(d storagev1.CSIDriver) bool { return d.Name == driver })
 }
 
-// defaultClasses are the classes that a claim without one gets, the one that it gets first.
+// defaultClasses returns the default classes; the first is the one that a claim without a class gets.
 func (s *Snapshot) defaultClasses() []storagev1.StorageClass {
 	var out []storagev1.StorageClass
 	for _, c := range s.Classes {
@@ -128,14 +128,14 @@ func (s *Snapshot) defaultClasses() []storagev1.StorageClass {
 	return out
 }
 
-// isDefault says whether a class is a default one, by the annotation or by the one of the beta, which Kubernetes goes by too
+// isDefault reports whether a class is a default class, by the annotation or its beta version, which Kubernetes still honours
 // (pkg/volume/util/storageclass.go).
 func isDefault(c storagev1.StorageClass) bool {
 	return c.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" || c.Annotations["storageclass.beta.kubernetes.io/is-default-class"] == "true"
 }
 
-// events are those about an object with one of the reasons, or with any, the newest first. An object that was recreated
-// under its old name has no part in the events of the old one.
+// events returns the events of an object with one of the reasons, or all of them, newest first. They are matched by uid: the
+// events of an earlier object of the same name do not count.
 func (s *Snapshot) events(uid types.UID, reasons ...string) []corev1.Event {
 	var out []corev1.Event
 	for _, e := range s.Events {
@@ -157,7 +157,7 @@ func when(e corev1.Event) time.Time {
 	return e.EventTime.Time
 }
 
-// podsOf are the pods that mount a claim and have not ended well.
+// podsOf returns the pods that mount a claim and have not succeeded.
 func (s *Snapshot) podsOf(claim string) []corev1.Pod {
 	var out []corev1.Pod
 	for _, p := range s.Pods {
@@ -200,7 +200,7 @@ func (s *Snapshot) workloadsOf(claim string) []workload {
 	return out
 }
 
-// names joins the names of pods, the first few of them.
+// names joins the names of the first few pods.
 func names(pods []corev1.Pod) string {
 	var out []string
 	for _, p := range pods {
