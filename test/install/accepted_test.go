@@ -32,13 +32,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// acceptedDocuments is how many values documents that ckptctl calls right the API server is asked about.
+// acceptedDocuments is the number of valid values documents whose objects the API server judges.
 const acceptedDocuments = 2_000
 
-// seedVariable names the environment variable that makes other documents than those of every day.
+// seedVariable names the environment variable that sets another seed for the generated documents.
 const seedVariable = "ACCEPTED_SEED"
 
-// resources are where the kinds that the chart makes are created.
+// resources are the API resources of the kinds that the chart creates.
 var resources = map[string]schema.GroupVersionResource{
 	"PersistentVolume":      {Version: "v1", Resource: "persistentvolumes"},
 	"PersistentVolumeClaim": {Version: "v1", Resource: "persistentvolumeclaims"},
@@ -47,8 +47,8 @@ var resources = map[string]schema.GroupVersionResource{
 	"Job":                   {Group: "batch", Version: "v1", Resource: "jobs"},
 }
 
-// TestAPIServerAcceptsWhatIsCalledRight makes up values for every backend, with what is at the edge of a name, a label, a
-// size or a path in every key, and has the API server judge every object of those that ckptctl calls right.
+// TestAPIServerAcceptsWhatIsCalledRight generates values for every backend, with edge cases of names, labels, sizes and
+// paths, and has the API server validate every object of the documents that ckptctl accepts.
 func TestAPIServerAcceptsWhatIsCalledRight(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "accepted", "privileged")
@@ -61,7 +61,7 @@ func TestAPIServerAcceptsWhatIsCalledRight(t *testing.T) {
 	t.Logf("seed %d; %s=NUMBER makes other documents", seed, seedVariable)
 	config, err := clientcmd.BuildConfigFromFlags("", s.cluster.Kubeconfig())
 	require.NoError(t, err)
-	// The server sets the pace.
+	// The API server limits the rate.
 	config.QPS = -1
 	config.WarningHandler = rest.NoWarnings{}
 	server, err := dynamic.NewForConfig(config)
@@ -75,7 +75,7 @@ func TestAPIServerAcceptsWhatIsCalledRight(t *testing.T) {
 	documents := make(chan document)
 	var sent, refused atomic.Int64
 	wrong := func(format string, args ...any) {
-		// Mistakes come in many documents at once.
+		// One mistake shows up in many documents.
 		if refused.Add(1) <= 20 {
 			t.Errorf(format, args...)
 		}
@@ -113,10 +113,10 @@ func TestAPIServerAcceptsWhatIsCalledRight(t *testing.T) {
 	}
 }
 
-// releases are names that Helm takes.
+// releases are valid release names.
 var releases = []string{"checkpoints", "a", "7", "team.a-b.c", strings.Repeat("r", 53), "x---y"}
 
-// edges makes up values out of the chart's schema.
+// edges generates values from the chart's schema.
 type edges struct {
 	random   *rand.Rand
 	document map[string]any
@@ -125,12 +125,12 @@ type edges struct {
 	backends []string
 	check    *check.Chart
 	chart    engine.Chart
-	// keys are the paths of the keys of each backend's section, and those that all share under ""; turns says whose turn it
-	// is, and changed how often each was.
+	// keys are the paths of the keys of each backend's section, and under "" the common ones; turns counts round robin, and
+	// changed counts how often each key was set.
 	keys    map[string][]string
 	turns   map[string]int
 	changed map[string]int
-	// atEdge says that the value being made has one of words in it.
+	// atEdge says that the generated value contains an edge case.
 	atEdge bool
 
 	tried, taken, edged int
@@ -154,7 +154,7 @@ func newEdges(t *testing.T, seed uint64) *edges {
 		require.NoError(t, err)
 		values := map[string]any{}
 		require.NoError(t, yaml.Unmarshal(text, &values))
-		// A store of many shards makes the same object many times.
+		// A store of many shards repeats the same object.
 		if shards, _ := values["shards"].(float64); shards < 4 {
 			backend := filepath.Base(filepath.Dir(filepath.Dir(file)))
 			m.bases[backend] = append(m.bases[backend], values)
@@ -175,7 +175,7 @@ func newEdges(t *testing.T, seed uint64) *edges {
 	return m
 }
 
-// walk lists a key and those below it.
+// walk lists a key and its subkeys.
 func (m *edges) walk(path []string, property map[string]any, depth int) {
 	section := ""
 	if slices.Contains(m.backends, path[0]) {
@@ -190,7 +190,7 @@ func (m *edges) walk(path []string, property map[string]any, depth int) {
 	}
 }
 
-// resolve follows a reference; what stands beside it describes.
+// resolve follows a $ref.
 func (m *edges) resolve(property map[string]any) map[string]any {
 	ref, ok := property["$ref"].(string)
 	if !ok {
@@ -208,11 +208,11 @@ func (m *edges) resolve(property map[string]any) map[string]any {
 	return out
 }
 
-// values are those of one document that ckptctl calls right for a release: a fixture of the backend whose turn it is, and of some keys
-// whose turn it is the values that it takes.
+// values generates a document that ckptctl accepts for a release: a fixture of the next backend with generated values for
+// the next keys.
 func (m *edges) values(turn int, namespace string) (values map[string]any, release string) {
 	backend := m.backends[turn%len(m.backends)]
-	// A name may be too long for what a fixture asks for.
+	// A name may be too long for a fixture.
 	for release == "" || !m.right(values, release, namespace) {
 		release, values = pickOne(m.random, releases), copied(pickOne(m.random, m.bases[backend]))
 	}
@@ -228,7 +228,7 @@ func (m *edges) values(turn int, namespace string) (values map[string]any, relea
 			m.atEdge = false
 			value := m.edge(m.at(key), 0)
 			if key == "shards" {
-				// Each makes the same objects once more.
+				// More shards repeat the same objects.
 				value = m.random.IntN(4)
 			}
 			if !put(next, strings.Split(key, "."), value) {
@@ -237,7 +237,7 @@ func (m *edges) values(turn int, namespace string) (values map[string]any, relea
 			m.tried++
 			m.changed[key]++
 			top, _, _ := strings.Cut(key, ".")
-			// ckptctl says at length why not, and nobody reads it here.
+			// The findings are not needed here.
 			if m.chart.Takes(top, next[top]) && m.right(next, release, namespace) {
 				m.taken++
 				if m.atEdge {
@@ -251,7 +251,7 @@ func (m *edges) values(turn int, namespace string) (values map[string]any, relea
 	return values, release
 }
 
-// at is the schema of a key.
+// at returns the schema of a key.
 func (m *edges) at(key string) map[string]any {
 	at := m.document
 	for _, step := range strings.Split(key, ".") {
@@ -264,14 +264,14 @@ func (m *edges) at(key string) map[string]any {
 func (m *edges) right(values map[string]any, release, namespace string) bool {
 	text, err := yaml.Marshal(values)
 	if err != nil {
-		// YAML has no room for a key of this length.
+		// YAML does not support keys of this length.
 		return false
 	}
 	result, err := m.check.Check(check.Inputs{Files: []string{"-"}}, check.Release{Name: release, Namespace: namespace, Stdin: strings.NewReader(string(text))})
 	return err == nil && !slices.ContainsFunc(result.Findings, func(f check.Finding) bool { return f.Severity == "error" })
 }
 
-// words are what is at the edge of what some place or other takes.
+// words are edge cases of names, paths and sizes.
 var words = []string{
 	"", " ", "a", "A", "-a", "a-", "a.b", "a..b", "a.-b", ".a", "_a", "a_b", "a/b", "/a", "a/", "example.com/team", "Example.com/Team", "a/b/c", "{shard}", "a-{shard}",
 	"ünï", "a b", " a", "a\n", "a\tb", "a:b", "a,b", "a=b", "1", "-1", "0", "1e3", "true", "null", "~", "10Gi", "0.5Ti", "1.5Ti", "1.0001Ki", "9999999Ei", "2T", "500m", "../a", "/", "/a/../b",
@@ -285,7 +285,7 @@ func (m *edges) word() string {
 	return pickOne(m.random, words)
 }
 
-// written are values as a person would have them.
+// written are ordinary values.
 func written(values map[string]any) string {
 	text, err := yaml.Marshal(values)
 	if err != nil {
@@ -294,7 +294,7 @@ func written(values map[string]any) string {
 	return string(text)
 }
 
-// edge makes a value that the schema may allow: what it shows, or what is at an edge.
+// edge generates a value for a schema: an example or an edge case.
 func (m *edges) edge(property map[string]any, depth int) any {
 	s := m.resolve(property)
 	if shown, ok := s["examples"].([]any); ok && len(shown) > 0 && m.random.IntN(4) == 0 {
@@ -357,7 +357,7 @@ func (m *edges) object(s map[string]any, depth int) any {
 	return out
 }
 
-// dryRun asks the server to make an object, without it being made.
+// dryRun creates an object with a server-side dry run.
 func dryRun(ctx context.Context, server dynamic.Interface, namespace string, object map[string]any) error {
 	kind, _ := object["kind"].(string)
 	resource, known := resources[kind]
@@ -370,18 +370,18 @@ func dryRun(ctx context.Context, server dynamic.Interface, namespace string, obj
 	if kind == "PersistentVolume" || kind == "StorageClass" {
 		_, err = server.Resource(resource).Create(ctx, o, options)
 	} else {
-		// Values may send it to a namespace that is not there.
+		// The values may name a namespace that does not exist.
 		o.SetNamespace(namespace)
 		_, err = server.Resource(resource).Namespace(namespace).Create(ctx, o, options)
 	}
-	// A name of the cluster's own is taken; what has it was judged before that.
+	// A cluster-scoped name may be taken; its object has been validated before.
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
 	return err
 }
 
-// put sets what stands at a path, and returns whether there is a way.
+// put sets the value at a path, and reports whether the path exists.
 func put(values map[string]any, path []string, value any) bool {
 	for _, step := range path[:len(path)-1] {
 		if values[step] == nil {

@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPIServerAcceptsEveryFixture has the API server's own validation judge every object of every accepted fixture,
-// those of backends too that no test machine can serve.
+// TestAPIServerAcceptsEveryFixture has the API server validate every object of every accepted fixture, also of backends that
+// no test machine can serve.
 func TestAPIServerAcceptsEveryFixture(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "admission", "privileged")
 	files, err := filepath.Glob(filepath.Join(charts.Chart(), backends, "*", "testdata", "_accept-*.values.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	// A fixture may send its objects to a namespace of its choice; nothing is made there.
+	// A fixture may set its own namespace; nothing is created there.
 	elsewhere := regexp.MustCompile(`(?m)^  namespace: .*$`)
 	byBackend := map[string][]string{}
 	for _, file := range files {
@@ -37,7 +37,7 @@ func TestAPIServerAcceptsEveryFixture(t *testing.T) {
 				objects := elsewhere.ReplaceAllString(template(t, file, "--namespace", s.ns), "  namespace: "+s.ns)
 				require.NoError(t, os.WriteFile(filepath.Join(dir, strings.Replace(filepath.Base(file), ".values", "", 1)), []byte(objects), 0o600))
 			}
-			// What is refused is named with its file.
+			// A refused object is reported with its file.
 			out, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, "create", "--dry-run=server", "--filename", dir)
 			assert.NoError(t, err, out)
 		})

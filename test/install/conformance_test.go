@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What a trainer does, in a shell: shards under a name that is no checkpoint yet, flushed, published by one rename.
-// Then it saves on until it is killed. A directory that is not the test's own has what the last run left.
+// The trainer's shell script: shards under a temporary name, flushed, published by one rename. Then it keeps saving until it
+// is killed. A directory that existed before may hold the files of the last run.
 const saveForever = `
 set -eu
 cd /checkpoints
@@ -40,7 +40,7 @@ sha256sum -c SHA256SUMS
 [ "$(cat shard-* | wc -c)" = 4194304 ]
 `
 
-// A raw device has no names and no renames: the bytes themselves are known beforehand.
+// A raw device has no files: the bytes themselves are known beforehand.
 const (
 	saveToDevice = `
 set -eu
@@ -55,8 +55,8 @@ got=$(dd if=/checkpoints bs=1M count=8 | sha256sum)
 `
 )
 
-// TestConformance is what every backend has to do, whatever it is: bind, be written by a pod that is then killed, be
-// read by another, pass the chart's own test, and keep claim and bytes over an uninstall.
+// TestConformance runs the steps that every backend must pass: bind, be written by a pod that is then killed, be read by
+// another, pass the chart's own test, and keep claim and bytes over an uninstall.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -70,12 +70,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestConformanceOnStorageNode is the same for what only the storage node can serve and mount.
+// TestConformanceOnStorageNode is TestConformance for what only the storage node can serve and mount.
 func TestConformanceOnStorageNode(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	heavy.Wait()
-	// All at once, and not t.Parallel, which would have them wait for whatever else is left.
+	// In parallel, but not with t.Parallel, which would wait for the other tests.
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	for _, f := range fixtures(t) {
@@ -90,17 +90,16 @@ func TestConformanceOnStorageNode(t *testing.T) {
 	}
 }
 
-// heavy are the tests that leave nothing of the machine to others. The storage node is emulated, and would run out of time
-// beside them.
+// heavy counts the tests that use the whole machine. The storage node is emulated, and would time out beside them.
 var heavy sync.WaitGroup
 
-// isHeavy counts a test among them until it ends. It comes before t.Parallel: those that wait must know of all.
+// isHeavy counts a test as heavy until it ends. It must be called before t.Parallel, so that waiting tests see all of them.
 func isHeavy(t *testing.T) {
 	heavy.Add(1)
 	t.Cleanup(heavy.Done)
 }
 
-// hasStorage says whether there is a storage node; where not, the test is named with the reason.
+// hasStorage reports whether there is a storage node, and logs the skipped test if not.
 func hasStorage(t *testing.T, c cluster.Cluster, test string) bool {
 	t.Helper()
 	if c.Storage().Node != "" {
@@ -124,7 +123,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 		save, check = saveToDevice, verifyDevice
 	}
 
-	// A claim whose class waits for a pod is Pending until there is one: Helm would wait in vain.
+	// A claim with WaitForFirstConsumer stays Pending until there is a pod, so Helm must not wait.
 	if f.static() {
 		s.install("--wait", "--timeout", "60s")
 		s.bound(claim)
@@ -139,7 +138,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	log := s.start(writer, "saved")
 	pvc, pv := s.bound(claim)
 	for _, option := range pv.Spec.MountOptions {
-		// The kernel calls some of them by another name.
+		// The kernel has other names for some file systems.
 		assert.Contains(t, log, strings.Replace(option, "nfsvers=", "vers=", 1), "a mount option is not in force")
 	}
 	if f.static() {
@@ -150,7 +149,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 		t.Helper()
 		reader := s.pod("reader", check)
 		if f.many() {
-			// On the other node where there is one.
+			// On the other node, if there is one.
 			reader.Spec.NodeSelector = onNode(f.nodes(c)[1])
 		}
 		s.launch(reader)
@@ -158,7 +157,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 		s.kill("reader")
 	}
 	if f.many() {
-		// While the writer still writes.
+		// While the writer is still writing.
 		reads()
 	}
 	s.kill("writer")
@@ -175,7 +174,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	reads()
 
 	if f.static() {
-		// Without keep both objects go, together, and the storage behind them stays.
+		// Without keep, both objects are deleted and the storage remains.
 		s.helm("upgrade", release, charts.Chart(), "--reuse-values", "--set", "keep=false")
 		s.helm("uninstall", release, "--wait")
 		assert.Empty(t, s.claimUID(claim))
@@ -187,7 +186,7 @@ func conform(t *testing.T, c cluster.Cluster, f fixture) {
 	}
 }
 
-// profile is the Pod Security profile that the values' pods live under: only root needs more than restricted.
+// profile returns the Pod Security profile of the values' pods: only root needs more than restricted.
 func profile(t *testing.T, values string) string {
 	t.Helper()
 	if strings.Contains(template(t, values, "--show-only", "templates/tests/jobs.yaml"), "runAsUser: 0") {
@@ -200,7 +199,7 @@ func onNode(name string) map[string]string {
 	return map[string]string{"kubernetes.io/hostname": name}
 }
 
-// cleanup is a context for what runs when the test's own has ended.
+// cleanup returns a context that outlives the test's own.
 func cleanup(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	t.Cleanup(cancel)

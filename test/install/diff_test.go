@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// upgradeCase is an upgrade with the verdict that `ckptctl diff` gives it.
+// upgradeCase is an upgrade and the expected verdict of `ckptctl diff`.
 type upgradeCase struct {
 	Title, Verdict string
 	From, To       map[string]any
@@ -28,8 +28,8 @@ type upgradeCase struct {
 	Unproven            string
 }
 
-// TestDiff proves the verdicts of `ckptctl diff`: what it lets pass goes through and keeps every claim on its volume, and
-// what it refuses is refused by the API server, or loses a binding.
+// TestDiff proves the verdicts of `ckptctl diff`: an accepted upgrade goes through and keeps every claim on its volume, and
+// a refused one is refused by the API server or loses a binding.
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(charts.Root(), "tools", "ckptctl", "internal", "cli", "testdata", "upgrades.yaml"))
@@ -37,7 +37,7 @@ func TestDiff(t *testing.T) {
 	var cases []upgradeCase
 	require.NoError(t, yaml.Unmarshal(text, &cases))
 	require.NotEmpty(t, cases)
-	// Not a subtest's own: that is called by the title, and Helm takes a comma in a file's name for the end of it.
+	// Not t.TempDir of a subtest: its path contains the title, and Helm splits file names at commas.
 	dir := t.TempDir()
 	for i, c := range cases {
 		if c.Unproven != "" {
@@ -78,7 +78,7 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 	before := s.claimsThat(!c.Unbound)
 	require.NotEmpty(t, before)
 
-	// The verdict is the same on the old values and on the live release.
+	// The verdict is the same for the old values and for the live release.
 	allowed := map[string]bool{}
 	next := check.Side{Inputs: check.Inputs{Files: fresh}, Chart: os.DirFS(charts.Chart()), Place: charts.Chart()}
 	for side, old := range map[string]check.Side{"files": {Inputs: check.Inputs{Files: []string{from}}}, "live": {}} {
@@ -108,7 +108,7 @@ func proveUpgrade(t *testing.T, c upgradeCase, ns, dir string) {
 	}
 }
 
-// boundClaims waits until every claim of the namespace is Bound and returns their identities by name.
+// boundClaims waits until every claim of the namespace is Bound and returns their uids by name.
 func (s *store) boundClaims() map[string]types.UID { return s.claimsThat(true) }
 
 // claimsThat are the same, as they are or when they are Bound.
@@ -128,8 +128,8 @@ func (s *store) claimsThat(areBound bool) map[string]types.UID {
 	return found
 }
 
-// loses says whether a claim is gone or Lost, or its volume is on its way out; or one that took its place has no volume, or
-// one on other storage.
+// loses reports whether a claim is deleted or Lost, its volume is being deleted, or its replacement has no volume or other
+// storage.
 func (s *store) loses(before map[string]types.UID) bool {
 	claims, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *store) loses(before map[string]types.UID) bool {
 	return len(claims.Items) > len(before) && len(places) > len(before)
 }
 
-// removeClasses removes the classes that the chart made for the namespace, which have none.
+// removeClasses deletes the classes that the chart created for the namespace.
 func (s *store) removeClasses() {
 	ctx := cleanup(s.t)
 	classes, err := s.client.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})

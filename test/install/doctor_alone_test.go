@@ -14,10 +14,10 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// defaultClass is the class that the cluster gives to claims without one.
+// defaultClass is the cluster's default class.
 const defaultClass = "standard"
 
-// TestDoctorAlone is TestDoctor for what changes the cluster: its default class, and whether a node takes pods.
+// TestDoctorAlone is TestDoctor for scenarios that change the cluster: its default class, and cordoned nodes.
 func TestDoctorAlone(t *testing.T) {
 	t.Parallel()
 	c := cluster.Alone(t)
@@ -85,7 +85,7 @@ var aloneScenarios = []scenario{
 	},
 }
 
-// cordon has a node take no pods, or take them again.
+// cordon cordons or uncordons a node.
 func (b *brokenStore) cordon(node string, off bool) {
 	b.t.Helper()
 	_, err := b.client.CoreV1().Nodes().Patch(cleanup(b.t), node, types.MergePatchType, fmt.Appendf(nil, `{"spec":{"unschedulable":%t}}`, off), metav1.PatchOptions{})
@@ -94,7 +94,7 @@ func (b *brokenStore) cordon(node string, off bool) {
 
 const storagev1IsDefault = "storageclass.kubernetes.io/is-default-class"
 
-// isDefault sets whether the cluster's class is a default one, as a JSON value.
+// isDefault sets the default-class annotation of the cluster's class, as a JSON value.
 func (b *brokenStore) isDefault(value string) {
 	b.t.Helper()
 	_, err := b.client.StorageV1().StorageClasses().Patch(cleanup(b.t), defaultClass, types.MergePatchType,

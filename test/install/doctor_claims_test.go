@@ -9,12 +9,12 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// pairByHand changes what others made by hand.
+// pairByHand creates a volume and a claim without the chart, changed as given.
 func pairByHand(change func(*corev1.PersistentVolume, *corev1.PersistentVolumeClaim)) func(*brokenStore) {
 	return func(b *brokenStore) { b.byOthers(change) }
 }
 
-// claimScenarios are claims that are not bound, or not to what they should be.
+// claimScenarios are claims that are not bound, or bound to the wrong volume.
 var claimScenarios = []scenario{
 	{
 		title: "the claim is deleted and not recreated",
@@ -63,7 +63,7 @@ var claimScenarios = []scenario{
 			b.kubectl("delete pvc " + release + " --wait=false")
 		},
 		id: "claim-terminating", says: []string{"the claim is being deleted", "trainer", "cannot be undone"},
-		// Its commands end with the one that says what is to be done now.
+		// Its last command is doctor itself, which says what to do next.
 		repair: func(b *brokenStore) { b.follow(scenario{}, b.diagnosed("claim-deleted")) },
 		mended: readsBack,
 	},
@@ -127,7 +127,7 @@ var claimScenarios = []scenario{
 		title: "another claim has taken the volume",
 		breaks: func(b *brokenStore) {
 			b.byOthers(func(_ *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
-				// The other one is there first.
+				// The other claim comes first.
 				claim.Name = "decoy"
 			})
 			b.bound("decoy")
@@ -154,7 +154,7 @@ var claimScenarios = []scenario{
 		breaks: func(b *brokenStore) {
 			b.publish()
 			claim := b.claim(release, "")
-			// Larger than the volumes of other tests, which it would take.
+			// Larger than any volume of other tests, which it would bind otherwise.
 			claim.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("1Pi")
 			_, err := b.client.CoreV1().PersistentVolumeClaims(b.ns).Create(b.t.Context(), claim, create)
 			require.NoError(b.t, err)
@@ -177,7 +177,7 @@ var claimScenarios = []scenario{
 		id: "no-driver", says: []string{"absent.csi.example.com", "the cluster has no such driver"},
 	},
 	{
-		title: "the claim is bound with its first pod, and there is none",
+		title: "the claim is bound with its first pod, and has no pod yet",
 		breaks: func(b *brokenStore) {
 			b.install(`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
 		},

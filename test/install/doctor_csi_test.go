@@ -13,8 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// The drivers that the tests' own plays: one that attaches, one of a file server, one that is on the first worker alone,
-// and one that makes no volumes.
+// The drivers that the tests' own simulates: one that attaches volumes, a file server, one on the first worker only, and one
+// that cannot provision.
 const (
 	attaching = "disk.csi.example.com"
 	serving   = "share.csi.example.com"
@@ -22,7 +22,7 @@ const (
 	exhausted = "exhausted.csi.example.com"
 )
 
-// TestDoctorCSI is TestDoctor for what takes a CSI driver.
+// TestDoctorCSI is TestDoctor for scenarios that need a CSI driver.
 func TestDoctorCSI(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -33,7 +33,7 @@ func TestDoctorCSI(t *testing.T) {
 	driver.Fail(t, csi.Failure{Driver: exhausted, Call: "CreateVolume", Code: "RESOURCE_EXHAUSTED", Message: "pool gold has 3 GiB left"})
 	table := newDoctorTable(csiScenarios())
 	t.Cleanup(func() { table.compare(t) })
-	// Before the driver goes, its pods have to.
+	// The pods must end before the driver is removed.
 	t.Run("scenarios", func(t *testing.T) {
 		for _, a := range table.scenarios {
 			t.Run(a.title, func(t *testing.T) {
@@ -57,10 +57,10 @@ func TestDoctorCSI(t *testing.T) {
 	})
 }
 
-// repairs begins what the notes say of a store that is broken, which the lifecycle does where it is.
+// repairs is the heading in the notes of the commands for a broken store, which the lifecycle tests run.
 const repairs = "\nPutting it right"
 
-// followNotes runs every command by which the notes look at a store that is in order.
+// followNotes runs every command of the notes for a healthy store.
 func (b *brokenStore) followNotes() {
 	b.t.Helper()
 	notes, _, _ := strings.Cut(b.helm("get", "notes", b.release), repairs)
@@ -74,7 +74,7 @@ func (b *brokenStore) followNotes() {
 	assert.GreaterOrEqual(b.t, commands, 3, notes)
 }
 
-// csiStore installs a volume of a driver; its handle is the namespace's name.
+// csiStore installs a volume of a driver; its handle is the name of the namespace.
 func (b *brokenStore) csiStore(driver string, values ...string) {
 	b.t.Helper()
 	section := fmt.Sprintf(`csi={"driver":%q,"volumeHandle":%q}`, driver, b.ns)
@@ -82,7 +82,7 @@ func (b *brokenStore) csiStore(driver string, values ...string) {
 	b.bound(release)
 }
 
-// refuses has the driver answer the mounts of the store's volume with an error.
+// refuses makes the driver answer NodeStageVolume of the store's volume with an error.
 func refuses(code, message string, values ...string) func(*brokenStore) {
 	return func(b *brokenStore) {
 		b.mend = b.driver.Fail(b.t, csi.Failure{Driver: serving, Volume: b.ns, Call: "NodeStageVolume", Code: code, Message: message})
@@ -92,21 +92,21 @@ func refuses(code, message string, values ...string) func(*brokenStore) {
 	}
 }
 
-// onFirstWorker has the scheduler put a pod on the first worker.
+// onFirstWorker schedules a pod on the first worker.
 func (b *brokenStore) onFirstWorker(spec *corev1.PodSpec) {
 	spec.NodeSelector = onNode(b.cluster.Workers()[0])
 }
 
-// goesOn has the storage's administrator do what the doctor says.
+// goesOn ends the driver's failure, as the storage's administrator would.
 func goesOn(b *brokenStore) { b.mend() }
 
-// anew does so too, and makes the pod that the doctor had deleted.
-func anew(b *brokenStore) {
+// goesOnAgain ends the failure, and recreates the pod that the repair deleted.
+func goesOnAgain(b *brokenStore) {
 	b.mend()
 	b.train("trainer", b.onFirstWorker)
 }
 
-// csiScenarios are the situations that take a CSI driver.
+// csiScenarios returns the scenarios that need a CSI driver.
 func csiScenarios() []scenario {
 	return []scenario{
 		{
@@ -136,7 +136,7 @@ func csiScenarios() []scenario {
 			title:  "the driver refuses a mount option",
 			breaks: refuses("INVALID_ARGUMENT", "unknown mount option: flock2", `mountOptions=["noatime","flock2"]`),
 			id:     "mount-option-refused", says: []string{"mount option flock2 of volume $NS.checkpoints is refused"},
-			repair: anew, mended: runs("trainer"),
+			repair: goesOnAgain, mended: runs("trainer"),
 		},
 		{
 			title:  "the storage denies access to the node",
@@ -151,7 +151,7 @@ func csiScenarios() []scenario {
 		{
 			title:  "the storage was re-exported under the node's mount",
 			breaks: refuses("INTERNAL", "stat /var/lib/export: stale NFS file handle"),
-			id:     "stale-handle", says: []string{"a file system that no longer exists (stale nfs file handle)"}, repair: anew, mended: runs("trainer"),
+			id:     "stale-handle", says: []string{"a file system that no longer exists (stale nfs file handle)"}, repair: goesOnAgain, mended: runs("trainer"),
 		},
 		{
 			title:  "the storage gives another reason",

@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestDoctorHealthy holds that a release in order is said to be, whatever part of a store it makes, and wherever.
+// TestDoctorHealthy checks that a healthy release is reported as such, whichever objects of a store it creates, and in which
+// namespace.
 func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	// well holds that the doctor finds nothing in a release of a namespace, but for a note that is expected.
+	// well checks that doctor reports nothing, or only the expected warning.
 	well := func(t *testing.T, b *brokenStore, namespace, release, note string) {
 		t.Helper()
 		one := *b.store
@@ -29,7 +30,7 @@ func TestDoctorHealthy(t *testing.T) {
 			assert.Equal(t, []string{note, "warning"}, []string{report.Diagnoses[0].ID, report.Diagnoses[0].Severity})
 		}
 	}
-	// release is another one in a namespace of its own, with the store's values and more.
+	// installed installs another release in another namespace.
 	installed := func(t *testing.T, b *brokenStore, name string, values ...string) string {
 		t.Helper()
 		other := newStoreOn(t, c, b.ns+"-"+name, "baseline")

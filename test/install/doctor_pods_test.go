@@ -10,7 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// podScenarios are pods that do not start, or cannot save, on a claim that is in order.
+// podScenarios are pods that do not start, or cannot write, on a claim that is in order.
 var podScenarios = []scenario{
 	{
 		title: "the volume is on a node that is gone",
@@ -158,9 +158,9 @@ var podScenarios = []scenario{
 			b.makeDir()
 			run(b.t, b.cluster, "chmod 755 "+b.dir())
 			b.install(b.onFirst("local")...)
-			// One that is told to stop goes when its node has unmounted the volume, and not before.
-			told := func(spec *corev1.PodSpec) { spec.TerminationGracePeriodSeconds = ptr.To(int64(1)) }
-			b.start(b.pod("evaluator", told, "echo reads; sleep 3600"), "reads")
+			// A pod that is terminated ends only after its node has unmounted the volume.
+			quick := func(spec *corev1.PodSpec) { spec.TerminationGracePeriodSeconds = ptr.To(int64(1)) }
+			b.start(b.pod("evaluator", quick, "echo reads; sleep 3600"), "reads")
 			b.create(b.pod("trainer", asGroup, "echo x >/checkpoints/step-1"))
 		},
 		id: "permission-denied", says: []string{"may not write to it", "fsGroup 2000 has no effect", "another pod had it mounted"},
@@ -265,7 +265,7 @@ var podScenarios = []scenario{
 	},
 }
 
-// asGroup has a pod that is not root ask for the group of its volumes.
+// asGroup sets a user that is not root and an fsGroup.
 func asGroup(spec *corev1.PodSpec) {
 	spec.SecurityContext = &corev1.PodSecurityContext{
 		RunAsUser: ptr.To(int64(1000)), FSGroup: ptr.To(int64(2000)), FSGroupChangePolicy: ptr.To(corev1.FSGroupChangeOnRootMismatch),

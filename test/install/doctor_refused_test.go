@@ -22,7 +22,7 @@ import (
 
 var listControlPlane = metav1.ListOptions{LabelSelector: "node-role.kubernetes.io/control-plane"}
 
-// refusalScenarios are objects that the API server, or Helm, did not let come to be.
+// refusalScenarios are objects that the API server or Helm refused to create.
 var refusalScenarios = []scenario{
 	{
 		title: "a quota refuses the claim",
@@ -42,7 +42,7 @@ var refusalScenarios = []scenario{
 			b.job(nil)
 		},
 		id: "quota-exceeded", says: []string{"the ResourceQuota small of namespace $NS refuses the pods of job train", "limit pods=0"},
-		// The Job tries again by itself.
+		// The Job retries by itself.
 		mended: (*brokenStore).healthy,
 	},
 	{
@@ -100,7 +100,7 @@ var refusalScenarios = []scenario{
 	{
 		title: "the volume's name belongs to another release",
 		breaks: func(b *brokenStore) {
-			// Names that the chart gives never meet; one that somebody chose can be anything.
+			// The chart's own names never collide; a chosen name can.
 			other := newBrokenStore(b.t, b.cluster, scenario{title: "the volume"}, byHand)
 			other.release = "theirs"
 			other.install(fmt.Sprintf("volume.name=%q", b.ns+"."+release))
@@ -139,7 +139,7 @@ var refusalScenarios = []scenario{
 	{
 		title: "an install is interrupted",
 		breaks: func(b *brokenStore) {
-			b.brokenOff("install", `backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
+			b.interrupted("install", `backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`)
 		},
 		id: "release-pending", says: []string{"the release is pending-install (revision 1)", "All of its claims and volumes exist"}, note: true,
 		mended: func(b *brokenStore) {
@@ -153,7 +153,7 @@ var refusalScenarios = []scenario{
 		breaks: func(b *brokenStore) {
 			values := []string{`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `size="1Gi"`, `keep=false`}
 			b.install(values...)
-			b.brokenOff("upgrade", append(values, `commonLabels={"second":"yes"}`)...)
+			b.interrupted("upgrade", append(values, `commonLabels={"second":"yes"}`)...)
 		},
 		id: "release-pending", says: []string{"the release is pending-upgrade (revision 2)"}, note: true,
 		mended: func(b *brokenStore) {
@@ -165,7 +165,7 @@ var refusalScenarios = []scenario{
 	},
 }
 
-// refused installs what the API server does not take.
+// refused installs values that the API server refuses.
 func (b *brokenStore) refused(values ...string) {
 	b.t.Helper()
 	args := []string{release, charts.Chart()}
@@ -183,7 +183,7 @@ func (b *brokenStore) quota(what, much string) {
 		ObjectMeta: metav1.ObjectMeta{Name: "small"}, Spec: corev1.ResourceQuotaSpec{Hard: hard},
 	}, create)
 	require.NoError(b.t, err)
-	// It counts only once somebody has counted what is there.
+	// A quota applies only once its controller has counted the existing objects.
 	counted := b.until(patience, func() bool {
 		quota, err := b.client.CoreV1().ResourceQuotas(b.ns).Get(b.t.Context(), "small", getOptions)
 		return err == nil && len(quota.Status.Hard) > 0
@@ -191,7 +191,7 @@ func (b *brokenStore) quota(what, much string) {
 	require.True(b.t, counted)
 }
 
-// job makes a Job that would train on the claim.
+// job creates a Job that trains on the claim.
 func (b *brokenStore) job(change func(*corev1.PodSpec)) {
 	b.t.Helper()
 	_, err := b.client.BatchV1().Jobs(b.ns).Create(b.t.Context(), &batchv1.Job{
@@ -212,7 +212,7 @@ func claimsMade() []admissionv1.RuleWithOperations {
 	}}
 }
 
-// policy lets no claim come to be in the namespace, and waits until that is so.
+// policy creates an admission policy that refuses every claim of the namespace, and waits until it applies.
 func (b *brokenStore) policy() {
 	b.t.Helper()
 	b.t.Cleanup(b.removePolicy)
@@ -237,7 +237,7 @@ func (b *brokenStore) policy() {
 	b.untilRefused("cost centre")
 }
 
-// untilRefused waits until a claim would be refused in these words: what the API server admits by, it learns with a delay.
+// untilRefused waits until a claim would be refused with these words: admission changes take effect with a delay.
 func (b *brokenStore) untilRefused(words string) {
 	b.t.Helper()
 	var err error
@@ -259,14 +259,14 @@ func (b *brokenStore) removePolicy() {
 	}
 }
 
-// withoutPolicy has the administrator take the policy away; the API server forgets it a while later.
+// withoutPolicy deletes the policy and waits until it no longer applies.
 func (b *brokenStore) withoutPolicy() {
 	b.t.Helper()
 	b.removePolicy()
 	b.untilTaken()
 }
 
-// untilTaken waits until a claim would no longer be refused.
+// untilTaken waits until a claim would be admitted again.
 func (b *brokenStore) untilTaken() {
 	b.t.Helper()
 	var err error
@@ -277,8 +277,8 @@ func (b *brokenStore) untilTaken() {
 	require.True(b.t, taken, "%v", err)
 }
 
-// brokenOff has Helm wait for what does not come, and ends it before it is done.
-func (b *brokenStore) brokenOff(command string, values ...string) {
+// interrupted starts Helm with --wait for a claim that stays Pending, and kills it.
+func (b *brokenStore) interrupted(command string, values ...string) {
 	b.t.Helper()
 	args := []string{command, release, charts.Chart(), "--namespace", b.ns, "--kubeconfig", b.kubeconfig, "--wait", "--timeout", "10m"}
 	for _, v := range values {

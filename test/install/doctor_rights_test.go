@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// TestDoctorRights holds that the right to view the namespace and to list PersistentVolumes is enough for the cause, that
-// what may not be read is named, and that --fix without the right to it changes nothing and says so.
+// TestDoctorRights checks that the rights to view the namespace and to list PersistentVolumes are enough for the cause, that
+// unreadable resources are listed, and that --fix without rights changes nothing and says so.
 func TestDoctorRights(t *testing.T) {
 	t.Parallel()
 	b := newBrokenStore(t, cluster.Open(t), scenario{title: "rights"}, byHand)
@@ -48,7 +48,7 @@ func TestDoctorRights(t *testing.T) {
 	assert.Equal(t, before.Spec, after.Spec)
 }
 
-// viewer is the kubeconfig of a user who may view the namespace, and list PersistentVolumes.
+// viewer returns the kubeconfig of a user who may view the namespace and list PersistentVolumes.
 func (b *brokenStore) viewer(name string) string {
 	b.t.Helper()
 	rbac := b.client.RbacV1()

@@ -22,16 +22,16 @@ var (
 	create     = metav1.CreateOptions{}
 )
 
-// brokenStore is a store to be broken, with what it takes to break it.
+// brokenStore is a store that a scenario breaks.
 type brokenStore struct {
 	*store
 	release, kubeconfig, folder string
-	// driver is the tests' CSI driver, for those that need it; mend has it go on after what it was told to refuse.
+	// driver is the tests' CSI driver, if the scenario needs one; mend ends its failure.
 	driver *csi.Installation
 	mend   func()
 }
 
-// made marks volumes that a test made by hand: a claim may never have had them.
+// made labels volumes that a test created without the chart: no claim may be bound to them.
 const made = "checkpoint-storage-doctor"
 
 func newBrokenStore(t *testing.T, c cluster.Cluster, a scenario, way way) *brokenStore {
@@ -49,7 +49,7 @@ func newBrokenStore(t *testing.T, c cluster.Cluster, a scenario, way way) *broke
 	return b
 }
 
-// doctorName makes a name of a title, so short that the names of what is made in it need no cutting.
+// doctorName makes a namespace of a title, short enough that names derived from it are not cut.
 func doctorName(title string) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(title) {
@@ -74,7 +74,7 @@ func (b *brokenStore) takeDown() {
 	}
 }
 
-// dir is the directory of the first worker that the volume is, bytes what is in it before anything is broken.
+// dir is the volume's directory on the first worker, bytes is its content before the store is broken.
 func (b *brokenStore) dir() string   { return "/mnt/checkpoints/" + b.ns }
 func (b *brokenStore) bytes() string { return "saved by " + b.ns }
 
@@ -82,14 +82,14 @@ func (b *brokenStore) makeDir() {
 	run(b.t, b.cluster, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s; echo '%[2]s' >%[1]s/bytes", b.dir(), b.bytes()))
 }
 
-// exported is the directory that the storage node exports for the store, export makes it, anew where it was there.
+// exported is the directory that the storage node exports for the store; export creates it, or recreates it.
 func (b *brokenStore) exported() string { return "/srv/export/" + b.ns }
 func (b *brokenStore) export() {
 	b.t.Helper()
 	onStorage(b.t, b.cluster, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; echo '%[2]s' >%[1]s/bytes", b.exported(), b.bytes()))
 }
 
-// onStorageNode has the scheduler put a pod on the storage node.
+// onStorageNode schedules a pod on the storage node.
 func (b *brokenStore) onStorageNode(spec *corev1.PodSpec) {
 	spec.NodeSelector = onNode(b.cluster.Storage().Node)
 	spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}}
@@ -105,7 +105,7 @@ func (b *brokenStore) install(values ...string) {
 	b.helm(args[0], args[1:]...)
 }
 
-// onFirst are the values of a directory of the first worker.
+// onFirst returns the values for a directory of the first worker.
 func (b *brokenStore) onFirst(backend string) []string {
 	return []string{
 		fmt.Sprintf("backend=%q", backend), fmt.Sprintf(`%s={"path":%q}`, backend, b.dir()),
@@ -117,7 +117,7 @@ func affinityTo(node string) string {
 	return fmt.Sprintf(`{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":[%q]}]}]}}`, node)
 }
 
-// static installs a directory of the first worker with bytes in it, and waits for the claim.
+// static installs a store on a directory of the first worker with bytes in it, and waits for the claim.
 func (b *brokenStore) static() {
 	b.t.Helper()
 	b.makeDir()
@@ -125,7 +125,7 @@ func (b *brokenStore) static() {
 	b.bound(release)
 }
 
-// byOthers installs a release that makes nothing, and a volume and a claim by hand, as clusters without the chart have them.
+// byOthers installs a release that creates nothing, and creates a volume and a claim without the chart.
 func (b *brokenStore) byOthers(change func(*corev1.PersistentVolume, *corev1.PersistentVolumeClaim)) {
 	b.t.Helper()
 	b.makeDir()
@@ -138,14 +138,14 @@ func (b *brokenStore) byOthers(change func(*corev1.PersistentVolume, *corev1.Per
 	require.NoError(b.t, err)
 }
 
-// publish installs a release that only publishes the claim, which is somebody else's.
+// publish installs a release that only publishes an existing claim.
 func (b *brokenStore) publish() {
 	b.t.Helper()
 	b.release = "store"
 	b.install(`provisioning="existing"`, fmt.Sprintf("claim.existing=%q", release))
 }
 
-// volume is a directory of the first worker that no claim is named in.
+// volume returns a volume on a directory of the first worker, without a claimRef.
 func (b *brokenStore) volume(name string) *corev1.PersistentVolume {
 	return &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: b.ns + "." + name, Labels: map[string]string{made: b.ns}},
@@ -161,7 +161,7 @@ func (b *brokenStore) volume(name string) *corev1.PersistentVolume {
 	}
 }
 
-// claim asks for a volume of a name, or for any where there is none.
+// claim returns a claim for the named volume, or for any if the name is empty.
 func (b *brokenStore) claim(name, volume string) *corev1.PersistentVolumeClaim {
 	return &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -172,7 +172,7 @@ func (b *brokenStore) claim(name, volume string) *corev1.PersistentVolumeClaim {
 	}
 }
 
-// pod mounts the claim and runs a script; nothing else is special about it, until change makes it so.
+// pod returns a pod that mounts the claim and runs a script, changed as given.
 func (b *brokenStore) pod(name string, change func(*corev1.PodSpec), script string) *corev1.Pod {
 	spec := corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: ptr.To(int64(0)), AutomountServiceAccountToken: ptr.To(false),
@@ -190,7 +190,7 @@ func (b *brokenStore) pod(name string, change func(*corev1.PodSpec), script stri
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: b.ns}, Spec: spec}
 }
 
-// train makes a pod that would train, and does not wait for it.
+// train creates a training pod, and does not wait for it.
 func (b *brokenStore) train(name string, change func(*corev1.PodSpec)) {
 	b.t.Helper()
 	b.create(b.pod(name, change, "sleep 3600"))
@@ -208,7 +208,7 @@ func (b *brokenStore) deleteClaim() {
 	b.kubectl("delete pvc " + release)
 }
 
-// deleteVolume deletes the volume under the claim, which takes its protection away first, and waits until the claim knows.
+// deleteVolume deletes the volume under the claim, with its finalizers, and waits until the claim is Lost.
 func (b *brokenStore) deleteVolume() {
 	b.t.Helper()
 	name := b.ns + "." + release

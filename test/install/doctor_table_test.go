@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// doctorFile is the table; doctorLock is held while it is read or written, as several tests have rows in it.
+// doctorFile is the table; doctorLock guards the file, because several tests have rows in it.
 const doctorFile = "DOCTOR.md"
 
 var doctorLock sync.Mutex
@@ -28,12 +28,12 @@ and compared by every run without the flag.
 
 `
 
-// doctorTable is what one run has seen.
+// doctorTable holds the rows of a run.
 type doctorTable struct {
 	scenarios []scenario
 	lock      sync.Mutex
 	rows      map[string]string
-	// leaves is what a store was left as by the one who mended it first.
+	// leaves are the objects of each store after its first repair.
 	leaves map[string]string
 }
 
@@ -44,12 +44,12 @@ func newDoctorTable(of []scenario) *doctorTable {
 var (
 	uid     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	version = regexp.MustCompile(`("/metadata/resourceVersion","value":"|--resource-version=)\d+`)
-	// object is one that a command is given; the row says its kind.
+	// object matches an object given to a command; the row shows only its kind.
 	object    = regexp.MustCompile(`(?s)<<<'\n.*?\nkind: (\w+)\n.*\n'`)
 	nodeCount = regexp.MustCompile(`0/\d+ nodes are available: .*`)
 )
 
-// saw notes a row, in which what differs from one run or cluster to the next has a name that does not.
+// saw records a row, with placeholders for what differs between runs and clusters.
 func (s *doctorTable) saw(title string, b *brokenStore, d diagnosis, fixed string) {
 	workers := b.cluster.Workers()
 	cluster := strings.TrimSuffix(workers[0], "worker")
@@ -74,7 +74,7 @@ func (s *doctorTable) saw(title string, b *brokenStore, d diagnosis, fixed strin
 	s.rows[title] = "| " + strings.Join([]string{title, "**" + d.ID + "** " + plain(d.Cause), strings.Join(repair, "<br>"), fixed}, " | ") + " |"
 }
 
-// left holds that a store is left the same by whoever mends it.
+// left checks that both repairs leave the same objects.
 func (s *doctorTable) left(t *testing.T, title, as string) {
 	t.Helper()
 	s.lock.Lock()
@@ -85,7 +85,7 @@ func (s *doctorTable) left(t *testing.T, title, as string) {
 	s.leaves[title] = as
 }
 
-// compare holds the file against what was seen, or writes what was seen into it.
+// compare compares the file with the recorded rows, or updates it.
 func (s *doctorTable) compare(t *testing.T) {
 	doctorLock.Lock()
 	defer doctorLock.Unlock()
@@ -94,7 +94,7 @@ func (s *doctorTable) compare(t *testing.T) {
 		row := s.rows[a.title]
 		switch {
 		case row == "":
-			// A run that was told to leave one out, or that failed, has nothing to say of it.
+			// A scenario that was skipped or failed has no row.
 		case *update:
 			lines[a.title] = row
 		default:
@@ -112,7 +112,7 @@ func (s *doctorTable) compare(t *testing.T) {
 	}
 }
 
-// allScenarios are those of all the tests that have rows, in the order of the table.
+// allScenarios returns the scenarios of all tests in the order of the table.
 func allScenarios() []scenario {
 	var out []scenario
 	out = append(out, scenarios()...)
@@ -120,7 +120,7 @@ func allScenarios() []scenario {
 	return append(out, csiScenarios()...)
 }
 
-// TestDoctorTableIsWhole holds that every situation has a row, and every row a situation.
+// TestDoctorTableIsWhole checks that every scenario has a row, and every row a scenario.
 func TestDoctorTableIsWhole(t *testing.T) {
 	doctorLock.Lock()
 	defer doctorLock.Unlock()

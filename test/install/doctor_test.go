@@ -22,34 +22,34 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// scenario is one way in which a store can be broken, and what `ckptctl doctor` has to say of it.
+// scenario is one way to break a store, and the diagnosis that `ckptctl doctor` must give.
 type scenario struct {
 	title string
-	// profile is the namespace's Pod Security profile; baseline when empty.
+	// profile is the namespace's Pod Security profile; baseline if empty.
 	profile string
-	// breaks makes the situation.
+	// breaks breaks the store.
 	breaks func(*brokenStore)
-	// id and says are the diagnosis.
+	// id and says are the expected diagnosis.
 	id   string
 	says []string
-	// storage says that it takes the storage node.
+	// storage says that it needs the storage node.
 	storage bool
-	// note says that the diagnosis is a warning: nothing is broken.
+	// note says that the diagnosis is a warning.
 	note bool
-	// safe says that --fix mends it. It is then broken twice, and mended by --fix and by hand.
+	// safe says that --fix repairs it. The scenario then runs twice: repaired by --fix and by hand.
 	safe bool
-	// words are what a person puts in the place of NAME, NODE and VALUES.
+	// words replace NAME, NODE and VALUES in commands.
 	words func(*brokenStore) map[string]string
-	// meanwhile is what an administrator does before the command that follows a comment with the words of at.
+	// meanwhile is done by the administrator before the commands that follow a comment containing at.
 	at        string
 	meanwhile func(*brokenStore)
-	// repair is what the test does after the commands, in the place of the one who reads what they print; nil: nothing.
+	// repair is done after the commands, as their comments say; may be nil.
 	repair func(*brokenStore)
-	// mended is what has to be so when all that is done; nil: the commands only show something.
+	// mended checks the repaired store; nil if the commands only show something.
 	mended func(*brokenStore)
 }
 
-// diagnosis is what the doctor prints as JSON.
+// diagnosis is a diagnosis in doctor's JSON.
 type diagnosis struct {
 	ID, Severity, Object, Cause, Seen string
 	Waits, Repair                     []string
@@ -63,8 +63,8 @@ type doctorReport struct {
 	Unread    []struct{ Resource, Why string }
 }
 
-// TestDoctor breaks a store in every way of the tables, each in a namespace of its own, and holds that the doctor names the
-// true cause, that one alone, and that what it says mends it does.
+// TestDoctor breaks a store in every way of the tables, each in its own namespace, and checks that doctor reports the cause
+// and no other, and that its repair works.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -86,7 +86,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// way is how a store is mended.
+// way is how a store is repaired.
 type way struct{ title, namespace, fixed string }
 
 var byHand, byFix = way{"", "doctor-", "no"}, way{", by --fix", "doctor-fix-", "yes"}
@@ -98,7 +98,7 @@ func (a scenario) ways() []way {
 	return []way{byHand}
 }
 
-// scenarios are those that need nothing of the cluster for themselves.
+// scenarios returns the scenarios that change nothing else in the cluster.
 func scenarios() []scenario {
 	return append(append(append([]scenario{}, claimScenarios...), podScenarios...), refusalScenarios...)
 }
@@ -106,7 +106,7 @@ func scenarios() []scenario {
 func (a scenario) prove(b *brokenStore, way way, table *doctorTable) {
 	t := b.t
 	if a.safe {
-		// The one that applies on the server is the one that could find its objects changed by others.
+		// Helm 4 applies on the server, and would find fields that another manager has changed.
 		b.program = "helm4"
 	}
 	a.breaks(b)
@@ -142,7 +142,7 @@ func (a scenario) prove(b *brokenStore, way way, table *doctorTable) {
 	table.saw(a.title, b, d, fixed)
 }
 
-// follow runs every command that the doctor prints, as a person would paste it.
+// follow runs every command of the repair as it is pasted into a shell.
 func (b *brokenStore) follow(a scenario, d diagnosis) {
 	b.t.Helper()
 	words := []string{"CHART", charts.Chart()}
@@ -162,7 +162,7 @@ func (b *brokenStore) follow(a scenario, d diagnosis) {
 		}
 		line = strings.NewReplacer(words...).Replace(line)
 		if strings.HasPrefix(line, "ckptctl ") {
-			// It ends with 1 where it has not seen the claim bound yet; the test looks for itself.
+			// It exits with 1 if the claim is not bound yet; the test checks that itself.
 			line += " || [ $? = 1 ]"
 		}
 		b.shell(line)
@@ -170,7 +170,7 @@ func (b *brokenStore) follow(a scenario, d diagnosis) {
 	require.True(b.t, done, "no comment says %q: %v", a.at, d.Repair)
 }
 
-// left is what is to be the same whoever mended the store: the objects, without what is of this cluster and this moment.
+// left returns claim and volume without what is specific to the cluster and the run.
 func (b *brokenStore) left() string {
 	b.t.Helper()
 	claim, volume := b.bound(release)
@@ -190,21 +190,21 @@ func (b *brokenStore) left() string {
 	return strings.ReplaceAll(strings.Join(out, "\n")+"\n"+string(text), b.ns, "training")
 }
 
-// upgraded holds that the release can be upgraded by the Helm that made it, which changes claim and volume, and that they
-// are bound as before.
+// upgraded checks that Helm can upgrade the repaired release, and that the upgrade changes claim and volume and keeps them
+// bound.
 func (b *brokenStore) upgraded() {
 	b.t.Helper()
 	b.helm("upgrade", b.release, charts.Chart(), "--reuse-values", "--set", "commonLabels.upgraded=yes")
 	claim, volume := b.bound(release)
 	assert.Equal(b.t, "yes", claim.Labels["upgraded"])
 	if volume.Labels["app.kubernetes.io/instance"] != "" {
-		// Not one that a provisioner has made.
+		// Not a provisioned volume.
 		assert.Equal(b.t, "yes", volume.Labels["upgraded"])
 	}
 	b.healthy()
 }
 
-// ctl is the tool, built once.
+// ctl builds ckptctl once.
 var ctl = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(charts.Root(), ".build", "bin", "ckptctl")
 	command := exec.Command("go", "build", "-o", file, "./tools/ckptctl")
@@ -222,7 +222,7 @@ func (b *brokenStore) tool() string {
 	return file
 }
 
-// doctor asks the doctor, and returns its exit code and its report.
+// doctor runs ckptctl doctor, and returns its exit code and report.
 func (b *brokenStore) doctor(args ...string) (int, doctorReport) {
 	b.t.Helper()
 	args = append([]string{"doctor", b.release, "-n", b.ns, "--kubeconfig", b.kubeconfig, "-o", "json"}, args...)
@@ -240,7 +240,7 @@ func (b *brokenStore) doctor(args ...string) (int, doctorReport) {
 	return command.ProcessState.ExitCode(), report
 }
 
-// diagnosed waits until the cluster shows what is wrong with it, and the doctor says that, first and as the only cause.
+// diagnosed waits until doctor reports the id first and as the only error.
 func (b *brokenStore) diagnosed(id string) diagnosis {
 	b.t.Helper()
 	var code int
@@ -259,11 +259,11 @@ func (b *brokenStore) diagnosed(id string) diagnosis {
 	assert.LessOrEqual(b.t, broken, 1, "what only follows from the cause is said to be one: %v", report.Diagnoses)
 	assert.Equal(b.t, min(broken, 1), code)
 	assert.Equal(b.t, broken == 0, report.Healthy)
-	assert.NotEmpty(b.t, d.Repair, "no error without the way out")
+	assert.NotEmpty(b.t, d.Repair, "a diagnosis without a repair")
 	return d
 }
 
-// healthy waits until the doctor has nothing more to say.
+// healthy waits until doctor reports the store as healthy.
 func (b *brokenStore) healthy() {
 	b.t.Helper()
 	var report doctorReport
@@ -292,7 +292,7 @@ func runs(name string) func(*brokenStore) {
 	}
 }
 
-// readsBack is a pod that finds the bytes which were on the volume before anything was broken.
+// readsBack checks that a pod finds the bytes that were on the volume before it was broken.
 func readsBack(b *brokenStore) {
 	b.t.Helper()
 	b.bound(release)
@@ -300,7 +300,7 @@ func readsBack(b *brokenStore) {
 	b.healthy()
 }
 
-// files is the folder that the store's commands are run in: what one writes another reads.
+// files returns the working directory of the store's commands.
 func (b *brokenStore) files() string {
 	b.t.Helper()
 	if b.folder == "" {

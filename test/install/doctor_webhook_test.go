@@ -12,7 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// webhook has the API server ask a service about the claims of the namespace; who has no certificate has no such service.
+// webhook registers a validating webhook for the claims of the namespace; without a certificate its service does not exist.
 func (b *brokenStore) webhook(certificate []byte) {
 	b.t.Helper()
 	b.t.Cleanup(b.removePolicy)
@@ -28,7 +28,7 @@ func (b *brokenStore) webhook(certificate []byte) {
 	require.NoError(b.t, err)
 }
 
-// refuseClaims is a webhook that lets no claim come to be.
+// refuseClaims is a webhook that refuses every claim.
 const refuseClaims = `
 import http.server, json, ssl
 
@@ -49,7 +49,7 @@ print("serving", flush=True)
 server.serve_forever()
 `
 
-// serveWebhook has refuseClaims answer, and returns the certificate that it is known by.
+// serveWebhook runs refuseClaims in a pod, and returns its CA certificate.
 func (b *brokenStore) serveWebhook() []byte {
 	b.t.Helper()
 	require.NotEmpty(b.t, b.cluster.Trainer(), "the cluster has no image with Python; `make trainer-image` makes it")

@@ -17,8 +17,8 @@ import (
 
 const backends = "templates/backends"
 
-// fixture is a values file that a backend brings for a real cluster: testdata/_install-<name>.values.yaml. Words in
-// capitals after a dollar sign stand for what the suite has to prepare, see provisions.
+// fixture is a values file of a backend for a real cluster: testdata/_install-<name>.values.yaml. Its variables, such as
+// $NODE, stand for what the suite prepares; see provisions.
 type fixture struct {
 	backend, name string
 	text          string
@@ -35,7 +35,7 @@ type fixture struct {
 // id is the fixture's name as part of Kubernetes names.
 func (f fixture) id() string { return strings.ToLower(f.backend + "-" + f.name) }
 
-// many says whether pods of several nodes use the claim at once.
+// many reports whether pods of several nodes use the claim at once.
 func (f fixture) many() bool {
 	return len(f.values.AccessModes) > 0 && f.values.AccessModes[0] == "ReadWriteMany"
 }
@@ -45,7 +45,7 @@ func (f fixture) static() bool {
 	return f.values.Provisioning == "" || f.values.Provisioning == "static"
 }
 
-// fixtures finds every backend's.
+// fixtures returns the fixtures of all backends.
 func fixtures(t *testing.T) []fixture {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(charts.Chart(), backends, "*", "testdata", "_install-*.values.yaml"))
@@ -66,13 +66,13 @@ func fixtures(t *testing.T) []fixture {
 	return out
 }
 
-// storageWord begins the words for what only the storage node has.
+// storageWord is the prefix of variables for which the storage node is needed.
 const storageWord = "$STORAGE_"
 
-// onStorage says whether the fixture's volume is served, and mounted, by the storage node.
+// onStorage reports whether the storage node serves and mounts the fixture's volume.
 func (f fixture) onStorage() bool { return strings.Contains(f.text, storageWord) }
 
-// nodes are two nodes that reach the fixture's volume at once; the storage node is one, twice.
+// nodes returns two nodes that reach the fixture's volume at once; for the storage node, the same node twice.
 func (f fixture) nodes(c cluster.Cluster) [2]string {
 	if f.onStorage() {
 		return [2]string{c.Storage().Node, c.Storage().Node}
@@ -80,8 +80,8 @@ func (f fixture) nodes(c cluster.Cluster) [2]string {
 	return c.Workers()
 }
 
-// provisions are what a fixture can ask for: each makes the thing ready on a worker and returns what the word stands
-// for. id is unique among the tests that run at one time.
+// provisions are the variables of fixtures: each prepares something on a worker and returns the value of the variable. id is
+// unique among concurrent tests.
 var provisions = map[string]func(t *testing.T, c cluster.Cluster, id string) string{
 	// A worker node.
 	"$NODE": func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Workers()[0] },
@@ -107,22 +107,22 @@ var provisions = map[string]func(t *testing.T, c cluster.Cluster, id string) str
 		})
 		return device
 	},
-	// The node that serves NFS and iSCSI, its address, and the name of its target.
+	// The node that serves NFS and iSCSI, its address, and its iSCSI target.
 	"$STORAGE_NODE":    func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().Node },
 	"$STORAGE_ADDRESS": func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().Address },
 	"$STORAGE_IQN":     func(_ *testing.T, c cluster.Cluster, _ string) string { return c.Storage().IQN },
-	// An empty directory that it exports.
+	// An empty exported directory.
 	"$STORAGE_EXPORT": func(t *testing.T, c cluster.Cluster, id string) string {
 		dir := "/srv/export/" + id
 		onStorage(t, c, fmt.Sprintf("rm -rf %[1]s; mkdir -p %[1]s; chmod 1777 %[1]s", dir))
 		return dir
 	},
-	// The numbers of its two units of 256 MiB, blank.
+	// The LUNs of its two blank units of 256 MiB.
 	"$STORAGE_LUN_A": func(t *testing.T, c cluster.Cluster, _ string) string { return blank(t, c, "0") },
 	"$STORAGE_LUN_B": func(t *testing.T, c cluster.Cluster, _ string) string { return blank(t, c, "1") },
 }
 
-// blank clears the start of a unit, where file systems have their names.
+// blank clears the start of a unit, where file systems have their superblock.
 func blank(t *testing.T, c cluster.Cluster, lun string) string {
 	onStorage(t, c, "dd if=/dev/zero of=/srv/lun"+lun+" bs=1M count=16 conv=notrunc,fsync 2>/dev/null")
 	return lun
@@ -141,14 +141,14 @@ func run(t *testing.T, c cluster.Cluster, script string) string {
 	return out
 }
 
-// prepare makes what the fixture asks for and writes its values to a file, with all the savers that its backend can serve.
+// prepare prepares what the fixture needs and writes its values to a file, with all the savers that its backend supports.
 func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 	t.Helper()
 	words := make([]string, 0, len(provisions))
 	for word := range provisions {
 		words = append(words, word)
 	}
-	// The longer of two words that begin alike comes first.
+	// Of two variables with the same prefix, the longer comes first.
 	sort.Sort(sort.Reverse(sort.StringSlice(words)))
 	text := f.text
 	for _, word := range words {

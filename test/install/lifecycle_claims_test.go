@@ -12,16 +12,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func decoys(l *life) string {
+func decoys(l *lifecycleStore) string {
 	volume := l.volumeName(release)
-	// A class that nobody else uses: another test's volume is none that fits.
+	// The class keeps volumes of other tests from matching.
 	class := l.ns + "-only"
 	l.use(l.local("data") + "storageClassName: " + class + "\n")
 	l.makeClaim("any", class, "")
 	l.makeClaim("named", class, volume)
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
-	l.saw("a claim that fits stays %s beside the volume, before it is bound and while it is", l.stays("any", corev1.ClaimPending))
+	l.saw("a matching claim stays %s, before the volume is bound and while it is", l.stays("any", corev1.ClaimPending))
 	l.saw("so does one that names the volume: %s", l.stays("named", corev1.ClaimPending))
 	l.deleteClaim(release)
 	l.volumeBecomes(volume, corev1.VolumeReleased)
@@ -29,14 +29,14 @@ func decoys(l *life) string {
 	l.volumeBecomes(volume, corev1.VolumeAvailable)
 	l.stays("any", corev1.ClaimPending)
 	l.stays("named", corev1.ClaimPending)
-	l.saw("and when the volume is free again, which is for the release's claim alone")
+	l.saw("and also when the volume is Available again, because it is reserved for the release's claim")
 	l.upgrade("--wait", "--timeout", "60s")
 	l.bound(release)
 	l.kept(release)
 	return "kept"
 }
 
-func sameStorage(l *life) string {
+func sameStorage(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -45,17 +45,17 @@ func sameStorage(l *life) string {
 	l.bound("second")
 	l.saved["second"] = l.saved[release]
 	l.kept("second")
-	l.saw("Kubernetes does not compare volumes: both are Bound, each has a volume of its own name, and both see the same bytes")
+	l.saw("Kubernetes does not compare volumes: both are Bound, each has its own volume, and both see the same bytes")
 	l.helm("uninstall", "second", "--wait")
 	l.volumeGone(l.volumeName("second"))
 	assert.Equal(l.t, before, l.pair(release))
 	l.kept(release)
-	l.saw("the second one's end takes nothing from the first")
+	l.saw("uninstalling the second does not affect the first")
 	return "shared"
 }
 
-// byHand makes a pair as people write it, saves on it, and returns the claim.
-func (l *life) byHand() *corev1.PersistentVolumeClaim {
+// byHand creates a volume and a claim without the chart, saves on it, and returns the claim.
+func (l *lifecycleStore) byHand() *corev1.PersistentVolumeClaim {
 	l.t.Helper()
 	l.makeVolume(l.volumeName(release), "", release)
 	l.makeClaim(release, "", l.volumeName(release))
@@ -64,7 +64,7 @@ func (l *life) byHand() *corev1.PersistentVolumeClaim {
 	return claim
 }
 
-func adoptedByFlag(l *life) string {
+func adoptedByFlag(l *lifecycleStore) string {
 	before := l.byHand()
 	out, err := l.tryInstall()
 	l.refused(out, err, "invalid ownership metadata")
@@ -76,11 +76,11 @@ func adoptedByFlag(l *life) string {
 	assert.Equal(l.t, before.UID, l.claimUID(release))
 	l.stays(release, corev1.ClaimBound)
 	l.kept(release)
-	l.saw("way back: uninstall; claim and volume stay, %s, and are nobody's but yours", corev1.ClaimBound)
-	return "taken over"
+	l.saw("undo: uninstall; claim and volume stay, %s, and belong to no release", corev1.ClaimBound)
+	return "adopted"
 }
 
-func adoptedByLabels(l *life) string {
+func adoptedByLabels(l *lifecycleStore) string {
 	before := l.byHand()
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"labels":      map[string]string{"app.kubernetes.io/managed-by": "Helm"},
@@ -94,11 +94,11 @@ func adoptedByLabels(l *life) string {
 	l.install("--wait", "--timeout", "60s")
 	l.adopted(before)
 	l.saw("the same claim, by its uid, is the release's")
-	return "taken over"
+	return "adopted"
 }
 
-// adopted holds that the pair is the one that was made by hand, and now the chart's in all that the chart says of it.
-func (l *life) adopted(before *corev1.PersistentVolumeClaim) {
+// adopted checks that the pair is the one that was created by hand, and that the chart now manages it.
+func (l *lifecycleStore) adopted(before *corev1.PersistentVolumeClaim) {
 	l.t.Helper()
 	claim, volume := l.bound(release)
 	assert.Equal(l.t, before.UID, claim.UID)

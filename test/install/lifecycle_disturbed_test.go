@@ -15,22 +15,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// lifecycleDisturbed are the cases that take something away from the whole cluster, one after the other.
-var lifecycleDisturbed = []lifeCase{
+// lifecycleDisturbed are the cases that disturb the whole cluster; they run one after the other.
+var lifecycleDisturbed = []lifecycleCase{
 	{title: "the node stops and starts while a pod saves", prove: nodeStopped, one: noHelm},
 	{title: "kubelet is killed while a pod saves", prove: kubeletKilled, one: noHelm},
 	{title: "the API server is killed during an install", prove: apiServerKilled},
 }
 
-// TestLifecycleDisturbed holds that what was saved outlives the cluster's own parts. Nothing else can
-// count on the cluster meanwhile.
+// TestLifecycleDisturbed checks that saved checkpoints survive the failure of a node, a kubelet and the API server. Nothing
+// else can use the cluster meanwhile.
 func TestLifecycleDisturbed(t *testing.T) {
 	t.Parallel()
 	runLifecycle(t, cluster.Alone(t), lifecycleDisturbed, false)
 }
 
-// saveOn saves one checkpoint after the other, each published by a rename once it is on the disk, and says so. It goes
-// on from what it finds.
+// saveOn saves checkpoints one after the other, each published by a rename once it is on the disk, and logs each. It
+// continues after the checkpoints that it finds.
 const saveOn = `
 set -eu
 cd /checkpoints
@@ -51,7 +51,7 @@ while :; do
 done
 `
 
-// wholeSaves reads every published checkpoint back, and prints how many there are.
+// wholeSaves verifies every published checkpoint, and prints their number.
 const wholeSaves = `
 cd /checkpoints
 n=0
@@ -62,8 +62,8 @@ done
 echo "whole $n"
 `
 
-// saver is a pod that saves for as long as it is there, and again when its node has come back.
-func (l *life) saver() *corev1.Pod {
+// saver starts a pod that keeps saving, and restarts with its node.
+func (l *lifecycleStore) saver() *corev1.Pod {
 	l.t.Helper()
 	pod := l.podOn(release, saveOn)
 	pod.Spec.RestartPolicy = corev1.RestartPolicyAlways
@@ -73,8 +73,8 @@ func (l *life) saver() *corev1.Pod {
 	return pod
 }
 
-// published is how many checkpoints there are on the disk, by their names: what counts when nobody can be asked.
-func (l *life) published() int {
+// published counts the published checkpoints on the node's disk, without the API server.
+func (l *lifecycleStore) published() int {
 	l.t.Helper()
 	out, err := l.cluster.Exec(l.t.Context(), l.cluster.Workers()[0], "cd "+l.dir+`/data; set -- save-*[0-9]; [ -d "$1" ] || shift; echo $#`)
 	require.NoError(l.t, err)
@@ -83,8 +83,8 @@ func (l *life) published() int {
 	return n
 }
 
-// savesOn waits until the pod has saved more than there was, stops it, and reads back all that was published.
-func (l *life) savesOn(pod *corev1.Pod, least int) {
+// savesOn waits until the pod has saved more checkpoints, stops it, and verifies all that were published.
+func (l *lifecycleStore) savesOn(pod *corev1.Pod, least int) {
 	l.t.Helper()
 	more := l.until(patience, func() bool { return l.published() > least+2 })
 	require.True(l.t, more, "nothing is saved since: %s", l.events(pod.Name))
@@ -100,7 +100,7 @@ func (l *life) savesOn(pod *corev1.Pod, least int) {
 	l.bytes = "yes, every checkpoint that was published"
 }
 
-// restartNode stops a node and starts it again; it is ready for containers then.
+// restartNode stops and starts a node, and waits for its container runtime.
 func restartNode(t *testing.T, c cluster.Cluster, node string) {
 	t.Helper()
 	require.NoError(t, c.Docker(t.Context(), "stop", "--time", "1", node))
@@ -109,25 +109,25 @@ func restartNode(t *testing.T, c cluster.Cluster, node string) {
 	require.NoError(t, err)
 }
 
-func nodeStopped(l *life) string {
+func nodeStopped(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	before := l.pair(release)
 	pod := l.saver()
 	least := l.published()
 	restartNode(l.t, l.cluster, pod.Spec.NodeName)
-	// It saved on until the node stood still.
+	// It kept saving until the node stopped.
 	l.savesOn(pod, max(least, l.published()))
 	assert.Equal(l.t, before, l.pair(release))
-	l.saw("the claim stays Bound, the pod starts again and saves on; what was not yet published is begun anew")
+	l.saw("the claim stays Bound, the pod starts again and saves on; an unfinished save is started again")
 	return "kept"
 }
 
-func kubeletKilled(l *life) string {
+func kubeletKilled(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	before := l.pair(release)
 	pod := l.saver()
 	least := l.published()
-	// For a moment there is none, which pidof fails for.
+	// There may be no kubelet for a moment, in which case pidof fails.
 	pid := func() string {
 		out, err := l.cluster.Exec(l.t.Context(), pod.Spec.NodeName, "pidof kubelet || true")
 		require.NoError(l.t, err)
@@ -145,8 +145,8 @@ func kubeletKilled(l *life) string {
 	return "kept"
 }
 
-// apiServerKilled kills it as soon as the first volumes of many are there.
-func apiServerKilled(l *life) string {
+// apiServerKilled kills the API server as soon as the first of many volumes exists.
+func apiServerKilled(l *lifecycleStore) string {
 	l.rankDirectories(4 * ranks)
 	l.use(l.shards(4*ranks) + "keep: false\n")
 	l.install("--wait", "--timeout", "60s")
@@ -155,7 +155,7 @@ func apiServerKilled(l *life) string {
 
 	done := make(chan error, 1)
 	go func() {
-		// Claims take their turn to bind, so that Helm is at it for a while.
+		// Claims are bound one after the other, so Helm is busy for a while.
 		_, err := l.tryInstall("--wait", "--timeout", "60s")
 		done <- err
 	}()
@@ -178,7 +178,7 @@ func apiServerKilled(l *life) string {
 	})
 	require.True(l.t, back, "the API server does not come back")
 
-	// Helm may have got as far as to say that it failed, or not.
+	// Helm may have recorded the failure, or not.
 	out, err := l.tryHelm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0])
 	l.t.Log("the upgrade:", out, err)
 	if err != nil {
@@ -190,6 +190,6 @@ func apiServerKilled(l *life) string {
 		l.bound(fmt.Sprintf("%s-%d", release, rank))
 	}
 	l.kept(release + "-0")
-	l.saw("way out: `helm upgrade --install`; where that says that another operation is in progress, `helm uninstall` and install again, which with `keep: false`, as here, deletes claims and volumes and makes them anew on the same directories; every claim is Bound")
+	l.saw("fix: `helm upgrade --install`; where that says that another operation is in progress, `helm uninstall` and install again, which with `keep: false`, as here, deletes claims and volumes and recreates them on the same directories; every claim is Bound")
 	return "repaired"
 }

@@ -20,8 +20,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// lifecycleDriver are the cases that need a CSI driver: one that attaches, copies and takes snapshots.
-var lifecycleDriver = []lifeCase{
+// lifecycleDriver are the cases that need a CSI driver that attaches, clones and takes snapshots.
+var lifecycleDriver = []lifecycleCase{
 	{title: "ReadWriteOnce on a second node: storage that is attached", prove: attachedOnce, one: noHelm},
 	{title: "ReadWriteOncePod and a second pod", prove: onePod, one: noHelm},
 	{title: "a store is filled from another claim: `claim.dataSourceRef`", prove: cloned},
@@ -29,17 +29,17 @@ var lifecycleDriver = []lifeCase{
 	{title: "`shards: 3`, each filled from the VolumeSnapshot of its number", prove: restoredShards},
 }
 
-const lifeDriver = "lifecycle.csi.example.com"
+const lifecycleDriverName = "lifecycle.csi.example.com"
 
 func TestLifecycleDriver(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	snapshotKinds(t, c)
-	csi.Install(t, c, "lifecycle", []csi.Driver{{Name: lifeDriver, Attach: true, FSGroup: "None", Copies: true}})
+	csi.Install(t, c, "lifecycle", []csi.Driver{{Name: lifecycleDriverName, Attach: true, FSGroup: "None", Copies: true}})
 	t.Run("cases", func(t *testing.T) { runLifecycle(t, c, lifecycleDriver, true) })
 }
 
-// snapshotKinds has the cluster know what snapshots are, from the module that the driver is built with.
+// snapshotKinds installs the snapshot CRDs of the module that the driver is built with.
 func snapshotKinds(t *testing.T, c cluster.Cluster) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(charts.Root(), "test", "csidriver"), "-m", "-f", "{{.Dir}}",
@@ -55,7 +55,7 @@ func snapshotKinds(t *testing.T, c cluster.Cluster) {
 			said, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), options, "delete", "--ignore-not-found", "--filename", file)
 			assert.NoError(t, err, said)
 		})
-		// A definition that is new has no conditions yet, and kubectl takes that for an error.
+		// A new CRD has no conditions yet, which is an error for kubectl wait.
 		require.Eventually(t, func() bool {
 			_, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), options, "wait", "--for=condition=Established", "--timeout=60s", "--filename", file)
 			return err == nil
@@ -63,13 +63,13 @@ func snapshotKinds(t *testing.T, c cluster.Cluster) {
 	}
 }
 
-// driven are the values of a static store of the driver.
-func (l *life) driven(mode string) string {
-	return "backend: csi\nsize: 1Gi\ntest: {enabled: false}\naccessModes: [" + mode + "]\ncsi: {driver: " + lifeDriver + ", volumeHandle: " + l.ns + "}\n"
+// driven returns the values of a static store of the driver.
+func (l *lifecycleStore) driven(mode string) string {
+	return "backend: csi\nsize: 1Gi\ntest: {enabled: false}\naccessModes: [" + mode + "]\ncsi: {driver: " + lifecycleDriverName + ", volumeHandle: " + l.ns + "}\n"
 }
 
-// twoPods start a pod that holds the claim, and one that the cluster says the words of; the claim is let go then.
-func (l *life) twoPods(first, second, words string) {
+// twoPods starts a pod that uses the claim and a second one, and checks the event on the second; then it deletes the first.
+func (l *lifecycleStore) twoPods(first, second, words string) {
 	l.t.Helper()
 	holder := l.podOn(release, "echo holds; sleep 600")
 	holder.Spec.NodeSelector = onNode(first)
@@ -89,10 +89,10 @@ func (l *life) twoPods(first, second, words string) {
 	})
 	require.True(l.t, done, l.events(pod.Name))
 	l.kill(pod.Name)
-	l.saw("it runs when the first has gone")
+	l.saw("it runs when the first has ended")
 }
 
-func attachedOnce(l *life) string {
+func attachedOnce(l *lifecycleStore) string {
 	l.use(l.driven("ReadWriteOnce"))
 	l.install("--wait", "--timeout", "60s")
 	at := l.cluster.Workers()
@@ -103,7 +103,7 @@ func attachedOnce(l *life) string {
 	return "not mounted"
 }
 
-func onePod(l *life) string {
+func onePod(l *lifecycleStore) string {
 	l.use(l.driven("ReadWriteOncePod"))
 	l.install("--wait", "--timeout", "60s")
 	at := l.cluster.Workers()
@@ -114,14 +114,14 @@ func onePod(l *life) string {
 	return "not scheduled"
 }
 
-// copied are the values of a store whose class makes volumes that can be copied.
-func (l *life) copied() string {
-	return "backend: csi\nprovisioning: dynamic\nsize: 64Mi\ntest: {enabled: false}\naccessModes: [ReadWriteMany]\ncsi: {driver: " + lifeDriver +
+// copied returns the values of a store whose volumes can be cloned.
+func (l *lifecycleStore) copied() string {
+	return "backend: csi\nprovisioning: dynamic\nsize: 64Mi\ntest: {enabled: false}\naccessModes: [ReadWriteMany]\ncsi: {driver: " + lifecycleDriverName +
 		"}\nstorageClass: {create: true, volumeBindingMode: Immediate}\n"
 }
 
-// filled makes a second store from what the first one has, and holds that they are two.
-func (l *life) filled(source string) {
+// filled installs a second store from the data of the first, and checks that they are independent.
+func (l *lifecycleStore) filled(source string) {
 	l.t.Helper()
 	class := *l.claim(release).Spec.StorageClassName
 	before := l.pair(release)
@@ -142,7 +142,7 @@ func (l *life) filled(source string) {
 	l.saw("its later upgrades go through with the data source in the values")
 }
 
-func cloned(l *life) string {
+func cloned(l *lifecycleStore) string {
 	l.use(l.copied())
 	l.install("--wait", "--timeout", "120s")
 	l.save(release)

@@ -8,7 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func reinstalledKept(l *life) string {
+func reinstalledKept(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -23,7 +23,7 @@ func reinstalledKept(l *life) string {
 	return "the same claim"
 }
 
-func reinstalledNotKept(l *life) string {
+func reinstalledNotKept(l *lifecycleStore) string {
 	l.use(l.local("data") + "keep: false\n")
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
@@ -41,8 +41,8 @@ func reinstalledNotKept(l *life) string {
 	return "a new claim"
 }
 
-// reinstalledDynamic is the way back to a volume that a provisioner has made, after the claim was let go.
-func reinstalledDynamic(l *life) string {
+// reinstalledDynamic rebinds a provisioned volume after its claim was deleted.
+func reinstalledDynamic(l *lifecycleStore) string {
 	l.use("backend: localPath\nprovisioning: dynamic\nsize: 64Mi\nkeep: false\ntest: {enabled: false}\nstorageClass: {create: true}\n")
 	l.install()
 	l.save(release)
@@ -50,26 +50,26 @@ func reinstalledDynamic(l *life) string {
 	l.helm("uninstall", release, "--wait")
 	require.Empty(l.t, l.claimUID(release))
 	l.saw("uninstalled: the claim is gone, its volume is %s", l.volumeBecomes(volume.Name, corev1.VolumeReleased))
-	// A volume that is free for the name of a claim comes before one that has yet to be made.
+	// A claim prefers a matching Available volume to a new one.
 	l.release(volume.Name)
 	l.install()
 	_, again := l.bound(release)
 	require.Equal(l.t, volume.Name, again.Name)
 	l.kept(release)
-	l.saw("way out: clear `spec.claimRef.uid` of the volume before installing again; the claim then binds to it")
+	l.saw("fix: clear `spec.claimRef.uid` of the volume before installing again; the claim then binds to it")
 	return "repaired"
 }
 
-// failing are values with which a release never is what --wait waits for: the Job that prepares a directory has no image.
+// failing are values with which --wait fails: the Job that prepares a directory has no image.
 const failing = `prepare={"enabled": true, "directory": "team-a", "image": {"repository": "busybox", "tag": "there-is-none", "pullPolicy": "Never"}},` +
 	`podSecurityContext={"runAsUser": 1000, "runAsGroup": 1000}`
 
-func atomicInstallKept(l *life) string { return atomicInstall(l, true) }
+func atomicInstallKept(l *lifecycleStore) string { return atomicInstall(l, true) }
 
-func atomicInstallNotKept(l *life) string { return atomicInstall(l, false) }
+func atomicInstallNotKept(l *lifecycleStore) string { return atomicInstall(l, false) }
 
-// atomicInstall fails to install over what another release has left, and Helm takes back what it had begun.
-func atomicInstall(l *life, keep bool) string {
+// atomicInstall fails to install over the objects of an earlier release, and Helm undoes it.
+func atomicInstall(l *lifecycleStore, keep bool) string {
 	l.use(l.local("data") + fmt.Sprintf("keep: %t\n", keep))
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
@@ -82,15 +82,15 @@ func atomicInstall(l *life, keep bool) string {
 	require.Error(l.t, err, "the release that failed is still there")
 	if keep {
 		assert.Equal(l.t, before, l.claimUID(release))
-		l.saw("Helm uninstalls what failed; the claim stays, %s", l.stays(release, corev1.ClaimBound))
+		l.saw("Helm uninstalls the failed release; the claim stays, %s", l.stays(release, corev1.ClaimBound))
 	} else {
 		l.volumeGone(l.volumeName(release))
 		assert.Empty(l.t, l.claimUID(release))
-		l.saw("Helm uninstalls what failed, claim and volume too, both of them")
+		l.saw("Helm uninstalls the failed release, with claim and volume")
 	}
 	l.install("--wait", "--timeout", "60s")
 	l.bound(release)
 	l.kept(release)
 	l.saw("installed again: Bound")
-	return "taken back"
+	return "undone"
 }

@@ -11,28 +11,28 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// twoNamespaces are two teams who call their release alike.
-func twoNamespaces(l *life) string {
-	other := newLife(l.t, l.cluster, l.ns+"-b")
+// twoNamespaces installs releases of the same name in two namespaces.
+func twoNamespaces(l *lifecycleStore) string {
+	other := newLifecycleStore(l.t, l.cluster, l.ns+"-b")
 	other.program = l.program
-	for _, one := range []*life{l, other} {
+	for _, one := range []*lifecycleStore{l, other} {
 		one.install("--wait", "--timeout", "60s")
 		one.save(release)
 	}
 	require.NotEqual(l.t, l.saved[release], other.saved[release])
 	l.helm("uninstall", release, "--wait")
 	l.install("--wait", "--timeout", "60s")
-	for _, one := range []*life{l, other} {
+	for _, one := range []*lifecycleStore{l, other} {
 		_, volume := one.bound(release)
 		assert.Equal(l.t, one.volumeName(release), volume.Name)
 		one.kept(release)
 	}
-	l.saw("each has a volume whose name begins with the namespace, and its own bytes; what one does is nothing to the other")
+	l.saw("each has a volume whose name begins with the namespace, and its own bytes; neither affects the other")
 	return "apart"
 }
 
-func twoAliases(l *life) string {
-	// The parent's own pod is not a restricted one.
+func twoAliases(l *lifecycleStore) string {
+	// The parent's own pod does not meet the restricted profile.
 	l.profile("baseline")
 	parent := charts.Umbrella(l.t)
 	l.directories("checkpoints", "fast")
@@ -57,11 +57,11 @@ func twoAliases(l *life) string {
 		assert.Equal(l.t, before[claim], l.pair(claim))
 		l.kept(claim)
 	}
-	l.saw("each alias has a claim and a volume of its own name; uninstalled and installed: the same claims, each with its own bytes")
+	l.saw("each alias has its own claim and volume; uninstalled and installed: the same claims, each with its own bytes")
 	return "apart"
 }
 
-func renamed(l *life) string {
+func renamed(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -75,9 +75,9 @@ func renamed(l *life) string {
 	assert.Equal(l.t, before.Claim, l.claimUID(release))
 	l.bound(release)
 	l.kept(release)
-	l.saw("way back: the old name again takes the old claim, by its uid")
+	l.saw("undo: the old name again takes the old claim, by its uid")
 
-	// The chart's own directory is named after the volume.
+	// The default directory is named after the volume.
 	l.use("size: 1Gi\ntest: {enabled: false}\n" + fmt.Sprintf(onOneNode, l.cluster.Workers()[0]) + "\n")
 	second := []string{"second", charts.Chart(), "--values", l.options.ValuesFiles[0], "--wait", "--timeout", "60s"}
 	directory := func(claim string) string { return "/var/lib/checkpoint-storage/" + l.volumeName(claim) }
@@ -93,9 +93,9 @@ func renamed(l *life) string {
 	return "a new claim"
 }
 
-// existingOwn has a release call its own claim somebody else's.
-func existingOwn(l *life) string {
-	// A volume that says its node would have to go from the values as well.
+// existingOwn sets claim.existing to the release's own claim.
+func existingOwn(l *lifecycleStore) string {
+	// Values with node affinity would need further changes.
 	l.home = l.cluster.Workers()[0]
 	store := "hostPath: {path: " + l.dir + "/data, sharedMount: true}\nsize: 1Gi\ntest: {enabled: false}\n"
 	l.use(store + "claim: {name: mine}\n")
@@ -107,12 +107,12 @@ func existingOwn(l *life) string {
 	assert.Equal(l.t, before, l.pair("mine"))
 	l.saw("the chart refuses what its values show to be its own (E09)")
 
-	// Where the values no longer say what the claim was called, only the cluster knows whose it is.
+	// Without claim.name in the values, only the cluster knows that the claim is the release's.
 	l.use(store)
 	l.upgrade("--set", "provisioning=existing,claim.existing=mine")
 	assert.Equal(l.t, before, l.pair("mine"))
 	l.kept("mine")
-	l.saw("where `claim.name` is dropped at the same time it cannot know: with `keep: true` the claim stays, Bound, and leaves the release")
+	l.saw("where `claim.name` is dropped at the same time it cannot know: with `keep: true` the claim stays, Bound, and is no longer the release's")
 	l.use(store + "claim: {name: mine}\n")
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, before, l.pair("mine"))
@@ -127,6 +127,6 @@ func existingOwn(l *life) string {
 	l.use(store + "claim: {name: mine}\n")
 	l.upgrade("--wait", "--timeout", "60s")
 	l.kept("mine")
-	l.saw("with `keep: false` Helm deletes claim and volume, the directory stays; way back: the old values, and a new claim is Bound to it")
+	l.saw("with `keep: false` Helm deletes claim and volume, the directory stays; undo: the old values, and a new claim is Bound to it")
 	return "refused"
 }

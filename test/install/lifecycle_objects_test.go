@@ -17,25 +17,25 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// volumeName is how the chart calls the volume of the claim.
-func (l *life) volumeName(claim string) string { return l.ns + "." + claim }
+// volumeName returns the chart's name for the volume of a claim.
+func (l *lifecycleStore) volumeName(claim string) string { return l.ns + "." + claim }
 
 // profile sets the Pod Security profile of the namespace.
-func (l *life) profile(name string) {
+func (l *lifecycleStore) profile(name string) {
 	l.t.Helper()
 	_, err := l.client.CoreV1().Namespaces().Patch(l.t.Context(), l.ns, types.MergePatchType,
 		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"`+name+`"}}}`), metav1.PatchOptions{})
 	require.NoError(l.t, err)
 }
 
-func (l *life) claim(name string) *corev1.PersistentVolumeClaim {
+func (l *lifecycleStore) claim(name string) *corev1.PersistentVolumeClaim {
 	l.t.Helper()
 	claim, err := l.client.CoreV1().PersistentVolumeClaims(l.ns).Get(l.t.Context(), name, metav1.GetOptions{})
 	require.NoError(l.t, err)
 	return claim
 }
 
-func (l *life) volume(name string) *corev1.PersistentVolume {
+func (l *lifecycleStore) volume(name string) *corev1.PersistentVolume {
 	l.t.Helper()
 	volume, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), name, metav1.GetOptions{})
 	require.NoError(l.t, err)
@@ -43,7 +43,7 @@ func (l *life) volume(name string) *corev1.PersistentVolume {
 }
 
 // deleteClaim deletes a claim and waits until it is gone.
-func (l *life) deleteClaim(name string) {
+func (l *lifecycleStore) deleteClaim(name string) {
 	l.t.Helper()
 	claims := l.client.CoreV1().PersistentVolumeClaims(l.ns)
 	require.NoError(l.t, claims.Delete(l.t.Context(), name, metav1.DeleteOptions{}))
@@ -54,8 +54,8 @@ func (l *life) deleteClaim(name string) {
 	require.True(l.t, gone, "claim %s does not go away", name)
 }
 
-// volumeGone waits until there is no such volume.
-func (l *life) volumeGone(name string) {
+// volumeGone waits until the volume is deleted.
+func (l *lifecycleStore) volumeGone(name string) {
 	l.t.Helper()
 	gone := l.until(patience, func() bool {
 		_, err := l.client.CoreV1().PersistentVolumes().Get(l.t.Context(), name, metav1.GetOptions{})
@@ -65,7 +65,7 @@ func (l *life) volumeGone(name string) {
 }
 
 // claimBecomes waits until the claim is in a phase, and returns the phase.
-func (l *life) claimBecomes(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaimPhase {
+func (l *lifecycleStore) claimBecomes(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaimPhase {
 	l.t.Helper()
 	var claim *corev1.PersistentVolumeClaim
 	so := l.until(patience, func() bool {
@@ -78,7 +78,7 @@ func (l *life) claimBecomes(name string, phase corev1.PersistentVolumeClaimPhase
 }
 
 // volumeBecomes waits until the volume is in a phase, and returns the phase.
-func (l *life) volumeBecomes(name string, phase corev1.PersistentVolumePhase) corev1.PersistentVolumePhase {
+func (l *lifecycleStore) volumeBecomes(name string, phase corev1.PersistentVolumePhase) corev1.PersistentVolumePhase {
 	l.t.Helper()
 	var volume *corev1.PersistentVolume
 	so := l.until(patience, func() bool {
@@ -90,25 +90,25 @@ func (l *life) volumeBecomes(name string, phase corev1.PersistentVolumePhase) co
 	return volume.Status.Phase
 }
 
-// hears waits until the cluster has reported an event on an object of the namespace in these words, and returns them.
-func (l *life) hears(name, words string) string {
+// hears waits for an event on an object of the namespace with these words, and returns them.
+func (l *lifecycleStore) hears(name, words string) string {
 	l.t.Helper()
 	heard := l.until(patience, func() bool { return strings.Contains(l.events(name), words) })
 	require.True(l.t, heard, "%s: no event says %q: %s", name, words, l.events(name))
 	return words
 }
 
-// stays looks for as long as the cluster's controllers need to act, and holds that the claim stays in its phase.
-func (l *life) stays(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaimPhase {
+// stays checks that the claim stays in its phase for as long as the controllers need to act.
+func (l *lifecycleStore) stays(name string, phase corev1.PersistentVolumeClaimPhase) corev1.PersistentVolumeClaimPhase {
 	l.t.Helper()
 	changed := l.until(3*time.Second, func() bool { return l.claim(name).Status.Phase != phase })
 	require.False(l.t, changed, "claim %s does not stay %s", name, phase)
 	return phase
 }
 
-// release frees a Released volume for the claim of the same name: the repair that loses nothing, as the claim that the
-// uid speaks of is gone.
-func (l *life) release(volume string) {
+// release removes the uid from the claimRef of a Released volume, so that a new claim of the same name can bind. The claim
+// with that uid no longer exists.
+func (l *lifecycleStore) release(volume string) {
 	l.t.Helper()
 	_, err := l.client.CoreV1().PersistentVolumes().Patch(l.t.Context(), volume, types.JSONPatchType,
 		[]byte(`[{"op":"remove","path":"/spec/claimRef/uid"}]`), metav1.PatchOptions{})
@@ -116,7 +116,7 @@ func (l *life) release(volume string) {
 }
 
 // asNotesSay runs the command that the release's notes give below a line that begins with the words.
-func (l *life) asNotesSay(words string) {
+func (l *lifecycleStore) asNotesSay(words string) {
 	l.t.Helper()
 	_, rest, found := strings.Cut(l.helm("get", "notes", release), "\n  "+words)
 	require.True(l.t, found, "the notes do not say what to do when: %s", words)
@@ -127,7 +127,7 @@ func (l *life) asNotesSay(words string) {
 	require.NoError(l.t, err, "%s: %s", command, out)
 }
 
-func (l *life) patchVolume(name string, patch map[string]any) {
+func (l *lifecycleStore) patchVolume(name string, patch map[string]any) {
 	l.t.Helper()
 	text, err := json.Marshal(patch)
 	require.NoError(l.t, err)
@@ -135,7 +135,7 @@ func (l *life) patchVolume(name string, patch map[string]any) {
 	require.NoError(l.t, err)
 }
 
-// pair is what an upgrade that is refused has to leave alone.
+// pair is the state that a refused upgrade must not change.
 type pair struct {
 	Claim  types.UID
 	Volume types.UID
@@ -144,19 +144,20 @@ type pair struct {
 	Labels [2]map[string]string
 }
 
-func (l *life) pair(claim string) pair {
+func (l *lifecycleStore) pair(claim string) pair {
 	l.t.Helper()
 	l.claimBecomes(claim, corev1.ClaimBound)
 	pvc := l.claim(claim)
 	pv := l.volume(pvc.Spec.VolumeName)
 	given := *pv.Spec.DeepCopy()
-	// Counts every change of the claim, that of a label too.
+	// It changes with every change of the claim, even of a label.
 	given.ClaimRef.ResourceVersion = ""
 	return pair{Claim: pvc.UID, Volume: pv.UID, Asked: pvc.Spec, Given: given, Labels: [2]map[string]string{pvc.Labels, pv.Labels}}
 }
 
-// makeClass makes a class, named as the chart names those of the namespace, for removeClasses to find, whose volumes are made by hand: what a claim gets from it, and when, is for the test to say.
-func (l *life) makeClass(name string, grows bool) string {
+// makeClass creates a class without a provisioner: its volumes are created by hand. Its name begins with the namespace, so
+// that removeClasses finds it.
+func (l *lifecycleStore) makeClass(name string, grows bool) string {
 	l.t.Helper()
 	name = l.ns + "." + name
 	binding := storagev1.VolumeBindingImmediate
@@ -168,9 +169,8 @@ func (l *life) makeClass(name string, grows bool) string {
 	return name
 }
 
-// makeVolume makes a volume by hand on the directory of the case. It keeps its data, and takes whatever claim comes
-// where claim is "".
-func (l *life) makeVolume(name, class, claim string) {
+// makeVolume creates a volume with the policy Retain on the directory of the case. Any claim can bind it if claim is "".
+func (l *lifecycleStore) makeVolume(name, class, claim string) {
 	l.t.Helper()
 	volume := &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -192,15 +192,15 @@ func (l *life) makeVolume(name, class, claim string) {
 	}
 	_, err := l.client.CoreV1().PersistentVolumes().Create(l.t.Context(), volume, metav1.CreateOptions{})
 	require.NoError(l.t, err)
-	// One that no claim has taken is nobody's, and would stay.
+	// An unbound volume would remain.
 	l.t.Cleanup(func() {
 		err := l.client.CoreV1().PersistentVolumes().Delete(cleanup(l.t), name, metav1.DeleteOptions{})
 		assert.True(l.t, err == nil || apierrors.IsNotFound(err), err)
 	})
 }
 
-// makeClaim makes a claim by hand, for a volume or for whichever of the class fits where volume is "".
-func (l *life) makeClaim(name, class, volume string) {
+// makeClaim creates a claim for the volume, or for any of the class if volume is "".
+func (l *lifecycleStore) makeClaim(name, class, volume string) {
 	l.t.Helper()
 	_, err := l.client.CoreV1().PersistentVolumeClaims(l.ns).Create(l.t.Context(), &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

@@ -9,16 +9,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// noHelm is why a case that is about pods is shown with one Helm.
-const noHelm = "no part in it"
+// noHelm marks a case about pods, which is run with one Helm only.
+const noHelm = "not involved"
 
-// withFSGroup is a directory that root has for itself, under the restricted Pod Security profile.
-func withFSGroup(l *life) string {
+// withFSGroup uses directories of root under the restricted Pod Security profile.
+func withFSGroup(l *lifecycleStore) string {
 	l.directories("other")
 	run(l.t, l.cluster, "chmod 755 "+l.dir+"/data "+l.dir+"/other")
 	l.install("--wait", "--timeout", "60s")
-	// A pod that is stopped goes when its node has unmounted the volume, one that has ended may go before: and while it is
-	// mounted for one, the kubelet does not give it to the group of the next.
+	// A pod that is deleted ends after its node has unmounted the volume; a completed one may be removed before. The kubelet
+	// does not apply another pod's fsGroup while the volume is mounted.
 	plain := l.podOn(release, "touch /checkpoints/it 2>&1; echo that is all; sleep 600")
 	assert.Contains(l.t, l.start(plain, "that is all"), "Permission denied")
 	l.kill(plain.Name)
@@ -29,7 +29,7 @@ func withFSGroup(l *life) string {
 	pod.Spec.SecurityContext.FSGroup = &group
 	l.saved[release] = digest(l.t, l.ran(pod))
 	l.kept(release)
-	l.saw("with it, and the backend `local`, kubelet gives the directory to the group, and the pod saves; who has no fsGroup can read it then, and not write")
+	l.saw("with it, and the backend `local`, the kubelet changes the group of the directory, and the pod can write; a pod without fsGroup can then read and not write")
 	log := l.ran(l.podOn(release, "touch /checkpoints/it 2>&1 || echo it is refused"))
 	assert.Contains(l.t, log, "Permission denied")
 
@@ -38,27 +38,27 @@ func withFSGroup(l *life) string {
 	pod = l.podOn("second", "touch /checkpoints/it 2>&1 || echo it is refused")
 	pod.Spec.SecurityContext.FSGroup = &group
 	assert.Contains(l.t, l.ran(pod), "Permission denied")
-	l.saw("with the backend `hostPath`, the default, kubelet leaves the directory alone: %q with fsGroup too; its owner and mode are set by `prepare`, or on the node", "Permission denied")
+	l.saw("with the backend `hostPath`, the default, the kubelet does not change the directory: %q also with fsGroup; its owner and mode are set by `prepare`, or on the node", "Permission denied")
 	return "as asked"
 }
 
-// elsewhere sends a pod to a node that the volume is not on.
-func elsewhere(l *life) string {
+// elsewhere schedules a pod on a node that the volume is not on.
+func elsewhere(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	pod := l.podOn(release, "true")
 	pod.Spec.NodeSelector = onNode(l.cluster.Workers()[1])
 	l.create(pod)
 	words := l.hears(pod.Name, "didn't match PersistentVolume's node affinity")
-	l.saw("the pod stays %s: %q; way out: let the scheduler choose the node, or use storage that more than one reaches", corev1.PodPending, words)
+	l.saw("the pod stays %s: %q; fix: let the scheduler choose the node, or use storage that several nodes reach", corev1.PodPending, words)
 	now := int64(0)
 	require.NoError(l.t, l.client.CoreV1().Pods(l.ns).Delete(l.t.Context(), pod.Name, metav1.DeleteOptions{GracePeriodSeconds: &now}))
 	l.kept(release)
 	return "not scheduled"
 }
 
-// onceOnTwoNodes is storage that every node has mounted and that is attached to none: nothing counts its nodes.
-func onceOnTwoNodes(l *life) string {
+// onceOnTwoNodes uses storage that every node has mounted and that is not attached, so that ReadWriteOnce is not enforced.
+func onceOnTwoNodes(l *lifecycleStore) string {
 	shared := "/mnt/shared/" + l.ns
 	run(l.t, l.cluster, "rm -rf "+shared+"; mkdir -p "+shared+"; chmod 1777 "+shared)
 	l.t.Cleanup(func() {
@@ -80,6 +80,6 @@ func onceOnTwoNodes(l *life) string {
 	}
 	l.kill(holder.Name)
 	l.bytes = "yes"
-	l.saw("nobody refuses the second node: ReadWriteOnce is held only where volumes are attached; way out: ReadWriteMany where two nodes are meant, node affinity or ReadWriteOncePod where one is")
-	return "not held"
+	l.saw("the second node is not refused: ReadWriteOnce is enforced only for volumes that are attached; fix: ReadWriteMany for several nodes, node affinity or ReadWriteOncePod for one")
+	return "not enforced"
 }

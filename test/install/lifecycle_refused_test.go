@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// change is an upgrade that cannot be.
+// change is an upgrade that must be refused.
 type change struct {
 	what string
 	set  []string
-	// words are what whoever refuses it says.
+	// words are expected in the refusal.
 	words string
-	// half says that Helm has changed the volume before the API server refused the claim.
+	// half says that Helm changes the volume before the API server refuses the claim.
 	half bool
 }
 
-func refusedStatic(l *life) string {
+func refusedStatic(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	l.directories("other")
@@ -35,17 +35,17 @@ func refusedStatic(l *life) string {
 		{what: "a smaller size", set: []string{"--set", "size=512Mi"}, words: "can not be less than status.capacity", half: true},
 		{what: "a data source", set: []string{"--set-json", `claim.dataSourceRef={"kind": "PersistentVolumeClaim", "name": "other"}`}, words: "Rule: E12"},
 	})
-	// Whether a claim may ask for more is up to its class, whoever made the volume.
+	// Whether a claim may request more depends on its class, even for a static volume.
 	second := []string{"second", charts.Chart(), "--values", l.options.ValuesFiles[0], "--set", "local.path=" + l.dir + "/other",
 		"--set", "storageClassName=" + l.makeClass("grows", true)}
 	l.helm("install", append(second, "--wait", "--timeout", "60s")...)
 	l.helm("upgrade", append(second, "--set", "size=2Gi")...)
 	assert.Equal(l.t, "2Gi", l.claim("second").Spec.Resources.Requests.Storage().String())
-	l.saw("where `storageClassName` names a class with `allowVolumeExpansion`, the API lets the claim ask for more")
+	l.saw("where `storageClassName` names a class with `allowVolumeExpansion`, the API accepts a larger request")
 	return "refused"
 }
 
-func refusedDynamic(l *life) string {
+func refusedDynamic(l *lifecycleStore) string {
 	class := l.makeClass("stays", false)
 	other := l.makeClass("other", true)
 	l.makeVolume(l.ns+"-made", class, "")
@@ -63,9 +63,9 @@ func refusedDynamic(l *life) string {
 	return "refused"
 }
 
-// refuse holds that none of the changes goes through, and that afterwards all is as it was, on the claim and on the
-// volume: at once, or where the volume's part went through before the claim's was refused, after a rollback.
-func (l *life) refuse(changes []change) {
+// refuse checks that every change is refused and leaves claim and volume unchanged: at once, or, if the volume was changed
+// before the claim was refused, after a rollback.
+func (l *lifecycleStore) refuse(changes []change) {
 	l.t.Helper()
 	before := l.pair(release)
 	by := map[string][]string{}
@@ -97,7 +97,7 @@ func (l *life) refuse(changes []change) {
 		}
 	}
 	if len(half) > 0 {
-		l.saw("the volume has changed before the claim is refused in: %s; way out, as the notes say: `helm rollback` to the revision that is deployed, because the one before may be another that was refused; or upgrade with `%s`, which rolls back by itself", strings.Join(half, ", "), l.flag("--atomic"))
+		l.saw("the volume has changed before the claim is refused in: %s; fix, as in the notes: `helm rollback` to the revision that is deployed, because the one before may be another that was refused; or upgrade with `%s`, which rolls back by itself", strings.Join(half, ", "), l.flag("--atomic"))
 		for _, c := range changes {
 			if !c.half {
 				continue

@@ -11,16 +11,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// ranks is how many shards there are, each for a rank.
+// ranks is the number of shards, one for each rank.
 const ranks = 8
 
-// shards are the values of a store with a directory for each rank.
-func (l *life) shards(count int) string {
+// shards returns the values of a store with a directory for each rank.
+func (l *lifecycleStore) shards(count int) string {
 	l.t.Helper()
 	return strings.Replace(l.local("{shard}"), "size: 1Gi", fmt.Sprintf("size: 1Gi\nshards: %d", count), 1)
 }
 
-func (l *life) rankDirectories(count int) {
+func (l *lifecycleStore) rankDirectories(count int) {
 	l.t.Helper()
 	var names []string
 	for rank := range count {
@@ -29,8 +29,8 @@ func (l *life) rankDirectories(count int) {
 	l.directories(names...)
 }
 
-// onAll is a pod that mounts the claims of all ranks, below /checkpoints.
-func (l *life) onAll(base string, count int, script string) *corev1.Pod {
+// onAll returns a pod that mounts the claims of all ranks below /checkpoints.
+func (l *lifecycleStore) onAll(base string, count int, script string) *corev1.Pod {
 	pod := l.podOn(base+"-0", script)
 	pod.Spec.Volumes, pod.Spec.Containers[0].VolumeMounts = nil, nil
 	for rank := range count {
@@ -43,8 +43,8 @@ func (l *life) onAll(base string, count int, script string) *corev1.Pod {
 	return pod
 }
 
-// digests are those of the first ranks, each with its rank; every one is another.
-func (l *life) digests(base string) []string {
+// digests returns the digest of each of the first ranks, and checks that they differ.
+func (l *lifecycleStore) digests(base string) []string {
 	l.t.Helper()
 	log := l.ran(l.onAll(base, ranks, fmt.Sprintf(`for rank in $(seq 0 %d); do echo "$rank $(sha256sum < /checkpoints/$rank/step-1/shard)"; done`, ranks-1)))
 	lines := strings.Split(strings.TrimSpace(log), "\n")
@@ -60,8 +60,8 @@ func (l *life) digests(base string) []string {
 	return lines
 }
 
-// scaled gives the store more ranks and fewer, as `shards` does.
-func scaled(l *life) string {
+// scaled increases and decreases `shards`.
+func scaled(l *lifecycleStore) string {
 	l.rankDirectories(ranks + 2)
 	l.use(l.shards(ranks))
 	l.install("--wait", "--timeout", "60s")
@@ -88,23 +88,23 @@ sync`, ranks-1)))
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, after, l.boundClaims())
 	assert.Equal(l.t, saved, l.digests(release))
-	l.saw("down to %d: nothing is deleted, the others leave the release, Bound", ranks/2)
+	l.saw("down to %d: nothing is deleted, the others are no longer the release's, and stay Bound", ranks/2)
 
 	l.use(l.shards(ranks))
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, after, l.boundClaims())
 	assert.Equal(l.t, saved, l.digests(release))
-	l.saw("up again to %d: the release takes them back, by their uids", ranks)
+	l.saw("up again to %d: the release adopts them again, with the same uids", ranks)
 	l.bytes = "yes"
 	return "kept"
 }
 
-func shardsStatefulSet(l *life) string { return l.train("statefulSet") }
+func shardsStatefulSet(l *lifecycleStore) string { return l.train("statefulSet") }
 
-func shardsJob(l *life) string { return l.train("job") }
+func shardsJob(l *lifecycleStore) string { return l.train("job") }
 
-// train runs the training chart with a rank for each shard; its pods save and end, or stay.
-func (l *life) train(workload string) string {
+// train installs the training chart with a rank for each shard; its pods save and end, or stay.
+func (l *lifecycleStore) train(workload string) string {
 	l.rankDirectories(ranks)
 	values := fmt.Sprintf(`
 workload: %s
@@ -120,7 +120,7 @@ checkpoints:
 	l.helm("install", "run", chart, "--values", l.options.ValuesFiles[0], "--wait", "--wait-for-jobs", "--timeout", "180s")
 	before := l.boundClaims()
 	require.Len(l.t, before, ranks)
-	// The pods may have started a moment ago.
+	// The pods may have just started.
 	base := "checkpoints-run-train"
 	log := l.ran(l.onAll(base, ranks, fmt.Sprintf(`for rank in $(seq 0 %d); do until [ -s /checkpoints/$rank/step-1/shard ]; do sleep 0.2; done; cat /checkpoints/$rank/step-1/rank; done`, ranks-1)))
 	want := ""

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// snapshot takes a VolumeSnapshot of each claim, by the snapshot's name, and waits until it can be used.
-func (l *life) snapshot(claims map[string]string) {
+// snapshot takes a VolumeSnapshot of each claim, keyed by the snapshot's name, and waits until it is ready.
+func (l *lifecycleStore) snapshot(claims map[string]string) {
 	l.t.Helper()
 	manifest := fmt.Sprintf(`
 apiVersion: snapshot.storage.k8s.io/v1
@@ -19,7 +19,7 @@ kind: VolumeSnapshotClass
 metadata: {name: %s}
 driver: %s
 deletionPolicy: Delete
-`, l.ns, lifeDriver)
+`, l.ns, lifecycleDriverName)
 	for name, claim := range claims {
 		manifest += fmt.Sprintf(`---
 apiVersion: snapshot.storage.k8s.io/v1
@@ -39,12 +39,12 @@ spec: {volumeSnapshotClassName: %[1]s, source: {persistentVolumeClaimName: %[3]s
 	}
 }
 
-func restored(l *life) string {
+func restored(l *lifecycleStore) string {
 	l.use(l.copied())
 	l.install("--wait", "--timeout", "120s")
 	l.save(release)
 	l.snapshot(map[string]string{"before": release})
-	// What is saved later is not in it.
+	// Later data is not in the snapshot.
 	l.ran(l.podOn(release, "echo later > /checkpoints/later; sync"))
 	l.filled(`{"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "before"}`)
 	log := l.ran(l.podOn("second", "ls /checkpoints"))
@@ -53,7 +53,7 @@ func restored(l *life) string {
 	return "filled"
 }
 
-func restoredShards(l *life) string {
+func restoredShards(l *lifecycleStore) string {
 	const count = 3
 	source := func(name string) string {
 		return fmt.Sprintf(`claim.dataSourceRef={"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": %q}`, name)

@@ -18,27 +18,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// life is a store to which a case happens: a static one on a directory of the first worker unless the case says
-// otherwise.
-type life struct {
+// lifecycleStore is the store of a case: by default a static one on a directory of the first worker.
+type lifecycleStore struct {
 	*store
-	// dir is the directory on the first worker that is the case's own; data below it is the store's.
+	// dir is the directory of the case on the first worker; the store is in data below it.
 	dir string
-	// saved are the digests of what a pod has written to each claim, read says which were found again since.
+	// saved are the digests of what a pod has written to each claim; read says which were verified since.
 	saved map[string]string
 	read  map[string]bool
-	// bytes is what the table says of the bytes where "yes" is not the whole truth.
+	// bytes is the table's last column if it is not "yes".
 	bytes string
 
-	// home is the node of the case's pods; "" where the scheduler is to choose.
+	// home is the node of the case's pods; "" for any.
 	home string
 	said []string
 	pods int
 }
 
-func newLife(t *testing.T, c cluster.Cluster, ns string) *life {
+func newLifecycleStore(t *testing.T, c cluster.Cluster, ns string) *lifecycleStore {
 	t.Helper()
-	l := &life{store: newStoreOn(t, c, ns, "restricted"), saved: map[string]string{}, read: map[string]bool{}}
+	l := &lifecycleStore{store: newStoreOn(t, c, ns, "restricted"), saved: map[string]string{}, read: map[string]bool{}}
 	l.removeClasses()
 	t.Cleanup(l.removeClasses)
 	l.dir = "/mnt/checkpoints/" + ns
@@ -51,8 +50,8 @@ func newLife(t *testing.T, c cluster.Cluster, ns string) *life {
 	return l
 }
 
-// directories makes empty ones that anybody may write to.
-func (l *life) directories(names ...string) {
+// directories creates empty world-writable directories.
+func (l *lifecycleStore) directories(names ...string) {
 	l.t.Helper()
 	script := ""
 	for _, name := range names {
@@ -61,54 +60,56 @@ func (l *life) directories(names ...string) {
 	run(l.t, l.cluster, script)
 }
 
-// local are the values of a static store on a directory.
-func (l *life) local(name string) string {
+// local returns the values of a static store on a directory.
+func (l *lifecycleStore) local(name string) string {
 	return "backend: local\nsize: 1Gi\ntest: {enabled: false}\nlocal: {path: \"" + l.dir + "/" + name + "\"}\n" + fmt.Sprintf(onOneNode, l.cluster.Workers()[0]) + "\n"
 }
 
-// use writes the values that the release is installed and upgraded with from here on.
-func (l *life) use(values string) {
+// use sets the values with which the release is installed and upgraded from here on.
+func (l *lifecycleStore) use(values string) {
 	l.t.Helper()
 	file := filepath.Join(l.t.TempDir(), "values.yaml")
 	require.NoError(l.t, os.WriteFile(file, []byte(values), 0o600))
 	l.options.ValuesFiles = []string{file}
 }
 
-// upgrade upgrades the release with its values, laid over by what the arguments set.
-func (l *life) upgrade(args ...string) {
+// upgrade upgrades the release with its values and further arguments.
+func (l *lifecycleStore) upgrade(args ...string) {
 	l.t.Helper()
 	out, err := l.tryUpgrade(args...)
 	require.NoError(l.t, err, out)
 }
 
-func (l *life) tryUpgrade(args ...string) (string, error) {
+func (l *lifecycleStore) tryUpgrade(args ...string) (string, error) {
 	return l.tryHelm("upgrade", append([]string{release, charts.Chart(), "--values", l.options.ValuesFiles[0]}, args...)...)
 }
 
-func (l *life) tryInstall(args ...string) (string, error) {
+func (l *lifecycleStore) tryInstall(args ...string) (string, error) {
 	return l.tryHelm("install", append([]string{release, charts.Chart(), "--values", l.options.ValuesFiles[0]}, args...)...)
 }
 
-// flag is what an option of Helm 3 is called by the Helm of the case.
-func (l *life) flag(name string) string {
+// flag returns the name that the case's Helm has for a flag of Helm 3.
+func (l *lifecycleStore) flag(name string) string {
 	if l.program == "helm4" {
 		return map[string]string{"--force": "--force-replace", "--atomic": "--rollback-on-failure"}[name]
 	}
 	return name
 }
 
-// saw puts a sentence into the table; what changes from run to run has no place in it.
-func (l *life) saw(format string, args ...any) { l.said = append(l.said, fmt.Sprintf(format, args...)) }
+// saw adds a sentence to the table; it must not contain what changes from run to run.
+func (l *lifecycleStore) saw(format string, args ...any) {
+	l.said = append(l.said, fmt.Sprintf(format, args...))
+}
 
-// refused holds that Helm failed for the reason given, and that it said so in these words.
-func (l *life) refused(out string, err error, words string) {
+// refused checks that Helm failed with these words.
+func (l *lifecycleStore) refused(out string, err error, words string) {
 	l.t.Helper()
 	require.Error(l.t, err, out)
 	assert.Contains(l.t, strings.ReplaceAll(out, "\n", " "), words)
 }
 
-// save has a pod write a checkpoint to the claim, as savers do: flushed, and published by a rename.
-func (l *life) save(claim string) {
+// save runs a pod that writes a checkpoint to the claim as savers do: flushed, and published by a rename.
+func (l *lifecycleStore) save(claim string) {
 	l.t.Helper()
 	log := l.ran(l.podOn(claim, `
 cd /checkpoints
@@ -122,8 +123,8 @@ echo digest $(sha256sum < step-1/shard)`))
 	l.read[claim] = false
 }
 
-// kept has another pod read the checkpoint back: it is there, and to the byte what was written.
-func (l *life) kept(claim string) {
+// kept runs another pod that reads the checkpoint back, and compares it with what was written.
+func (l *lifecycleStore) kept(claim string) {
 	l.t.Helper()
 	log := l.ran(l.podOn(claim, "echo digest $(sha256sum < /checkpoints/step-1/shard)"))
 	require.NotEmpty(l.t, l.saved[claim], "nothing was saved on claim %s", claim)
@@ -131,8 +132,8 @@ func (l *life) kept(claim string) {
 	l.read[claim] = true
 }
 
-// everythingRead holds that no case ends with bytes that nobody looked for.
-func (l *life) everythingRead() {
+// everythingRead checks that every saved checkpoint was read back.
+func (l *lifecycleStore) everythingRead() {
 	l.t.Helper()
 	for claim := range l.saved {
 		assert.True(l.t, l.read[claim], "what was saved on claim %s was not read back", claim)
@@ -147,8 +148,8 @@ func digest(t *testing.T, log string) string {
 	return rest[:64]
 }
 
-// podOn is a pod such as a trainer's, which asks for no rights.
-func (l *life) podOn(claim, script string) *corev1.Pod {
+// podOn returns an unprivileged pod that runs a script on the claim.
+func (l *lifecycleStore) podOn(claim, script string) *corev1.Pod {
 	l.pods++
 	id, no, yes := int64(65534), false, true
 	var home map[string]string
@@ -175,8 +176,8 @@ func (l *life) podOn(claim, script string) *corev1.Pod {
 	}
 }
 
-// ran runs a pod to its end, takes it away, because it would hold on to the claim, and returns what it printed.
-func (l *life) ran(pod *corev1.Pod) string {
+// ran runs a pod to its end, deletes it, because it would keep the claim in use, and returns its log.
+func (l *lifecycleStore) ran(pod *corev1.Pod) string {
 	l.t.Helper()
 	l.launch(pod)
 	said := l.succeeded(pod.Name)
@@ -184,7 +185,7 @@ func (l *life) ran(pod *corev1.Pod) string {
 	return said
 }
 
-// functionName is the last part of a function's name.
+// functionName returns the last part of a function's name.
 func functionName(f any) string {
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	return name[strings.LastIndex(name, ".")+1:]

@@ -16,41 +16,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lifeFile is the table; lifeLock is held while it is read or written, as several tests have rows in it.
-const lifeFile = "LIFECYCLE.md"
+// lifecycleFile is the table; lifecycleLock guards the file, because several tests have rows in it.
+const lifecycleFile = "LIFECYCLE.md"
 
-var lifeLock sync.Mutex
+var lifecycleLock sync.Mutex
 
-// lifeHead stands above the table. Its verbs are the versions of Kubernetes, of Helm 3 and of Helm 4.
-const lifeHead = `# What happens to a store in its life
+// lifecycleHead is the text above the table. Its verbs are the versions of Kubernetes, Helm 3 and Helm 4.
+const lifecycleHead = `# Lifecycle of a store
 
 Each row was seen on Kubernetes %s, with Helm %s and Helm %s: a pod wrote a checkpoint before, and another pod read it
-back after, to the byte. In each column one Helm did everything, the install too. Helm 4 upgrades what it installed
-itself by server-side apply, which is refused in a conflict where somebody else has set the same field; what Helm 3
-installed it upgrades as Helm 3 does, and the column of Helm 3 says how that ends. Written by
-` + "`go test ./test/install -run TestLifecycle -update`" + `, and compared with what is seen by every run without the flag.
+back after, to the byte. In each column one Helm did everything, including the install. Helm 4 upgrades its own releases by
+server-side apply, which ends in a conflict if another field manager has set the same field; it upgrades a release of Helm 3
+as Helm 3 does, so the column of Helm 3 applies. Written by
+` + "`go test ./test/install -run TestLifecycle -update`" + `, and compared by every run without the flag.
 
 `
 
-// lifeFoot stands below the table: what no row can say, because it takes another version or another storage.
-const lifeFoot = `
-## Where it comes to something else
+// lifecycleFoot is the text below the table: what needs another version or other storage.
+const lifecycleFoot = `
+## Other versions and storage
 
-Read in the source of Kubernetes and of Helm, and not seen on a cluster:
+From the source of Kubernetes and Helm, not tested on a cluster:
 
-- **A claim that asks for less.** Before Kubernetes 1.32 the API server says "field can not be less than previous value"
+- **A smaller request.** Before Kubernetes 1.32 the API server says "field can not be less than previous value"
   instead of "can not be less than status.capacity". From 1.32 on, a request that storage could not meet can be lowered
   again, as long as it stays above ` + "`status.capacity`" + `.
-- **fsGroup.** kubelet leaves an ` + "`nfs`" + ` volume alone, as it does a ` + "`hostPath`" + ` one. It gives the group an ` + "`iscsi`" + ` volume, as it
-  does a ` + "`local`" + ` one, and a CSI volume where the ` + "`fsGroupPolicy`" + ` of its driver says so.
-- **An install or an upgrade that was cut off.** The repair that uninstalls nothing is a row of [DOCTOR.md](DOCTOR.md).
-  ` + "`helm uninstall`" + ` instead leaves claim and volume with ` + "`keep: true`" + `; with ` + "`keep: false`" + ` it deletes both, and where the reclaim
+- **fsGroup.** The kubelet ignores it for an ` + "`nfs`" + ` volume, as for a ` + "`hostPath`" + ` one. It applies it to an ` + "`iscsi`" + ` volume, as to
+  a ` + "`local`" + ` one, and to a CSI volume if the ` + "`fsGroupPolicy`" + ` of its driver allows it.
+- **An interrupted install or upgrade.** The repair that uninstalls nothing is a row of [DOCTOR.md](DOCTOR.md).
+  ` + "`helm uninstall`" + ` instead keeps claim and volume with ` + "`keep: true`" + `; with ` + "`keep: false`" + ` it deletes both, and where the reclaim
   policy of the volume is Delete, the data as well.
 `
 
-// lifeHeadSeen returns lifeHead with the versions that the run has to do with, to the minor one: no patch changes what a
-// row says.
-func lifeHeadSeen(t *testing.T, c cluster.Cluster) string {
+// lifecycleHeadSeen returns lifecycleHead with the versions of the run, without patch numbers.
+func lifecycleHeadSeen(t *testing.T, c cluster.Cluster) string {
 	t.Helper()
 	client, err := k8s.GetKubernetesClientFromOptionsContextE(t, t.Context(), k8s.NewKubectlOptions("", c.Kubeconfig(), ""))
 	require.NoError(t, err)
@@ -62,7 +61,7 @@ func lifeHeadSeen(t *testing.T, c cluster.Cluster) string {
 		require.NoError(t, err)
 		versions = append(versions, minorVersion(string(out)))
 	}
-	return fmt.Sprintf(lifeHead, versions...)
+	return fmt.Sprintf(lifecycleHead, versions...)
 }
 
 // minorVersion returns 1.37 of v1.37.2.
@@ -70,23 +69,23 @@ func minorVersion(of string) string {
 	return strings.Join(strings.SplitN(strings.TrimPrefix(of, "v"), ".", 3)[:2], ".")
 }
 
-// lifeTable is what one run has seen of its cases.
-type lifeTable struct {
-	cases []lifeCase
+// lifecycleTable holds the results of a run.
+type lifecycleTable struct {
+	cases []lifecycleCase
 	head  string
 	lock  sync.Mutex
-	seen  map[string]map[string]lifeEnd
+	seen  map[string]map[string]lifecycleEnd
 }
 
-// lifeEnd is how a case ended with one Helm.
-type lifeEnd struct{ ended, said, bytes string }
+// lifecycleEnd is the result of a case with one Helm.
+type lifecycleEnd struct{ ended, said, bytes string }
 
-func newLifeTable(cases []lifeCase, head string) *lifeTable {
-	return &lifeTable{cases: cases, head: head, seen: map[string]map[string]lifeEnd{}}
+func newLifecycleTable(cases []lifecycleCase, head string) *lifecycleTable {
+	return &lifecycleTable{cases: cases, head: head, seen: map[string]map[string]lifecycleEnd{}}
 }
 
-func (s *lifeTable) note(c lifeCase, generation, ended string, l *life) {
-	end := lifeEnd{ended: ended, said: strings.Join(l.said, "; "), bytes: l.bytes}
+func (s *lifecycleTable) note(c lifecycleCase, generation, ended string, l *lifecycleStore) {
+	end := lifecycleEnd{ended: ended, said: strings.Join(l.said, "; "), bytes: l.bytes}
 	if end.bytes == "" {
 		end.bytes = "none written"
 		if len(l.saved) > 0 {
@@ -96,16 +95,16 @@ func (s *lifeTable) note(c lifeCase, generation, ended string, l *life) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.seen[c.title] == nil {
-		s.seen[c.title] = map[string]lifeEnd{}
+		s.seen[c.title] = map[string]lifecycleEnd{}
 	}
 	s.seen[c.title][generation] = end
 }
 
-// row is a case's line; "" where it did not run to its end with every Helm that it is for.
-func (s *lifeTable) row(c lifeCase) string {
+// row returns the line of a case; "" if it has not passed with every Helm that it is for.
+func (s *lifecycleTable) row(c lifecycleCase) string {
 	first, second := s.seen[c.title][generations[0].name], s.seen[c.title][generations[1].name]
 	if c.one != "" {
-		second = lifeEnd{ended: c.one, said: first.said, bytes: first.bytes}
+		second = lifecycleEnd{ended: c.one, said: first.said, bytes: first.bytes}
 	}
 	if first.ended == "" || second.ended == "" {
 		return ""
@@ -120,58 +119,60 @@ func (s *lifeTable) row(c lifeCase) string {
 	return fmt.Sprintf("| %s | %s | %s | %s | %s |", c.title, first.ended, second.ended, said, bytes)
 }
 
-// compare holds the file against what was seen, or writes what was seen into it.
-func (s *lifeTable) compare(t *testing.T) {
-	lifeLock.Lock()
-	defer lifeLock.Unlock()
-	lines := readRows(t, lifeFile)
+// compare compares the file with the results, or updates it.
+func (s *lifecycleTable) compare(t *testing.T) {
+	lifecycleLock.Lock()
+	defer lifecycleLock.Unlock()
+	lines := readRows(t, lifecycleFile)
 	for _, c := range s.cases {
 		row := s.row(c)
 		switch {
 		case row == "":
-			// A run that was told to leave a case out, or whose case failed, has nothing to say of it.
+			// A case that was skipped or failed has no row.
 		case *update:
 			lines[c.title] = row
 		default:
-			assert.Equal(t, lines[c.title], row, "%s is not what happens; the flag -update writes it", lifeFile)
+			assert.Equal(t, lines[c.title], row, "%s is not what happens; the flag -update writes it", lifecycleFile)
 		}
 	}
-	text := s.head + lifeText(lines)
+	text := s.head + lifecycleText(lines)
 	if *update {
-		require.NoError(t, os.WriteFile(lifeFile, []byte(text), 0o600))
+		require.NoError(t, os.WriteFile(lifecycleFile, []byte(text), 0o600))
 		return
 	}
-	was, err := os.ReadFile(lifeFile)
+	was, err := os.ReadFile(lifecycleFile)
 	require.NoError(t, err)
 	assert.Equal(t, text, string(was), "the flag -update writes what is around the rows")
 }
 
-// lifeText returns the table of the rows, and what stands below it.
-func lifeText(lines map[string]string) string {
-	text := "| what happens | Helm 3 | Helm 4 | what comes of it | bytes kept |\n|---|---|---|---|---|\n"
-	for _, c := range everyLifeCase() {
+// lifecycleText returns the table with the text below it.
+func lifecycleText(lines map[string]string) string {
+	text := "| event | Helm 3 | Helm 4 | result | bytes kept |\n|---|---|---|---|---|\n"
+	for _, c := range allLifecycleCases() {
 		if line := lines[c.title]; line != "" {
 			text += line + "\n"
 		}
 	}
-	return text + lifeFoot
+	return text + lifecycleFoot
 }
 
-// everyLifeCase are the cases of all the tests that have rows, in the order of the table.
-func everyLifeCase() []lifeCase { return slices.Concat(lifecycle, lifecycleDriver, lifecycleDisturbed) }
+// allLifecycleCases returns the cases of all tests in the order of the table.
+func allLifecycleCases() []lifecycleCase {
+	return slices.Concat(lifecycle, lifecycleDriver, lifecycleDisturbed)
+}
 
-// TestLifecycleTableIsWhole holds that every case has a row, every row a case, and that both are in the same order.
+// TestLifecycleTableIsWhole checks that every case has a row and every row a case, in the same order.
 func TestLifecycleTableIsWhole(t *testing.T) {
-	lifeLock.Lock()
-	defer lifeLock.Unlock()
-	lines := readRows(t, lifeFile)
-	text, err := os.ReadFile(lifeFile)
+	lifecycleLock.Lock()
+	defer lifecycleLock.Unlock()
+	lines := readRows(t, lifecycleFile)
+	text, err := os.ReadFile(lifecycleFile)
 	require.NoError(t, err)
-	assert.True(t, strings.HasSuffix(string(text), lifeText(lines)), "%s is not what the flag -update writes", lifeFile)
-	delete(lines, "what happens")
-	for _, c := range everyLifeCase() {
-		assert.NotEmpty(t, lines[c.title], "%s has no row for the case %q; the flag -update writes it", lifeFile, c.title)
+	assert.True(t, strings.HasSuffix(string(text), lifecycleText(lines)), "%s is not what the flag -update writes", lifecycleFile)
+	delete(lines, "event")
+	for _, c := range allLifecycleCases() {
+		assert.NotEmpty(t, lines[c.title], "%s has no row for the case %q; the flag -update writes it", lifecycleFile, c.title)
 		delete(lines, c.title)
 	}
-	assert.Empty(t, lines, "%s has rows that are no case", lifeFile)
+	assert.Empty(t, lines, "%s has rows that are no case", lifecycleFile)
 }

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// forced replaces both objects whole, and with them what only the binding knows.
-func forced(l *life) string {
+// forced replaces both objects, and with them the fields that the binding has set.
+func forced(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -24,7 +24,7 @@ func forced(l *life) string {
 		out, err = l.insist(append(set, "--server-side=false")...)
 		require.NoError(l.t, err, out)
 	}
-	// Between the two writes a claim that is bound has a volume that does not know it, which the controller takes for good.
+	// Between the two writes, the bound claim's volume has no uid, so the controller may mark the claim Lost.
 	lost := func() bool { return l.claim(release).Status.Phase == corev1.ClaimLost }
 	again := l.until(patience, func() bool { return l.volume(l.volumeName(release)).Spec.ClaimRef.UID == before.Claim || lost() })
 	require.True(l.t, again, "claim and volume do not find each other: %s", l.events(release))
@@ -36,13 +36,13 @@ func forced(l *life) string {
 	assert.Equal(l.t, before.Volume, volume.UID)
 	assert.Equal(l.t, "a", claim.Labels["team"])
 	l.kept(release)
-	l.saw("both lose what the binding had written, and find each other again, because each names the other; a claim that the controller looked at in between stays Lost until it is put right as the notes say: the same claim, Bound. Do not count on it while pods run")
+	l.saw("both lose the fields that the binding has set, and bind again, because each names the other; a claim that the controller sees in between stays Lost until it is repaired as in the notes: the same claim, Bound. Do not do this while pods run")
 	return "bound again"
 }
 
-// insist upgrades, and again where Helm says to try again: once the volume is replaced, the controller may write to the
-// claim before Helm does.
-func (l *life) insist(args ...string) (out string, err error) {
+// insist upgrades, and retries if Helm says so: once the volume is replaced, the controller may write to the claim before
+// Helm does.
+func (l *lifecycleStore) insist(args ...string) (out string, err error) {
 	l.t.Helper()
 	l.until(patience, func() bool {
 		out, err = l.tryUpgrade(args...)
@@ -51,8 +51,8 @@ func (l *life) insist(args ...string) (out string, err error) {
 	return out, err
 }
 
-// forcedDynamic replaces a claim by one that no longer names the volume that was made for it.
-func forcedDynamic(l *life) string {
+// forcedDynamic replaces a claim by one that does not name its provisioned volume.
+func forcedDynamic(l *lifecycleStore) string {
 	class := l.makeClass("made", false)
 	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
@@ -70,11 +70,11 @@ func forcedDynamic(l *life) string {
 	l.upgrade("--set", "claim.labels.team=a")
 	assert.Equal(l.t, before.Claim, l.claimUID(release))
 	l.kept(release)
-	l.saw("the API refuses (%q), because the values do not name the volume; nothing has changed; way out: upgrade without the flag", "spec is immutable")
+	l.saw("the API refuses (%q), because the values do not name the volume; nothing has changed; fix: upgrade without the flag", "spec is immutable")
 	return "refused"
 }
 
-func atomicUpgrade(l *life) string {
+func atomicUpgrade(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -86,11 +86,11 @@ func atomicUpgrade(l *life) string {
 	assert.Empty(l.t, jobs.Items, "what the failed upgrade made is still there")
 	l.kept(release)
 	l.saw("Helm rolls back: the same claim on the same volume, labels and all")
-	return "taken back"
+	return "undone"
 }
 
-// rollbackOverExpansion plays the driver's resizer: what it reports in the end is that there is more room.
-func rollbackOverExpansion(l *life) string {
+// rollbackOverExpansion simulates the driver's resizer, which reports the new capacity.
+func rollbackOverExpansion(l *lifecycleStore) string {
 	class := l.makeClass("grows", true)
 	volume := l.ns + "-made"
 	l.makeVolume(volume, class, "")
@@ -117,13 +117,12 @@ func rollbackOverExpansion(l *life) string {
 	l.upgrade("--set", "size=2Gi")
 	assert.Equal(l.t, grown, l.pair(release))
 	l.kept(release)
-	l.saw("way out: upgrade with the size that the claim has now, and all else as it was")
+	l.saw("fix: upgrade with the claim's current size and otherwise the old values")
 	return "refused"
 }
 
-// grownByHand is a claim that somebody has made larger in a hurry, and the values know nothing of it. It plays the driver's
-// resizer, as above.
-func grownByHand(l *life) string {
+// grownByHand expands a claim with kubectl while the values have the old size. It simulates the driver's resizer.
+func grownByHand(l *lifecycleStore) string {
 	class := l.makeClass("grows", true)
 	volume := l.ns + "-made"
 	l.makeVolume(volume, class, "")
@@ -159,21 +158,21 @@ func grownByHand(l *life) string {
 	assert.Equal(l.t, "a", l.claim(release).Labels["team"])
 	assert.Equal(l.t, before.Claim, l.claimUID(release))
 	l.kept(release)
-	l.saw("way out: `size: 2Gi` in the values, which is what the claim asks for now (`kubectl get pvc -o jsonpath='{.items[*].spec.resources.requests.storage}'`)")
+	l.saw("fix: `size: 2Gi` in the values, which is what the claim requests now (`kubectl get pvc -o jsonpath='{.items[*].spec.resources.requests.storage}'`)")
 	out, err = l.tryUpgrade("--set", "size=3Gi,claim.labels.team=a")
 	if err != nil {
 		require.Contains(l.t, out, "conflict")
 		l.upgrade("--set", "size=3Gi,claim.labels.team=a", "--force-conflicts")
-		l.saw("to grow it further by values takes `--force-conflicts` once, because the size is still the hand's")
+		l.saw("to expand it further by values needs `--force-conflicts` once, because `kubectl edit` still owns the size")
 	} else {
-		l.saw("values grow it further from there")
+		l.saw("the values can then expand it further")
 	}
 	assert.Equal(l.t, "3Gi", asked())
 	l.kept(release)
 	return "refused"
 }
 
-func upgradedGently(l *life) string {
+func upgradedGently(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	before := l.pair(release)
@@ -193,19 +192,19 @@ func upgradedGently(l *life) string {
 	return "goes through"
 }
 
-// policyByHand is a volume whose data the cluster would delete with its claim, and the release knows nothing of it.
-func policyByHand(l *life) string {
+// policyByHand sets the volume's reclaim policy to Delete without the release's values.
+func policyByHand(l *lifecycleStore) string {
 	l.installToDelete()
 	out, err := l.tryUpgrade("--set", "claim.labels.team=a")
 	if err != nil {
 		require.Contains(l.t, out, "conflict")
-		l.saw("the upgrade is refused: a conflict over `spec.persistentVolumeReclaimPolicy`; way out: `--force-conflicts`")
+		l.saw("the upgrade is refused: a conflict over `spec.persistentVolumeReclaimPolicy`; fix: `--force-conflicts`")
 		l.upgrade("--set", "claim.labels.team=a", "--force-conflicts")
 	}
 	l.retains()
 	l.saw("the upgrade sets it back to Retain")
 	if l.program == "helm4" {
-		older := newLife(l.t, l.cluster, l.ns+"-b")
+		older := newLifecycleStore(l.t, l.cluster, l.ns+"-b")
 		older.program = "helm"
 		older.installToDelete()
 		older.program = l.program
@@ -216,16 +215,16 @@ func policyByHand(l *life) string {
 	return "set back"
 }
 
-// installToDelete installs a store, saves on it, and has its volume go with its claim.
-func (l *life) installToDelete() {
+// installToDelete installs a store, saves on it, and sets the volume's reclaim policy to Delete.
+func (l *lifecycleStore) installToDelete() {
 	l.t.Helper()
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
 	l.patchVolume(l.volumeName(release), map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": "Delete"}})
 }
 
-// retains holds that the volume outlives its claim again, and has what was saved.
-func (l *life) retains() {
+// retains checks that the volume has the policy Retain again, and still has what was saved.
+func (l *lifecycleStore) retains() {
 	l.t.Helper()
 	require.Equal(l.t, corev1.PersistentVolumeReclaimRetain, l.volume(l.volumeName(release)).Spec.PersistentVolumeReclaimPolicy)
 	l.bound(release)

@@ -13,15 +13,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func waitImmediate(l *life) string {
+func waitImmediate(l *lifecycleStore) string {
 	class := l.makeClass("immediate", false)
 	l.makeVolume(l.ns+"-made", class, "")
 	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
 	return waitStatic(l)
 }
 
-// waitStatic is what --wait comes to wherever a claim is bound without a pod.
-func waitStatic(l *life) string {
+// waitStatic checks --wait for a claim that is bound without a pod.
+func waitStatic(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	require.Equal(l.t, corev1.ClaimBound, l.claim(release).Status.Phase)
 	l.saw("Helm returns when the claim is %s", corev1.ClaimBound)
@@ -31,25 +31,25 @@ func waitStatic(l *life) string {
 	return "waits"
 }
 
-func waitFirstConsumer(l *life) string {
+func waitFirstConsumer(l *lifecycleStore) string {
 	l.use("backend: localPath\nprovisioning: dynamic\nsize: 64Mi\ntest: {enabled: false}\n")
 	out, err := l.tryInstall("--wait", "--timeout", "5s")
 	require.Error(l.t, err, out)
-	l.saw("Helm waits in vain, and the release has failed: the claim is %s, %q", l.claimBecomes(release, corev1.ClaimPending),
+	l.saw("Helm times out, and the release is failed: the claim is %s, %q", l.claimBecomes(release, corev1.ClaimPending),
 		l.hears(release, "waiting for first consumer to be created before binding"))
 	before := l.claimUID(release)
 	l.upgrade()
 	l.save(release)
-	l.saw("way out: upgrade without `--wait`; the first pod binds the same claim")
+	l.saw("fix: upgrade without `--wait`; the first pod binds the same claim")
 	l.upgrade("--wait", "--timeout", "60s")
 	assert.Equal(l.t, before, l.claimUID(release))
 	l.kept(release)
-	l.saw("from then on `--wait` returns; so it does from the first with `prepare.enabled`, whose Job is that pod")
+	l.saw("from then on `--wait` returns; with `prepare.enabled` it returns on the first install, because its Job is the first pod")
 	return "times out"
 }
 
-// quota has the namespace allow less than the claim asks for.
-func quota(l *life) string {
+// quota limits the namespace's storage below the size of the claim.
+func quota(l *lifecycleStore) string {
 	l.use(l.local("data") + "keep: false\n")
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
@@ -63,13 +63,13 @@ func quota(l *life) string {
 	require.NoError(l.t, err)
 	var out string
 	refused := l.until(patience, func() bool {
-		// Until its controller has counted, the quota refuses for another reason.
+		// The quota refuses for another reason until its controller has counted.
 		out, err = l.tryHelm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0])
 		require.Error(l.t, err, out)
 		return strings.Contains(out, "exceeded quota")
 	})
 	require.True(l.t, refused, out)
-	l.saw("the API refuses the claim (%q); a static volume counts with its nominal size; the volume is there already and waits, %s",
+	l.saw("the API refuses the claim (%q); a static volume counts with its nominal size; the volume exists already, %s",
 		"exceeded quota", l.volumeBecomes(l.volumeName(release), corev1.VolumeAvailable))
 	raise := l.until(patience, func() bool {
 		storage, err := quotas.Get(l.t.Context(), "storage", metav1.GetOptions{})
@@ -83,6 +83,6 @@ func quota(l *life) string {
 	l.helm("upgrade", release, "--install", charts.Chart(), "--values", l.options.ValuesFiles[0], "--wait", "--timeout", "60s")
 	l.bound(release)
 	l.kept(release)
-	l.saw("way out: a smaller `size`, or more quota; then `helm upgrade --install`: Bound to the same directory")
+	l.saw("fix: a smaller `size`, or more quota; then `helm upgrade --install`: Bound to the same directory")
 	return "refused"
 }

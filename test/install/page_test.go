@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of this folder from what the run saw")
 
-// readRows are the rows of a page's table by what stands in their first column, the head among them.
+// readRows returns the rows of a page's table by their first column, including the header.
 func readRows(t *testing.T, page string) map[string]string {
 	t.Helper()
 	rows := map[string]string{}

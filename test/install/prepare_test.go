@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// directories is a values file for shards that are directories of the first worker, owned by root and closed to all
-// others. What is in the first is not to be touched.
+// directories are values for shards on directories of the first worker that only root may use. The files in the first must
+// not be touched.
 func directories(t *testing.T, s string, node func(script string) string, host string) string {
 	t.Helper()
 	root := "/mnt/checkpoints/" + s
@@ -33,7 +33,7 @@ test: {enabled: false}
 	return file
 }
 
-// prepared waits until the Jobs of the release have ended, none of them badly, and returns what they said by their names.
+// prepared waits until the Jobs of the release have succeeded, and returns their logs by name.
 func (s *store) prepared(count int) map[string]string {
 	s.t.Helper()
 	said := map[string]string{}
@@ -57,8 +57,8 @@ func (s *store) prepared(count int) map[string]string {
 	return said
 }
 
-// TestPrepareMakesOneDirectory makes a directory on each of two shards under the baseline profile, has a pod without
-// any rights save in it, and changes and repeats it: nothing else on the claim is touched at any time.
+// TestPrepareMakesOneDirectory prepares a directory on each of two shards under the baseline profile, saves in it from an
+// unprivileged pod, then changes and repeats the settings: nothing else on the claim is ever touched.
 func TestPrepareMakesOneDirectory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "prepare", "baseline")
@@ -84,7 +84,7 @@ func TestPrepareMakesOneDirectory(t *testing.T) {
 	}
 	untouched()
 
-	// Who it was made for can save there, with no rights at all.
+	// Its owner can save there without any privileges.
 	facts, err := s.client.CoreV1().ConfigMaps(s.ns).Get(t.Context(), release+"-store", metav1.GetOptions{})
 	require.NoError(t, err)
 	dir := facts.Data["CHECKPOINT_DIR"]
@@ -106,7 +106,7 @@ func TestPrepareMakesOneDirectory(t *testing.T) {
 	}}, "saved")
 	saved := state("0/team-a/step-1")
 
-	// The same values again: the same Jobs, which have ended. Another mode: others in their place, and no other change.
+	// The same values keep the same completed Jobs. Another mode replaces the Jobs and changes nothing else.
 	s.helm("upgrade", release, charts.Chart(), "--values", values)
 	before := s.prepared(2)
 	s.helm("upgrade", release, charts.Chart(), "--values", values, "--set-string", "prepare.mode=0750", "--wait", "--wait-for-jobs", "--timeout", "120s")
@@ -119,8 +119,8 @@ func TestPrepareMakesOneDirectory(t *testing.T) {
 	untouched()
 }
 
-// TestPrepareTakesNothing holds that a directory that is somebody else's, and in use, stays so until a value says otherwise;
-// and that even then nothing in it changes hands.
+// TestPrepareTakesNothing checks that an existing directory of another user is not changed until the values say so, and that
+// even then the files in it keep their owner.
 func TestPrepareTakesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "prepare-theirs", "baseline")
@@ -133,10 +133,10 @@ func TestPrepareTakesNothing(t *testing.T) {
 
 	s.helm("upgrade", release, charts.Chart(), "--values", values, "--set", "prepare.directory=old,prepare.takeOver=true", "--wait", "--wait-for-jobs", "--timeout", "120s")
 	assert.Equal(t, "1000:2000 2770", node("stat -c '%u:%g %a' "+theirs))
-	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' " + theirs + "/deep"))[0], "what is in it is nobody else's")
+	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' " + theirs + "/deep"))[0], "the files in it keep their owner")
 }
 
-// says waits until a pod of the store has printed all the words.
+// says waits until a pod of the store has logged all the words.
 func (s *store) says(words ...string) {
 	s.t.Helper()
 	require.EventuallyWithT(s.t, func(c *assert.CollectT) {
@@ -155,8 +155,8 @@ func (s *store) says(words ...string) {
 	}, patience, interval)
 }
 
-// TestPrepareRefusesALink holds that a symbolic link does not lead the Job, which is root, to a directory elsewhere; and
-// that the Job says so.
+// TestPrepareRefusesALink checks that the Job, which runs as root, does not follow a symbolic link to a directory elsewhere,
+// and says so.
 func TestPrepareRefusesALink(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "prepare-link", "baseline")
@@ -168,8 +168,8 @@ func TestPrepareRefusesALink(t *testing.T) {
 	assert.Equal(t, "7:7", strings.Fields(node("stat -c '%u:%g %a' /mnt/checkpoints/prepare-link/0/old"))[0])
 }
 
-// TestPrepareIsTheFirstPod holds that a claim whose class waits for a pod is bound by the one that prepares it, so that
-// `helm install --wait` comes to an end; and that this pod needs no rights where the directory is to be its own.
+// TestPrepareIsTheFirstPod checks that the Job's pod binds a claim with WaitForFirstConsumer, so that `helm install --wait`
+// returns, and that this pod needs no privileges to create a directory for its own user.
 func TestPrepareIsTheFirstPod(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "prepare-first", "restricted")

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// recipeCase is an upgrade that `ckptctl diff` has a recipe for, as recipes.yaml explains it.
+// recipeCase is an upgrade for which `ckptctl diff` prints a recipe; see recipes.yaml.
 type recipeCase struct {
 	Title     string
 	From, To  map[string]any
@@ -27,7 +27,7 @@ type recipeCase struct {
 	Elsewhere bool
 }
 
-// TestRecipes follows what `ckptctl diff` prints, line by line in a shell, and finds every byte that was saved before.
+// TestRecipes runs every line that `ckptctl diff` prints, and checks that saved data is still there.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -36,7 +36,7 @@ func TestRecipes(t *testing.T) {
 	var recipes []recipeCase
 	require.NoError(t, yaml.Unmarshal(text, &recipes))
 	require.NotEmpty(t, recipes)
-	// Not a subtest's own: that is called by the title, and Helm takes a comma in a file's name for the end of it.
+	// Not t.TempDir of a subtest: its path contains the title, and Helm splits file names at commas.
 	dir := t.TempDir()
 	for i, r := range recipes {
 		for _, generation := range generations {
@@ -49,10 +49,10 @@ func TestRecipes(t *testing.T) {
 }
 
 func (r recipeCase) follow(t *testing.T, c cluster.Cluster, ns, program, dir string) {
-	l := newLife(t, c, ns)
+	l := newLifecycleStore(t, c, ns)
 	l.program = program
 	l.directories("other", "0", "1")
-	// The directory is one node's, whatever the values say.
+	// The directory is on one node, whatever the values say.
 	l.home = c.Workers()[0]
 	helm := *l.store
 	from := maps.Clone(r.From)
@@ -106,7 +106,7 @@ func (r recipeCase) follow(t *testing.T, c cluster.Cluster, ns, program, dir str
 	l.everythingRead()
 }
 
-// hintsOf are the hints of the errors, each once: two errors may have one way out.
+// hintsOf returns the distinct hints of the errors.
 func hintsOf(findings []check.Finding) []string {
 	var out []string
 	seen := map[string]bool{}
@@ -119,7 +119,7 @@ func hintsOf(findings []check.Finding) []string {
 	return out
 }
 
-// claims are the names of the namespace's claims.
+// claims returns the names of the namespace's claims.
 func (s *store) claims() []string {
 	s.t.Helper()
 	list, err := s.client.CoreV1().PersistentVolumeClaims(s.ns).List(s.t.Context(), metav1.ListOptions{})
@@ -132,8 +132,8 @@ func (s *store) claims() []string {
 	return out
 }
 
-// types has a shell run a line as it is printed; helm in it is the Helm of the case.
-func (l *life) types(line string) {
+// types runs a printed line in a shell, with the Helm of the case as helm.
+func (l *lifecycleStore) types(line string) {
 	l.t.Helper()
 	command := exec.CommandContext(l.t.Context(), "bash", "-euo", "pipefail", "-c", line)
 	command.Dir = charts.Root()

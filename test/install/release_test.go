@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestDefaults is the first command of the README: no values at all.
+// TestDefaults checks the first command of the README, without values.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "defaults", "baseline")
@@ -28,13 +28,13 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, release, facts.Data["CHECKPOINT_CLAIMS"])
 	assert.Equal(t, volume.Name, facts.Data["CHECKPOINT_VOLUMES"])
 
-	// Installing again changes nothing, and neither does asking for what is there.
+	// Neither another install nor an upgrade to the same values changes anything.
 	s.helm("upgrade", release, charts.Chart(), "--wait", "--timeout", "60s")
 	assert.Equal(t, claim.UID, s.claimUID(release))
 }
 
-// TestDefaultsForNobody holds that on the default store, whose directory is root's, the pods of helm test are nobody all the
-// same, say what to do, and pass when that is done: root is the Job that makes a directory for them, and nothing else.
+// TestDefaultsForNobody checks that the pods of helm test run as nobody on the default store, whose directory is root's:
+// they report the fix, and pass once a Job has prepared a directory. Only that Job runs as root.
 func TestDefaultsForNobody(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "defaults-nobody", "baseline")
@@ -52,8 +52,8 @@ func TestDefaultsForNobody(t *testing.T) {
 	assert.Contains(t, s.helm("test", release), "the claim can serve\n")
 }
 
-// TestRefused holds that bad values never reach a running store: Helm refuses them with the way out, and the claim and
-// its volume stay as they were.
+// TestRefused checks that invalid values never reach a running store: Helm refuses them and names the fix, and the claim and
+// its volume do not change.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "refused", "baseline")

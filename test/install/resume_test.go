@@ -16,21 +16,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// seed decides when which worker is hit by what. Another one is as good; this one makes a failure come again.
+// seed determines the order of the hits; a fixed one makes failures reproducible.
 const seed = 20
 
-// steps is enough for every hit to find the training under way.
+// steps are enough for every hit to occur during training.
 const steps = 140
 
-// place is where a store keeps the checkpoints: a directory of a node for each rank, or one for all.
+// place is where a store keeps its checkpoints: a directory of a node for each rank, or one for all.
 type place struct {
 	name   string
 	values func(c cluster.Cluster, dir string) string
-	// dir is where a rank's checkpoints are: on which node, and below which directory.
+	// dir returns the node and the directory of a rank's checkpoints.
 	dir func(c cluster.Cluster, base string, rank int) (node, dir string)
-	// base is the directory that the values are given.
+	// base is the directory in the values.
 	base string
-	// stopped is the node that is stopped: the first or the second worker.
+	// stopped is the index of the worker node that is stopped.
 	stopped int
 }
 
@@ -66,15 +66,15 @@ var places = []place{
 	},
 }
 
-// hits are what befalls a run, in an order that the seed decides.
+// hits are the disturbances of a run, in an order given by the seed.
 var hits = []string{"kill", "kill", "kill", "delete", "delete", "reinstall", "stop"}
 
-// nodesUp is held by whoever needs the nodes, and locked by whoever stops one: the runs share them.
+// nodesUp is read-locked by runs that need the nodes, and locked by the one that stops a node.
 var nodesUp sync.RWMutex
 
-// TestResume trains undisturbed once, and then, on each place, while workers are killed in the middle of a save, pods are
-// deleted, the whole release is removed and installed again and a node is stopped. Every run must end with the same bits,
-// lose no more than one interval at a time, and never leave a published checkpoint that is torn.
+// TestResume trains undisturbed once, and then in each place while workers are killed during a save, pods are deleted, the
+// release is uninstalled and installed again, and a node is stopped. Every run must end with the same bits, lose at most one
+// interval at a time, and never leave a torn published checkpoint.
 func TestResume(t *testing.T) {
 	isHeavy(t)
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestResume(t *testing.T) {
 	require.NotEmpty(t, undisturbed.digest)
 	runs := []*resumption{undisturbed}
 	t.Run("hit", func(t *testing.T) {
-		// Not t.Parallel, which would have them wait for the other cluster's tests.
+		// Not t.Parallel, which would wait for the other cluster's tests.
 		var wait sync.WaitGroup
 		defer wait.Wait()
 		for i, p := range places {
@@ -112,15 +112,15 @@ func TestResume(t *testing.T) {
 		[]string{"checkpoints on", "hits", "in this order", "resumed at steps", "most steps lost", "checkpoints verified", "final parameters"}, rows)
 }
 
-// resumption is one run and what became of it.
+// resumption is a run and its result.
 type resumption struct {
 	place
 	hits   []string
 	random *rand.Rand
 
 	training *training
-	// resumed are the steps at which training began again, most the most steps that were lost at once, whole the number
-	// of published checkpoints that were read back shard by shard.
+	// resumed are the steps from which training resumed, most is the largest number of steps lost at once, whole is the
+	// number of published checkpoints that were verified.
 	resumed     []int
 	most, whole int
 	digest      string
@@ -142,7 +142,7 @@ func (r *resumption) run(t *testing.T, c cluster.Cluster, ns string) {
 	r.account(t)
 }
 
-// clear leaves every rank an empty directory.
+// clear empties the directory of every rank.
 func (r *resumption) clear(t *testing.T, c cluster.Cluster) {
 	nodesUp.RLock()
 	defer nodesUp.RUnlock()
@@ -153,7 +153,7 @@ func (r *resumption) clear(t *testing.T, c cluster.Cluster) {
 	}
 }
 
-// underWay waits until the training has begun again and saved since it was last hit, and a random bit longer.
+// underWay waits until training has resumed and saved since the last hit, and a random time longer.
 func (r *resumption) underWay(hit int, since string) {
 	r.training.eventually(fmt.Sprintf("the training does not get going after hit %d", hit), func() bool {
 		begun, saved := 0, 0
@@ -177,12 +177,12 @@ func (r *resumption) strike(t *testing.T, hit string, rank int) {
 	t.Logf("%s: rank %d: %s", time.Now().Format(time.TimeOnly), rank, hit)
 	switch hit {
 	case "kill":
-		// SIGKILL, as soon as there is a checkpoint that is not whole.
+		// SIGKILL while a checkpoint is incomplete.
 		nodesUp.RLock()
 		defer nodesUp.RUnlock()
 		var node, pid string
 		tr.eventually(fmt.Sprintf("rank %d has no process", rank), func() bool {
-			// The API takes a while to learn that a node has lost its containers.
+			// The API server learns with a delay that the node's containers are gone.
 			pod := tr.worker(rank)
 			var err error
 			node = pod.Spec.NodeName
@@ -196,21 +196,21 @@ crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, po
 			`timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill -9 %s'`, dir, pid))
 		require.NoError(t, err)
 	case "delete":
-		// The worker is told to stop, and saves; a second later it is killed.
+		// SIGTERM, on which the worker saves; SIGKILL a second later.
 		second := int64(1)
 		require.NoError(t, tr.client.CoreV1().Pods(tr.ns).Delete(t.Context(), tr.worker(rank).Name, metav1.DeleteOptions{GracePeriodSeconds: &second}))
 	case "reinstall":
 		tr.end()
 		tr.begin()
 	case "stop":
-		// One at a time, so that a node finds its address free when it comes back.
+		// One at a time, so that the node gets its old address when it restarts.
 		nodesUp.Lock()
 		defer nodesUp.Unlock()
 		restartNode(t, tr.cluster, tr.cluster.Workers()[r.stopped])
 	}
 }
 
-// verify reads every published checkpoint back, shard by shard. One that is pruned meanwhile is none.
+// verify reads every published checkpoint back, shard by shard. One that is pruned meanwhile is not an error.
 func (r *resumption) verify(t *testing.T) {
 	nodesUp.RLock()
 	defer nodesUp.RUnlock()
@@ -250,7 +250,7 @@ echo "$whole"`, dir, shards))
 	}
 }
 
-// finished counts the ranks that have come to the end.
+// finished counts the ranks that have completed.
 func (r *resumption) finished() int {
 	ranks := map[int]bool{}
 	for _, l := range r.training.lines() {
@@ -261,7 +261,7 @@ func (r *resumption) finished() int {
 	return len(ranks)
 }
 
-// account goes through what was said and adds up what each hit has cost.
+// account adds up what each hit has cost, from the logs.
 func (r *resumption) account(t *testing.T) {
 	reached := 0
 	for _, l := range r.training.lines() {

@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// TestRights holds what somebody can do with the chart who may edit a namespace and no more, what an administrator of
-// volumes has to do for them, and that neither needs a right beyond that.
+// TestRights checks what a user who can edit only a namespace can do with the chart, what an administrator of volumes has to
+// do for them, and that neither needs further rights.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	const volumes = "rights-volumes"
@@ -29,7 +29,7 @@ func TestRights(t *testing.T) {
 	tenant := s.as("tenant", rbacv1.RoleRef{Kind: "ClusterRole", Name: "edit"}, false)
 	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: volumes}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"persistentvolumes"}, Verbs: []string{"get", "create", "patch"}},
-		// Where Helm keeps its releases.
+		// Helm's release storage.
 		{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get", "list", "create", "update", "delete"}},
 	}}
 	_ = s.client.RbacV1().ClusterRoles().Delete(t.Context(), volumes, metav1.DeleteOptions{})
@@ -38,7 +38,7 @@ func TestRights(t *testing.T) {
 	t.Cleanup(func() { _ = s.client.RbacV1().ClusterRoles().Delete(cleanup(t), volumes, metav1.DeleteOptions{}) })
 	admin := admins.as("administrator", rbacv1.RoleRef{Kind: "ClusterRole", Name: volumes}, true)
 
-	// Alone, a tenant is refused the volume, and nothing that would wait for it is left behind.
+	// The tenant alone is refused the volume, and leaves no pending claim behind.
 	out, err := tenant.tryHelm("install", release, charts.Chart())
 	require.Error(t, err)
 	assert.Contains(t, out, `cannot get resource "persistentvolumes"`)
@@ -52,12 +52,12 @@ func TestRights(t *testing.T) {
 	_, pv := s.bound(release)
 	assert.Equal(t, "train-volumes", pv.Labels["app.kubernetes.io/instance"])
 	assert.Contains(t, tenant.helm("test", release), "the claim can serve\n")
-	// Neither of the two can take the other's part away.
+	// Neither can delete the other's part.
 	tenant.helm("uninstall", release, "--wait")
 	admin.helm("uninstall", "train-volumes", "--wait")
 	s.bound(release)
 
-	// What needs no volume of the tenant's own needs no administrator.
+	// A store without a volume of the tenant's own needs no administrator.
 	tenant.helm("install", "dynamic", charts.Chart(), "--set", "provisioning=dynamic")
 	tenant.helm("install", "existing", charts.Chart(), "--set", "provisioning=existing,claim.existing="+release)
 	for _, name := range []string{"dynamic", "existing"} {
@@ -66,7 +66,7 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// as returns the store as a user sees it who has one role, in the store's namespace or in the whole cluster.
+// as returns the store as seen by a user with one role, in the store's namespace or cluster-wide.
 func (s *store) as(user string, role rbacv1.RoleRef, everywhere bool) *store {
 	s.t.Helper()
 	ctx := s.t.Context()

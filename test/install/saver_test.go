@@ -25,7 +25,7 @@ func saverCatalog(t *testing.T) catalog.Savers {
 	return all
 }
 
-// savers are those that a backend is not known to be unable to serve.
+// savers returns the savers that a backend is not known to be unable to serve.
 func savers(t *testing.T, backend string) []string {
 	t.Helper()
 	backends, err := catalog.Load(os.DirFS(charts.Chart()))
@@ -42,7 +42,7 @@ func savers(t *testing.T, backend string) []string {
 	return out
 }
 
-// row finds what the table of `helm test` says was seen.
+// row returns a row of the table of `helm test`.
 func row(t *testing.T, table, checked string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(checked) + `  +(yes|no|untested|\d|all in force|none asked for|not [a-z ]+)`).FindStringSubmatch(table)
@@ -50,7 +50,7 @@ func row(t *testing.T, table, checked string) string {
 	return found[1]
 }
 
-// served holds that the table of `helm test` is whole: every operation that a pod can try was tried, and works.
+// served checks that every operation in the table of `helm test` that a pod can try was tried and works.
 func served(t *testing.T, f fixture, table string) {
 	t.Helper()
 	if f.block() {
@@ -73,7 +73,7 @@ func served(t *testing.T, f fixture, table string) {
 	assert.NotContains(t, table, "FAILED")
 }
 
-// refusing mounts, on both workers, a directory that they share, with a file system that refuses operations.
+// refusing mounts, on both workers, a shared directory with a file system that refuses operations.
 func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "refusefs")
@@ -103,8 +103,8 @@ func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 	return mountpoint
 }
 
-// TestSaverOnAMountThatRefuses holds that a claim which cannot serve a declared saver is caught, by the line that says
-// so, whatever the backend in the values can do; and that one which serves the saver declared passes all the same.
+// TestSaverOnAMountThatRefuses checks that a claim that cannot serve a declared saver is reported, by the line that says so,
+// regardless of what the backend in the values can do, and that the claim passes for a saver that it can serve.
 func TestSaverOnAMountThatRefuses(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -114,7 +114,7 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 		title[o.Name] = o.Title
 	}
 	for _, test := range []struct {
-		// The mount refuses one operation, as a bucket without directories does, or a bucket that only takes new files.
+		// The mount refuses one operation, like a bucket without directories, or one that only accepts new files.
 		refuses, fails, passes, word string
 	}{
 		{"renameDirectory", "orbax", "dcp", "Function not implemented"},
@@ -148,8 +148,8 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 	}
 }
 
-// TestSaverOfOnePodAtATime holds that the pods of a claim for one pod come one after the other, and the second finds
-// what the first saved.
+// TestSaverOfOnePodAtATime checks that the test pods of a ReadWriteOncePod claim run one after the other, and that the
+// second finds what the first has saved.
 func TestSaverOfOnePodAtATime(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "saver-one-pod", "restricted")
@@ -158,11 +158,11 @@ func TestSaverOfOnePodAtATime(t *testing.T) {
 	assert.Equal(t, "yes", row(t, table, "write 4 shards at once"))
 	assert.Equal(t, "yes", row(t, table, "read the other pod's shards"))
 	assert.Equal(t, "yes", row(t, table, "rename a directory"))
-	assert.Equal(t, "untested", row(t, table, "see another pod's new file"), "nobody was there to see it")
+	assert.Equal(t, "untested", row(t, table, "see another pod's new file"), "there was no second pod to see it")
 	assert.Contains(t, table, "the claim can serve\n")
 }
 
-// TestSaverCannotWrite holds that a claim whose directory is another user's is caught with the way out.
+// TestSaverCannotWrite checks that a claim whose directory belongs to another user is reported with its fix.
 func TestSaverCannotWrite(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -176,7 +176,7 @@ func TestSaverCannotWrite(t *testing.T) {
 		"or save as its owner: --set podSecurityContext.runAsUser=0")
 }
 
-// TestSaverBenchmark holds that fio's figures come out whole, and that nothing of it is left on the claim.
+// TestSaverBenchmark checks that fio's results are complete, and that it leaves nothing on the claim.
 func TestSaverBenchmark(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
@@ -201,7 +201,7 @@ func TestSaverBenchmark(t *testing.T) {
 	assert.Empty(t, run(t, c, "ls -A /mnt/shared/saver-benchmark"), "something is left on the claim")
 }
 
-// TestSaverOfEveryRank holds that each claim of a store of shards is tested by itself.
+// TestSaverOfEveryRank checks that each claim of a store of shards is tested separately.
 func TestSaverOfEveryRank(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)

@@ -26,18 +26,18 @@ import (
 const (
 	workers   = 4
 	saveEvery = 4
-	// The labels that the example chart gives its workers.
+	// The labels of the example chart's workers.
 	workerLabels = "app.kubernetes.io/name=training-job"
 	trainRelease = "run"
 )
 
-// training is a release of the example training chart whose workers are listened to.
+// training is a release of the example training chart whose workers' logs are followed.
 type training struct {
 	*store
 	chart, values string
 
 	mu sync.Mutex
-	// said is what each pod has printed; heard are those that are being listened to, or have ended and said all.
+	// said is the log of each pod; heard are the pods that are followed, or have ended and were read completely.
 	said  map[types.UID][]line
 	heard map[types.UID]bool
 }
@@ -49,7 +49,7 @@ type line struct {
 	text string
 }
 
-// newTraining makes the namespace and begins to listen. values are those of the store, as YAML below `checkpoints`.
+// newTraining creates the namespace and starts following logs. values are those of the store, as YAML below `checkpoints`.
 func newTraining(t *testing.T, c cluster.Cluster, ns string, steps int, values string) *training {
 	t.Helper()
 	s := newStoreOn(t, c, ns, "restricted")
@@ -86,8 +86,7 @@ func indented(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ") + "\n"
 }
 
-// listen begins to take down what a worker says that was not heard before, as it says it: what a deleted pod said is gone
-// with it.
+// listen starts following the log of every worker that is not followed yet: the log of a deleted pod is lost.
 func (tr *training) listen(ctx context.Context, listening *sync.WaitGroup) {
 	pods, err := tr.client.CoreV1().Pods(tr.ns).List(ctx, metav1.ListOptions{LabelSelector: workerLabels})
 	if err != nil {
@@ -103,7 +102,7 @@ func (tr *training) listen(ctx context.Context, listening *sync.WaitGroup) {
 	}
 }
 
-// hear takes down what a worker says until it has ended. A stream that breaks before that begins anew with the next listen.
+// hear reads a worker's log until it ends. If the stream breaks, the next listen starts again.
 func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
 	over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	defer func() {
@@ -137,7 +136,7 @@ func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
 
 var spoken = regexp.MustCompile(`^(\S+) \[rank (\d+)\] (.*)$`)
 
-// lines are what all workers have said, in the order in which they said it.
+// lines returns the lines of all workers in chronological order.
 func (tr *training) lines() []line {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -158,13 +157,13 @@ func (tr *training) tail(n int) string {
 	return out.String()
 }
 
-// begin installs the release. It waits for the claims only.
+// begin installs the release. It waits only for the claims.
 func (tr *training) begin() {
 	tr.t.Helper()
 	tr.helm("install", trainRelease, tr.chart, "--values", tr.values)
 }
 
-// end uninstalls it and waits until no worker is left, having been told to stop.
+// end uninstalls it and waits until all workers have terminated.
 func (tr *training) end() {
 	tr.t.Helper()
 	tr.helm("uninstall", trainRelease)
@@ -174,8 +173,8 @@ func (tr *training) end() {
 	})
 }
 
-// eventually waits until something is done, and longer while the workers still say something: they are slow then, on a busy
-// machine, and not stuck.
+// eventually waits for a condition, and longer as long as the workers log something: on a busy machine they are slow, not
+// stuck.
 func (tr *training) eventually(otherwise string, done func() bool) {
 	tr.t.Helper()
 	const atMost = 3
@@ -192,7 +191,7 @@ func (tr *training) eventually(otherwise string, done func() bool) {
 	tr.t.Fatalf("%s:\n%s", otherwise, tr.pods())
 }
 
-// pods says how the workers' pods are, for a failure message.
+// pods describes the workers' pods for a failure message.
 func (tr *training) pods() string {
 	pods, err := tr.client.CoreV1().Pods(tr.ns).List(tr.t.Context(), metav1.ListOptions{LabelSelector: workerLabels})
 	if err != nil {
@@ -205,7 +204,7 @@ func (tr *training) pods() string {
 	return out.String()
 }
 
-// worker is the running pod of a rank, waited for.
+// worker waits for the running pod of a rank.
 func (tr *training) worker(rank int) *corev1.Pod {
 	tr.t.Helper()
 	var found *corev1.Pod
@@ -225,7 +224,7 @@ func (tr *training) worker(rank int) *corev1.Pod {
 	return found
 }
 
-// rankOf reads the rank from the pod's environment: a number of its own, or the index of an Indexed Job.
+// rankOf reads the rank from the pod's environment or from the index of an Indexed Job.
 func rankOf(pod *corev1.Pod) int {
 	text := pod.Annotations["batch.kubernetes.io/job-completion-index"]
 	for _, variable := range pod.Spec.Containers[0].Env {
@@ -240,7 +239,7 @@ func rankOf(pod *corev1.Pod) int {
 	return rank
 }
 
-// number is the number in a line of the form, or -1.
+// number returns the number in a line of the form, or -1.
 func (l line) number(form string) int {
 	var n int
 	if _, err := fmt.Sscanf(l.text, form, &n); err != nil {

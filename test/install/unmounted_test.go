@@ -12,17 +12,17 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// unproven are the reasons of those backends that nothing here mounts.
+// unproven returns the reasons of the backends that no test mounts, from unmounted.yaml.
 func unproven(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("unproven.yaml")
+	text, err := os.ReadFile("unmounted.yaml")
 	require.NoError(t, err)
 	reasons := map[string]string{}
 	require.NoError(t, yaml.UnmarshalStrict(text, &reasons))
 	return reasons
 }
 
-// TestEveryBackendIsMountedOrDeclared keeps a backend from being neither proven nor known to be unproven.
+// TestEveryBackendIsMountedOrDeclared checks that every backend is either mounted by a test or listed with a reason.
 func TestEveryBackendIsMountedOrDeclared(t *testing.T) {
 	reasons, mounted := unproven(t), map[string]bool{}
 	for _, f := range fixtures(t) {
@@ -37,10 +37,10 @@ func TestEveryBackendIsMountedOrDeclared(t *testing.T) {
 		reason := reasons[b.Name]
 		delete(reasons, b.Name)
 		assert.Equal(t, !mounted[b.Name], reason != "",
-			"backend %s needs a CSI driver that the tests' own can stand in for, testdata/_install-*.values.yaml, or a reason in unproven.yaml", b.Name)
+			"backend %s needs a CSI driver that the tests' own can stand in for, testdata/_install-*.values.yaml, or a reason in unmounted.yaml", b.Name)
 		if reason != "" {
 			t.Logf("not mounted here: %s: %s", b.Name, reason)
 		}
 	}
-	assert.Empty(t, reasons, "unproven.yaml names backends that do not exist")
+	assert.Empty(t, reasons, "unmounted.yaml names backends that do not exist")
 }

@@ -27,8 +27,8 @@ var definitions = map[string][]string{
 	"github.com/ray-project/kuberay/ray-operator": {"config/crd/bases/ray.io_rayclusters.yaml"},
 }
 
-// TestWorkloadsAreAccepted has the API server's own validation, strict about fields, judge every kind of workload of
-// the training chart, by the operators' definitions.
+// TestWorkloadsAreAccepted has the API server validate every kind of workload of the training chart strictly, by the
+// operators' CRDs.
 func TestWorkloadsAreAccepted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "workloads", "restricted")
@@ -46,7 +46,7 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 				_, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), s.options.KubectlOptions, "delete", "--filename", path)
 				assert.NoError(t, err)
 			})
-			// A definition that is new has no conditions yet, and kubectl takes that for an error.
+			// A new CRD has no conditions yet, which is an error for kubectl wait.
 			require.Eventually(t, func() bool {
 				_, err := kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename", path)
 				return err == nil
@@ -81,7 +81,7 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 }
 
 // TestStatefulSetTakesShards installs the training as a StatefulSet on a store of shards: each pod mounts the shard of its
-// number, the StatefulSet makes no claim, a pod that is killed comes back to its shard, and the shards outlive both.
+// number, the StatefulSet creates no claim, a killed pod returns to its shard, and the shards outlive both.
 func TestStatefulSetTakesShards(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "stateful", "restricted")

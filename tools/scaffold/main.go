@@ -30,8 +30,8 @@ func main() {
 	}
 	fmt.Printf(`wrote the folder of backend %[1]s. Now
   - fill in what is marked FILL IN, and add a _reject- fixture for each rule
-  - make generate && go test ./test/render -run TestGolden -update && make generate
-  - add testdata/_install-*.values.yaml, or a reason to test/install/unproven.yaml
+  - make generate && go test ./test/render -run TestGolden -update
+  - add testdata/_install-*.values.yaml, or a reason to test/install/unmounted.yaml
   - add a line to the chart's CHANGELOG.md
   - make check
 `, flag.Arg(0))
