@@ -30,7 +30,7 @@ func main() {
 	}
 	fmt.Printf(`wrote the folder of backend %[1]s. Now
   - fill in what is marked FILL IN, and add a _reject- fixture for each rule
-  - make generate && go test ./test/render -run TestGolden -update
+  - make generate && go test ./test/render -run TestGolden -update && make generate
   - add testdata/_install-*.values.yaml, or a reason to test/install/unmounted.yaml
   - add a line to the chart's CHANGELOG.md
   - make check

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets this binary stand for ckptctl, in a process of its own, whose memory can be measured.
+// TestMain lets this binary run as ckptctl in a separate process, whose memory can be measured.
 func TestMain(m *testing.M) {
 	if os.Getenv("STAND_FOR_CKPTCTL") != "" {
 		os.Exit(Run(os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// alone runs ckptctl in a process of its own, which is to end in a minute and to take up less than 500 MB.
+// alone runs ckptctl in a separate process, which must end in a minute and use less than 500 MB.
 func alone(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -54,7 +54,7 @@ func many(n int, line string) string {
 	return out.String()
 }
 
-// TestBounds holds that values of any shape and size end soon, in little memory, and in an error that names the cause; what
+// TestBounds checks that values of any shape and size end soon, in little memory, and in an error that names the cause; what
 // was not read is never called ok.
 func TestBounds(t *testing.T) {
 	cases := map[string]struct {
@@ -107,7 +107,7 @@ func TestBounds(t *testing.T) {
 // maxTest is more than values may have.
 const maxTest = 4 << 20
 
-// TestPlotOnFullDisk holds that a plot which the disk has no room for leaves what was there, and no half file.
+// TestPlotOnFullDisk checks that a plot which the disk has no room for leaves what was there, and no half file.
 func TestPlotOnFullDisk(t *testing.T) {
 	args := []string{"size", "--params", "70e9", "--nodes", "64", "--write-gbps", "20", "--mtbf-gpu-hours", "50000", "--plot", "lost.svg"}
 	script := `mount -t tmpfs -o size=16k tmpfs "$0" && cd "$0" && printf before > lost.svg && "$@"; echo "exit $?"; ls -A; cat lost.svg`

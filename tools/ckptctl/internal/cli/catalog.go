@@ -17,7 +17,7 @@ import (
 
 func backendsCommand() *cobra.Command {
 	var chart, output string
-	var want wish
+	var selected filter
 	command := &cobra.Command{
 		Use:     "backends",
 		Short:   "List the storage backends and what each can do",
@@ -28,7 +28,7 @@ func backendsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			backends, err := want.granted(l.Backends)
+			backends, err := selected.apply(l.Backends)
 			if err != nil {
 				return err
 			}
@@ -40,18 +40,18 @@ func backendsCommand() *cobra.Command {
 			case "text":
 				return table(command.OutOrStdout(), backends)
 			}
-			return fmt.Errorf("-o %s: it is text or json", output)
+			return fmt.Errorf("-o %s: must be text or json", output)
 		},
 	}
-	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; default: the chart that ckptctl was built with")
 	command.Flags().StringVarP(&output, "output", "o", "text", "`format`: text or json")
-	want.flags(command.Flags())
+	selected.flags(command.Flags())
 	return command
 }
 
 func table(out io.Writer, backends []catalog.Backend) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "BACKEND\tFAMILY\tSTORAGE\tMADE\tFILESYSTEM\tBLOCK\tRENAME FILE\tDIRECTORY\tLOCK\tGROW")
+	fmt.Fprintln(w, "BACKEND\tFAMILY\tSTORAGE\tPROVISIONING\tFILESYSTEM\tBLOCK\tRENAME FILE\tDIRECTORY\tLOCK\tEXPANSION")
 	for _, family := range catalog.Families {
 		for _, b := range backends {
 			if b.Family != family {
@@ -82,7 +82,7 @@ func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
 		Use:     "explain BACKEND|SAVER|RULE|DIAGNOSIS",
-		Short:   "Explain a backend's keys and abilities, what a saver needs, a rule, or what the doctor says",
+		Short:   "Explain a backend's keys and capabilities, what a saver needs, a rule, or a diagnosis of doctor",
 		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -119,10 +119,10 @@ func explainCommand() *cobra.Command {
 				}
 				topics[e.ID] = true
 			}
-			return fmt.Errorf("there is no backend, no saver, no rule and no diagnosis %s%s", args[0], suggestion(args[0], topics))
+			return fmt.Errorf("no backend, saver, rule or diagnosis has the name %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
-	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; default: the chart that ckptctl was built with")
 	return command
 }
 
@@ -135,5 +135,5 @@ func suggestion(word string, topics map[string]bool) string {
 	if near := schema.Nearest(word, list); near != "" {
 		return "; did you mean " + near + "?"
 	}
-	return "; there are: " + strings.Join(list, ", ")
+	return "; available: " + strings.Join(list, ", ")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWish holds that what is asked of backends picks those that are known to be so, and no others.
-func TestWish(t *testing.T) {
+// TestFilter checks that filters select the backends that are known to match, and no others.
+func TestFilter(t *testing.T) {
 	list := func(args ...string) []catalog.Backend {
 		code, out, errs := ckptctl(append([]string{"backends", "-o", "json"}, args...)...)
 		require.Equal(t, OK, code, errs)
@@ -39,7 +39,7 @@ func TestWish(t *testing.T) {
 	}
 }
 
-// TestExplainSaysWhereAFactStands holds that a reader can follow every key to the driver's own word for it.
+// TestExplainSaysWhereAFactStands checks that a reader can follow every key to the driver's own word for it.
 func TestExplainSaysWhereAFactStands(t *testing.T) {
 	_, out, _ := ckptctl("explain", "azureFile")
 	for _, want := range []string{

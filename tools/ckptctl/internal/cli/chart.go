@@ -24,8 +24,7 @@ func load(path string) (check.Catalog, error) {
 	return check.LoadCatalog(files)
 }
 
-// target opens what values are checked for: the chart that ckptctl was built with, another version of it, or a parent
-// chart.
+// target opens the chart whose values are checked: the built-in chart, another version of it, or a parent chart.
 func target(path string, helm check.Helm) (*check.Chart, error) {
 	var files fs.FS = embedded.FS
 	if path != "" {

@@ -35,9 +35,9 @@ func checkCommand() *cobra.Command {
 		Short: "Check values against the schema and against what the backend can do",
 		Long: `Check values as Helm would merge them: the chart's defaults, then every -f in order, then every --set.
 
-With --each, or with files that are named without -f, every such file is laid over the -f files by itself: a base file
-and one overlay for each cluster. Where a folder of the GLOB has a * in it, the files of one folder are the releases of
-one cluster, named after their files; otherwise every file is a cluster.
+With --each, or with files that are given without -f, each such file is merged separately over the -f files: a base file
+and one overlay for each cluster. If a folder of the GLOB contains a *, the files of one folder are the releases of one
+cluster, named after their files; otherwise every file is a cluster.
 
 With --chart PARENT, every checkpoint-storage dependency of that chart is checked, at any depth, under its alias.
 
@@ -51,9 +51,9 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 	}
 	flags := command.Flags()
 	inputFlags(flags, &o.in, &o.release, &o.helm, &o.chart)
-	flags.StringArrayVar(&o.each, "each", nil, "check the files that fit `GLOB` one by one, each over the -f files")
-	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of what it does not have")
-	flags.StringVar(&o.quota, "quota", "", "`size` that the claims of a cluster may ask for together, such as 10Ti: warn when they ask for more")
+	flags.StringArrayVar(&o.each, "each", nil, "check each file that matches `GLOB` separately, over the -f files")
+	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
+	flags.StringVar(&o.quota, "quota", "", "total `size` that the claims of a cluster may request, such as 10Ti: warn if they request more")
 	flags.StringVarP(&o.output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 on warnings too")
 	complete(command, "output", report.Formats()...)
@@ -69,13 +69,13 @@ func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, 
 	flags.StringArrayVar(&in.SetJSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
 	flags.StringArrayVar(&in.SetFile, "set-file", nil, "set a `key=file` to what the file holds, as Helm does")
 	flags.StringArrayVar(&in.SetLiteral, "set-literal", nil, "set a `key=value` to a string as it stands, as Helm does")
-	flags.StringVar(chart, "chart", "", "`folder` or archive (.tgz) of the chart, or of a parent chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(chart, "chart", "", "`folder` or archive (.tgz) of the chart, or of a parent chart; default: the chart that ckptctl was built with")
 	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	flags.IntVar(helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")
 }
 
-// fromHelm is what Helm, when ckptctl is its plugin, took from the command line for itself.
+// fromHelm returns a global flag that Helm passes to its plugins in the environment.
 func fromHelm(variable, otherwise string) string {
 	if value := os.Getenv(variable); value != "" {
 		return value
@@ -83,14 +83,14 @@ func fromHelm(variable, otherwise string) string {
 	return otherwise
 }
 
-// complete offers an option's values to the shell.
+// complete registers the values of a flag for shell completion.
 func complete(command *cobra.Command, flag string, words ...string) {
 	_ = command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	if !report.Known(o.output) {
-		return fmt.Errorf("-o %s: it is one of %s", o.output, strings.Join(report.Formats(), ", "))
+		return fmt.Errorf("-o %s: must be one of: %s", o.output, strings.Join(report.Formats(), ", "))
 	}
 	helm, err := generation(o.helm)
 	if err != nil {
@@ -148,7 +148,7 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 
 func generation(helm int) (check.Helm, error) {
 	if helm != 3 && helm != 4 {
-		return 0, fmt.Errorf("--helm %d: it is 3 or 4", helm)
+		return 0, fmt.Errorf("--helm %d: must be 3 or 4", helm)
 	}
 	return check.Helm(helm), nil
 }
@@ -169,8 +169,8 @@ func minor(version string) (int, error) {
 	return n, nil
 }
 
-// expand lists the files of the globs and of the arguments, in order, and says whether those of one folder are stores of
-// one cluster; nil when there are neither.
+// expand returns the files of the globs and arguments in order, and whether the files of one folder are stores of one
+// cluster; nil without globs and arguments.
 func expand(globs, args []string) (files []string, perFolder bool, err error) {
 	files = slices.Clone(args)
 	for _, glob := range globs {
@@ -179,7 +179,7 @@ func expand(globs, args []string) (files []string, perFolder bool, err error) {
 			return nil, false, fmt.Errorf("--each %s: %w", glob, err)
 		}
 		if len(found) == 0 {
-			return nil, false, fmt.Errorf("--each %s: no file fits it", glob)
+			return nil, false, fmt.Errorf("--each %s: no files match", glob)
 		}
 		files = append(files, found...)
 		perFolder = perFolder || strings.ContainsAny(filepath.Dir(glob), "*?[")
@@ -188,7 +188,7 @@ func expand(globs, args []string) (files []string, perFolder bool, err error) {
 	return slices.Compact(files), perFolder, nil
 }
 
-// colored says whether a stream is a terminal whose user has not asked for plain text.
+// colored reports whether a stream is a terminal and colours are not disabled.
 func colored(stream io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(stream)
 }
@@ -205,7 +205,7 @@ func terminal(stream io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
 }
 
-// progress shows how many of the overlays are checked, on a terminal.
+// progress shows the number of checked overlays on a terminal.
 func progress(stream io.Writer, all int) func(int) {
 	if !terminal(stream) {
 		return func(int) {}

@@ -50,7 +50,7 @@ func findings(t *testing.T, args ...string) (int, []report.Finding) {
 	return code, got.Findings
 }
 
-// TestMistakes holds that each of many mistakes gives one finding, at its place, with its fix.
+// TestMistakes checks that each of many mistakes gives one finding, at its place, with its fix.
 func TestMistakes(t *testing.T) {
 	text, err := os.ReadFile("testdata/mistakes.yaml")
 	require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestPositions holds that a finding names the file that set the value last, through a merge.
+// TestPositions checks that a finding names the file that set the value last, through a merge.
 func TestPositions(t *testing.T) {
 	base := file(t, "base.yaml", "backend: nfs\nsize: 10\nnfs:\n  server: a\n  path: /b\n")
 	for name, c := range map[string]struct {
@@ -122,7 +122,7 @@ func TestPositions(t *testing.T) {
 	}
 }
 
-// TestText holds what a person sees.
+// TestText checks the text output.
 func TestText(t *testing.T) {
 	path := file(t, "berlin.yaml", "backend: nfs\nnfs:\n\tsever: 10.0.0.5\n")
 	code, _, errs := ckptctl("check", "-f", path)
@@ -182,7 +182,7 @@ func TestStrict(t *testing.T) {
 	assert.Equal(t, Found, code)
 }
 
-// TestChartFolder holds that a chart's folder gives the same as the chart that is built in.
+// TestChartFolder checks that a chart's folder gives the same as the chart that is built in.
 func TestChartFolder(t *testing.T) {
 	path := file(t, "v.yaml", "accessModes: [ReadWriteMany]\n")
 	_, builtIn := findings(t, "-f", path)
@@ -224,7 +224,7 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
-// TestPages holds that every rule's example breaks it, in one way, and that the one beside it does not.
+// TestPages checks that every rule's example breaks it, in one way, and that the one beside it does not.
 func TestPages(t *testing.T) {
 	l, err := load("")
 	require.NoError(t, err)

@@ -20,10 +20,10 @@ func diffCommand() *cobra.Command {
 	var helm int
 	command := &cobra.Command{
 		Use:   "diff --from FILE... --to FILE... | --release NAME -n NAMESPACE --to FILE...",
-		Short: "Say whether an upgrade is possible, and whether it keeps the data",
-		Long: `Compare the objects that two sets of values make: what Kubernetes will not change, what Helm would delete, and what would
-be left behind. The old side is the files of --from, or the live release when there are none. When the chart changes too,
---from-chart says which one the old files are for.
+		Short: "Check whether an upgrade is possible and keeps the data",
+		Long: `Compare the objects of two sets of values, and report what Kubernetes does not change, what Helm would delete, and what
+would be left behind. The old side is the files of --from, or the live release when there are none. When the chart changes too,
+--from-chart names the chart of the old files.
 
 Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or loses data. 2: an input cannot be read.`,
 		Example: `  ckptctl diff --from base.yaml --from old/berlin.yaml --to base.yaml --to clusters/berlin.yaml
@@ -32,14 +32,14 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if !report.Known(output) {
-				return fmt.Errorf("-o %s: it is one of %s", output, strings.Join(report.Formats(), ", "))
+				return fmt.Errorf("-o %s: must be one of: %s", output, strings.Join(report.Formats(), ", "))
 			}
 			generation, err := generation(helm)
 			if err != nil {
 				return err
 			}
 			if len(old.Files) == 0 && old.Place != "" {
-				return fmt.Errorf("--from-chart %s: without --from the old side is the live release, as Helm has stored it, and no chart is asked; leave it out, or give the old values with --from", old.Place)
+				return fmt.Errorf("--from-chart %s: without --from the old side is the manifest that Helm has stored, and needs no chart; leave it out, or give the old values with --from", old.Place)
 			}
 			if old.Chart, err = itself("--from-chart", old.Place); err != nil {
 				return err
@@ -72,7 +72,7 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
 	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	clusterFlags(flags, &cluster)
-	flags.StringVar(&fresh.Place, "chart", "", "`folder` or archive (.tgz) of the chart; left out, the chart that ckptctl was built with")
+	flags.StringVar(&fresh.Place, "chart", "", "`folder` or archive (.tgz) of the chart; default: the chart that ckptctl was built with")
 	flags.StringVar(&old.Place, "from-chart", "", "`folder` or archive (.tgz) of the chart that the values of --from are for; left out, the chart of the new side")
 	flags.IntVar(&helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4")
 	flags.StringVarP(&output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
@@ -81,7 +81,7 @@ Exit code 0: the upgrade goes through and keeps the data. 1: it is refused, or l
 	return command
 }
 
-// itself opens the chart that an option names, which is to be no parent; nil where the option is left out.
+// itself opens the chart that an option names, and refuses a parent chart; nil if the option is not given.
 func itself(option, path string) (fs.FS, error) {
 	if path == "" {
 		return nil, nil

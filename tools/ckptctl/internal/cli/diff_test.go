@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// TestUpgrades holds the verdict on each of the upgrades; test/install proves the same verdicts on a cluster.
+// TestUpgrades checks the verdict on each of the upgrades; test/install proves the same verdicts on a cluster.
 func TestUpgrades(t *testing.T) {
 	text, err := os.ReadFile("testdata/upgrades.yaml")
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestUpgrades(t *testing.T) {
 	}
 }
 
-// TestDiffInputs holds that values that are wrong by themselves are reported as such, and that what cannot be read says so.
+// TestDiffInputs checks that values that are wrong by themselves are reported as such, and that what cannot be read says so.
 func TestDiffInputs(t *testing.T) {
 	good, bad := file(t, "good.yaml", "hostPath: {path: /mnt, sharedMount: true}\n"), file(t, "bad.yaml", "size: 10\n")
 	code, out, _ := ckptctl("diff", "--from", good, "--to", bad)
@@ -72,7 +72,7 @@ func TestDiffInputs(t *testing.T) {
 	assert.Equal(t, "ok: checkpoints: the upgrade goes through, and the data stays where it is\n", out)
 	code, out, _ = ckptctl("diff", "-n", "training", "--release", "train", "--from", good, "--to", good, "--set", "size=20Gi")
 	assert.Equal(t, Found, code)
-	assert.Contains(t, out, "--set size=20Gi: error E11: size: claim train is static and has no class, and Kubernetes refuses to resize it from 10Gi to 20Gi.")
+	assert.Contains(t, out, "--set size=20Gi: error E11: size: claim train is static and has no class, and Kubernetes refuses to expand it from 10Gi to 20Gi.")
 	assert.Contains(t, out, "fix: leave size=10Gi")
 	code, _, errs := ckptctl("diff", "--to", good, "--kubeconfig", file(t, "kubeconfig", "nothing"))
 	assert.Equal(t, Unusable, code)
@@ -92,7 +92,7 @@ func edited(t *testing.T, name, now, then string) string {
 	return dir
 }
 
-// TestFromChart holds that what a new version of the chart changes is judged as what new values change.
+// TestFromChart checks that what a new version of the chart changes is judged as what new values change.
 func TestFromChart(t *testing.T) {
 	t.Parallel()
 	const (
@@ -106,7 +106,7 @@ func TestFromChart(t *testing.T) {
 		says                             []string
 	}{
 		"another default": {given, "", "values.yaml", "\nsize: 10Gi\n", "\nsize: 5Gi\n", Found, []string{
-			"error E11: size: claim rel is static and has no class, and Kubernetes refuses to resize it from 5Gi to 10Gi.", "--set size=5Gi",
+			"error E11: size: claim rel is static and has no class, and Kubernetes refuses to expand it from 5Gi to 10Gi.", "--set size=5Gi",
 		}},
 		"another default that decides nothing": {given + "size: 20Gi\n", "", "values.yaml", "\nsize: 10Gi\n", "\nsize: 5Gi\n", OK, []string{ok}},
 		"another template": {"keep: true\n", "", "templates/backends/hostPath/_backend.tpl", "/var/lib/checkpoint-storage/", "/srv/", Found, []string{
@@ -118,7 +118,7 @@ func TestFromChart(t *testing.T) {
 		"another label": {given, "", "Chart.yaml", "version: 0.1.0", "version: 0.0.9", OK, []string{ok}},
 		// An upgrade that changes nothing else is one with the chart that the release has.
 		"what is to be kept first": {given + "claim: {create: false}\n", "volume: {name: other}\n", "values.yaml", "\nkeep: true\n", "\nkeep: false\n", Found, []string{
-			"is not made any more and not kept", "helm upgrade rel OLD --namespace storage --reuse-values --set keep=true\n",
+			"is no longer created and not kept", "helm upgrade rel OLD --namespace storage --reuse-values --set keep=true\n",
 			"helm upgrade rel ./charts/checkpoint-storage --namespace storage --values FROM --values TO\n",
 		}},
 	} {
@@ -134,7 +134,7 @@ func TestFromChart(t *testing.T) {
 				assert.Contains(t, out, says)
 			}
 			if c.further == "" {
-				// Without a chart of its own the old side has the new side's.
+				// Without --from-chart the old side has the new side's chart.
 				code, out, errs = ckptctl(append(args, "--chart", old)...)
 				assert.Equal(t, OK, code, out+errs)
 			}
@@ -142,7 +142,7 @@ func TestFromChart(t *testing.T) {
 	}
 }
 
-// TestFromChartValues holds that each side's values are read and judged by that side's chart.
+// TestFromChartValues checks that each side's values are read and judged by that side's chart.
 func TestFromChartValues(t *testing.T) {
 	t.Parallel()
 	old := edited(t, "values.schema.json", "\n    \"size\": {\"$ref\"", "\n    \"scratch\": {\"type\":\"string\"},\n    \"size\": {\"$ref\"")
@@ -160,7 +160,7 @@ func TestFromChartValues(t *testing.T) {
 	assert.Contains(t, out, "So says the chart of the old side, "+chartFolder+".")
 }
 
-// TestFromChartInputs holds that a chart which is none is named with its option, and that a live release needs none.
+// TestFromChartInputs checks that an invalid chart is reported with its option, and that a live release needs no chart.
 func TestFromChartInputs(t *testing.T) {
 	t.Parallel()
 	good, empty := file(t, "good.yaml", "keep: true\n"), t.TempDir()
@@ -189,7 +189,7 @@ func TestFromChartInputs(t *testing.T) {
 	}
 }
 
-// TestFromChartArchive holds that an archive of another version makes what that version makes, however its files are called.
+// TestFromChartArchive checks that an archive of another version makes what that version makes, however its files are called.
 func TestFromChartArchive(t *testing.T) {
 	t.Parallel()
 	old := edited(t, "templates/backends/hostPath/_backend.tpl", "/var/lib/checkpoint-storage/", "/srv/")

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// healing is how long the cluster may take to make use of a repair, and how often it is looked at.
+// healing is how long the cluster may take to act on a repair, look the polling interval.
 const healing, look = 30 * time.Second, 500 * time.Millisecond
 
 func doctorCommand() *cobra.Command {
@@ -26,25 +26,25 @@ func doctorCommand() *cobra.Command {
 	var fix bool
 	command := &cobra.Command{
 		Use:   "doctor RELEASE -n NAMESPACE",
-		Short: "Say why a claim is not bound, or a pod on it has not started, on a live cluster",
-		Long: `Read a release with its claims, volumes, pods and events, and say in plain words what is wrong, why, and with which command
-it is repaired. A cause is named once, and what only follows from it stands with it. Nothing is changed without --fix.
+		Short: "Diagnose a claim that is not bound, or a pod on it that has not started, on a live cluster",
+		Long: `Read a release with its claims, volumes, pods and events, and report what is wrong, why, and the commands that repair it.
+A cause is reported once, with the pods that it blocks. Nothing is changed without --fix.
 
-It needs the right to view the namespace, and to list PersistentVolumes; what else it may not read (StorageClasses,
-CSIDrivers, CSINodes, VolumeAttachments, Nodes, the namespace's Secrets) it names, and goes on without.
+It needs the rights to view the namespace and to list PersistentVolumes. Other resources that it may not read
+(StorageClasses, CSIDrivers, CSINodes, VolumeAttachments, Nodes, the namespace's Secrets) are listed in the report and skipped.
 
---fix applies those repairs that cannot lose data and give nobody rights, and shows each before it does: a volume forgets
-the uid of a claim that is gone, or learns that of its claim; a claim that was deleted is made anew as the release has it;
-a reclaim policy becomes Retain. It deletes nothing, changes nothing that is no longer as it was looked at, and makes no
-volume: what a release is to have stands in a Secret of its namespace, and a volume leads to storage of the whole cluster.
-The command that makes one is printed, with the volume as it would be.
+--fix applies only repairs that cannot lose data or grant rights, and shows each first: it removes the uid of a deleted
+claim from a volume's claimRef, or sets it to that of its claim; it recreates a deleted claim from the release's manifest;
+it sets the reclaim policy Retain. It deletes nothing, changes no object that has changed since it was read, and creates no
+PersistentVolume: the manifest comes from a Secret of the namespace, and a volume can refer to any storage of the cluster.
+The command that creates the volume is printed, with the whole volume.
 
-Exit code 0: healthy, warnings or not. 1: not healthy. 2: a usage error, no such release, or a cluster that cannot be asked.`,
+Exit code 0: healthy, with or without warnings. 1: not healthy. 2: a usage error, no such release, or an unreachable cluster.`,
 		Example: "  ckptctl doctor checkpoints -n training\n  ckptctl doctor checkpoints -n training --fix",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("-o %s: it is text or json", output)
+				return fmt.Errorf("-o %s: must be text or json", output)
 			}
 			client, err := cluster.Client()
 			if err != nil {
@@ -56,17 +56,17 @@ Exit code 0: healthy, warnings or not. 1: not healthy. 2: a usage error, no such
 	flags := command.Flags()
 	flags.StringVarP(&namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
 	clusterFlags(flags, &cluster)
-	flags.BoolVar(&fix, "fix", false, "apply the repairs that cannot lose data and give nobody rights, after showing them")
+	flags.BoolVar(&fix, "fix", false, "apply the repairs that cannot lose data or grant rights, after showing them")
 	flags.StringVarP(&output, "output", "o", "text", "`format`: text or json")
 	complete(command, "output", "text", "json")
 	return command
 }
 
-// clusterFlags are the options that say which cluster to ask.
+// clusterFlags adds the flags that select the cluster.
 func clusterFlags(flags *pflag.FlagSet, cluster *live.Connection) {
-	flags.StringVar(&cluster.Kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster")
+	flags.StringVar(&cluster.Kubeconfig, "kubeconfig", "", "kubeconfig `file`")
 	flags.StringVar(&cluster.Context, "kube-context", fromHelm("HELM_KUBECONTEXT", ""), "`context` of the kubeconfig")
-	flags.DurationVar(&cluster.Timeout, "request-timeout", live.Patience, "`time` that the API server may take for an answer")
+	flags.DurationVar(&cluster.Timeout, "request-timeout", live.Patience, "`time` limit for an answer of the API server")
 }
 
 func examine(ctx context.Context, cluster live.Connection, client kubernetes.Interface, out io.Writer, release, namespace, output string, fix bool) error {
@@ -76,7 +76,7 @@ func examine(ctx context.Context, cluster live.Connection, client kubernetes.Int
 	}
 	report := doctor.Of(snapshot)
 	if report.Nothing() {
-		return fmt.Errorf("there is no release %s in namespace %s, and nothing is labelled as its own; `helm list --namespace %s` shows what is there", release, namespace, paste.Word(namespace))
+		return fmt.Errorf("there is no release %s in namespace %s, and no object has its label; `helm list --namespace %s` lists the releases", release, namespace, paste.Word(namespace))
 	}
 	if fix && slices.ContainsFunc(report.Diagnoses, func(d doctor.Diagnosis) bool { return d.Safe }) {
 		if report, err = repair(ctx, cluster, client, out, report, output); err != nil {
@@ -96,14 +96,14 @@ func examine(ctx context.Context, cluster live.Connection, client kubernetes.Int
 	return nil
 }
 
-// read reads the release in the time that the cluster is given.
+// read reads the release within the request timeout.
 func read(ctx context.Context, cluster live.Connection, client kubernetes.Interface, release, namespace string) (*doctor.Snapshot, error) {
 	ctx, cancel := cluster.Within(ctx)
 	defer cancel()
 	return doctor.Read(ctx, client, release, namespace)
 }
 
-// repair applies what is safe, and looks again until nothing more of it is left to do, or the cluster has had its time.
+// repair applies the safe repairs, and reads the release again until they have taken effect or time is up.
 func repair(ctx context.Context, cluster live.Connection, client kubernetes.Interface, out io.Writer, report doctor.Report, output string) (doctor.Report, error) {
 	if output == "text" {
 		if err := report.WriteText(out); err != nil {
@@ -137,7 +137,7 @@ func repair(ctx context.Context, cluster live.Connection, client kubernetes.Inte
 	}
 }
 
-// settled says that what is left is not for --fix, and was there before: it needs no waiting for.
+// settled reports whether every remaining diagnosis existed before and is not repaired by --fix.
 func settled(before, after []doctor.Diagnosis) bool {
 	return !slices.ContainsFunc(after, func(d doctor.Diagnosis) bool {
 		return d.Safe || !slices.ContainsFunc(before, func(o doctor.Diagnosis) bool { return o.ID == d.ID && o.Object == d.Object })

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDoctor holds the exit codes and both formats, against an API server that knows one release by its label.
+// TestDoctor checks the exit codes and both formats, against an API server that knows one release by its label.
 func TestDoctor(t *testing.T) {
 	phase := "Bound"
 	lists := map[string]string{
@@ -56,7 +56,7 @@ func TestDoctor(t *testing.T) {
 	assert.Equal(t, Found, code)
 	assert.Contains(t, out, "claim training/checkpoints: error volume-released\n  cause: volume training.checkpoints is Released")
 	assert.Contains(t, out, "kubectl patch pv training.checkpoints")
-	assert.Empty(t, changed, "it changes nothing unless it is told to")
+	assert.Empty(t, changed, "it changes nothing without --fix")
 
 	code, out, _ = doctor("-o", "json")
 	assert.Equal(t, Found, code)
@@ -85,7 +85,7 @@ func TestDoctor(t *testing.T) {
 	assert.Contains(t, errs, "there is no release other in namespace training")
 	code, _, errs = doctor("-o", "yaml")
 	assert.Equal(t, Unusable, code)
-	assert.Contains(t, errs, "-o yaml: it is text or json")
+	assert.Contains(t, errs, "-o yaml: must be text or json")
 	code, _, _ = ckptctl("doctor")
 	assert.Equal(t, Unusable, code)
 	server.Close()
@@ -98,7 +98,7 @@ func TestDoctor(t *testing.T) {
 	assert.Contains(t, out, "an earlier claim of the same name")
 }
 
-// TestSilentServer holds that a server which does not answer, or does not come to an end, or has one wait, ends the doctor and
+// TestSilentServer checks that a server that does not answer, never finishes, or asks to retry later ends the doctor and
 // a diff in bounded time, with an error that names the server.
 func TestSilentServer(t *testing.T) {
 	quiet, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// explainBackend prints what a backend can do, its keys, what its rules say, and an example.
+// explainBackend prints a backend's capabilities, keys, rules and an example.
 func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error {
 	fmt.Fprintf(out, "%s: %s (%s)\n\n%s\n\n", b.Name, b.Title, b.Family, b.Description)
 	for _, place := range slices.Sorted(maps.Keys(b.Places)) {
@@ -123,7 +123,7 @@ func mountOptions(w io.Writer, m catalog.MountOptions) {
 	}
 }
 
-// held says what keeps a pod from writing to a store that is only read when the pod does not ask for that itself.
+// held says what enforces readOnly for pods that do not mount the claim read-only themselves.
 func held(r catalog.ReadOnly) string {
 	var by []string
 	for _, o := range r.Options {
@@ -143,7 +143,7 @@ func held(r catalog.ReadOnly) string {
 	return "by " + strings.Join(by, ", or ")
 }
 
-// operations prints what a file system on the storage does, and under which condition.
+// operations prints the operations that a file system on the storage supports, and the condition for them.
 func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
 	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
 	if key, value, ok := s.When.Key(); ok {

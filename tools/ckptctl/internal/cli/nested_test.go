@@ -62,7 +62,7 @@ func pack(t *testing.T, from, into string) string {
 	return file
 }
 
-// TestNested holds that a store is found and judged at any depth of parents, however their charts are put in place.
+// TestNested checks that a store is found and judged at any depth of parents, however their charts are put in place.
 func TestNested(t *testing.T) {
 	typo := map[string]string{"platform/values.yaml": strings.ReplaceAll(nested, "server", "sever")}
 	for name, open := range map[string]func(t *testing.T, files map[string]string) string{
@@ -106,7 +106,7 @@ func TestNested(t *testing.T) {
 	}
 }
 
-// TestNestedFiles holds where a mistake is said to be that stands in the values of a chart between.
+// TestNestedFiles checks where a mistake is said to be that stands in the values of a chart between.
 func TestNestedFiles(t *testing.T) {
 	dir := around(t, map[string]string{
 		"trainer/values.yaml":  "checkpoints:\n  backend: nfs\n  accessModes: [ReadWriteMany]\n  size: 0755\n  nfs: {sever: 10.0.0.5, path: /export}\n",
@@ -127,7 +127,7 @@ func TestNestedFiles(t *testing.T) {
 	assert.Equal(t, OK, code, out+errs)
 }
 
-// TestNestedMissing holds that a chart which does not bring the store along is no chart without one.
+// TestNestedMissing checks that a chart which does not bring the store along is no chart without one.
 func TestNestedMissing(t *testing.T) {
 	dir := around(t, map[string]string{"trainer/Chart.yaml": strings.ReplaceAll(trainer, "REPOSITORY", `""`)})
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "charts"), 0o750))
@@ -145,7 +145,7 @@ func TestNestedMissing(t *testing.T) {
 	assert.Contains(t, errs, "charts deep")
 }
 
-// TestArchive holds that a packaged chart is read as its folder is.
+// TestArchive checks that a packaged chart is read as its folder is.
 func TestArchive(t *testing.T) {
 	chart, err := filepath.Abs(chartFolder)
 	require.NoError(t, err)

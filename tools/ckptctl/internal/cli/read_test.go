@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGenerations holds that null, and a second document, are read as the Helm that is asked for reads them.
+// TestGenerations checks that null, and a second document, are read as the Helm that is asked for reads them.
 func TestGenerations(t *testing.T) {
 	two := file(t, "two.yaml", "hostPath: {path: /mnt, sharedMount: true}\n---\nsize: 10\n")
 	_, three := findings(t, "-f", two)
@@ -32,7 +32,7 @@ func TestGenerations(t *testing.T) {
 	assert.Equal(t, "schema/type", got[0].Rule)
 }
 
-// TestOptions holds that every option sets what Helm's sets, and is named where it is wrong.
+// TestOptions checks that every option sets what Helm's sets, and is named where it is wrong.
 func TestOptions(t *testing.T) {
 	size := file(t, "size.txt", "10GB")
 	for option, value := range map[string]string{
@@ -64,7 +64,7 @@ dependencies:
 	return dir
 }
 
-// TestParent holds that every store of a parent chart is judged under its alias, with the parent's values and files.
+// TestParent checks that every store of a parent chart is judged under its alias, with the parent's values and files.
 func TestParent(t *testing.T) {
 	for _, helm := range []string{"3", "4"} {
 		dir := parent(t, "global: {region: north}\ncheckpoints:\n  enabled: true\n  backend: nfs\n  nfs:\n    sever: a\n    path: /b\nfastTier:\n  enabled: false\n  size: 10\n")
@@ -74,7 +74,7 @@ func TestParent(t *testing.T) {
 			[]any{got[0].Path, got[0].File, got[0].Line, got[0].Column, got[0].Release})
 		assert.Equal(t, "did you mean server?", got[0].Hint)
 
-		// The overlay puts it right, and makes another mistake in the other store, which it turns on.
+		// The overlay corrects it, and has another mistake in the other store, which it enables.
 		dir = parent(t, "checkpoints:\n  enabled: true\n  backend: nfs\n  nfs:\n    path: /b\nfastTier:\n  enabled: false\n  size: 10\n")
 		overlay := file(t, "overlay.yaml", "checkpoints:\n  nfs: {server: a}\nfastTier:\n  enabled: true\n")
 		_, got = findings(t, "--chart", dir, "--helm", helm, "-f", overlay)
@@ -93,7 +93,7 @@ func TestParent(t *testing.T) {
 	assert.Contains(t, errs, "checkpoints")
 }
 
-// TestAccept holds that a comment accepts a warning and never an error.
+// TestAccept checks that a comment accepts a warning and never an error.
 func TestAccept(t *testing.T) {
 	const accept = "# ckptctl:accept W03 the node's image mounts a disk there\n"
 	_, got := findings(t, "-f", file(t, "v.yaml", accept+"hostPath: {path: /mnt/data}\n"))
@@ -106,7 +106,7 @@ func TestAccept(t *testing.T) {
 	assert.Equal(t, []string{"accept/error", "E05"}, []string{got[0].Rule, got[1].Rule})
 }
 
-// TestFleet holds what is found in many overlays on one base, and between them.
+// TestFleet checks what is found in many overlays on one base, and between them.
 func TestFleet(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -142,7 +142,7 @@ func TestFleet(t *testing.T) {
 	require.Len(t, got.Findings, 2, "the others are checked all the same")
 }
 
-// TestAcross holds what only several overlays together show.
+// TestAcross checks what only several overlays together show.
 func TestAcross(t *testing.T) {
 	const local = "backend: hostPath\nhostPath: {path: /mnt, sharedMount: true}\n"
 	const base = "backend: nfs\nnfs: {server: s, path: /a}\naccessModes: [ReadWriteMany]\n"
@@ -187,7 +187,7 @@ func TestAcross(t *testing.T) {
 	}
 }
 
-// TestFormatsOfCommand holds that every format is offered, and that a report in it is printed.
+// TestFormatsOfCommand checks that every format is offered, and that a report in it is printed.
 func TestFormatsOfCommand(t *testing.T) {
 	for _, format := range report.Formats() {
 		code, out, errs := ckptctl("check", "-o", format, "-f", file(t, "v.yaml", "size: 10\n"))
@@ -196,7 +196,7 @@ func TestFormatsOfCommand(t *testing.T) {
 	}
 }
 
-// TestBecause holds that a finding names the value that makes it one, and where that was set.
+// TestBecause checks that a finding names the value that makes it one, and where that was set.
 func TestBecause(t *testing.T) {
 	base := file(t, "base.yaml", "size: 1Gi\nbackend: nfs\n")
 	overlay := file(t, "berlin.yaml", "nfs: {path: /b}\n")
@@ -213,7 +213,7 @@ func TestBecause(t *testing.T) {
 	assert.Contains(t, out, "because provisioning is static (")
 }
 
-// TestQuota holds that what the stores of one cluster ask for is added up, and that of two clusters is not.
+// TestQuota checks that what the stores of one cluster ask for is added up, and that of two clusters is not.
 func TestQuota(t *testing.T) {
 	const pinned = "volume: {nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [gpu-01]}]}]}}}\n"
 	for name, c := range map[string]struct {
@@ -221,12 +221,12 @@ func TestQuota(t *testing.T) {
 		glob  string
 		want  string
 	}{
-		"together too much":       {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "[c]/*.yaml", "the claims of a, b ask for 1100Gi together, and the quota is 1Ti."},
-		"one alone":               {map[string]string{"c/a.yaml": "size: 2Ti\n", "c/b.yaml": "size: 1Gi\n"}, "[c]/*.yaml", "the claims of a ask for 2Ti together, and the quota is 1Ti."},
-		"each in its own cluster": {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "c/*.yaml", ""},
-		"exactly that much":       {map[string]string{"c/a.yaml": "size: 512Gi\n", "c/b.yaml": "size: 512Gi\n"}, "[c]/*.yaml", ""},
-		"accepted":                {map[string]string{"c/a.yaml": "size: 2Ti # ckptctl:accept W07 the quota is being raised\n"}, "c/*.yaml", ""},
-		"claims of somebody else": {map[string]string{"c/a.yaml": "size: 2Ti\nprovisioning: existing\nclaim: {existing: theirs}\n"}, "c/*.yaml", ""},
+		"together too much":         {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "[c]/*.yaml", "the claims of a, b ask for 1100Gi together, and the quota is 1Ti."},
+		"one alone":                 {map[string]string{"c/a.yaml": "size: 2Ti\n", "c/b.yaml": "size: 1Gi\n"}, "[c]/*.yaml", "the claims of a ask for 2Ti together, and the quota is 1Ti."},
+		"each in its own cluster":   {map[string]string{"c/a.yaml": "size: 600Gi\n", "c/b.yaml": "size: 500Gi\n"}, "c/*.yaml", ""},
+		"exactly that much":         {map[string]string{"c/a.yaml": "size: 512Gi\n", "c/b.yaml": "size: 512Gi\n"}, "[c]/*.yaml", ""},
+		"accepted":                  {map[string]string{"c/a.yaml": "size: 2Ti # ckptctl:accept W07 the quota is being raised\n"}, "c/*.yaml", ""},
+		"claims of another release": {map[string]string{"c/a.yaml": "size: 2Ti\nprovisioning: existing\nclaim: {existing: theirs}\n"}, "c/*.yaml", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

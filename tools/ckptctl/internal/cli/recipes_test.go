@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRecipes holds what is printed to be pasted: the objects' own names and namespaces, all shards at once, what keeps data
+// TestRecipes checks what is printed to be pasted: the objects' own names and namespaces, all shards at once, what keeps data
 // before what deletes it, and the upgrade last.
 func TestRecipes(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/rules"
 )
 
-// topics are what can be explained.
+// topics returns the topics of explain with their titles.
 func topics(chart string) []string {
 	l, err := load(chart)
 	if err != nil {

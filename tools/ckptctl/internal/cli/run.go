@@ -49,7 +49,7 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 		Version:       version(),
 	}
 	root.SetIn(streams.In)
-	// What is printed passes here last, whoever has printed it.
+	// All output passes these writers, which remove control sequences.
 	root.SetOut(plain.Writer{To: streams.Out, Decorated: terminal(streams.Out)})
 	root.SetErr(plain.Writer{To: streams.Err, Decorated: terminal(streams.Err)})
 	root.SetArgs(args)

@@ -22,9 +22,9 @@ func sizeCommand() *cobra.Command {
 	var output, plot string
 	command := &cobra.Command{
 		Use:   "size (--model NAME | --params N) [flags]",
-		Short: "Say how large a claim must be, how fast its storage, and how often to save",
-		Long: `Say how large a checkpoint and its claim are, how fast the storage must be, and how often to save. What a flag is
-missing for is left out, and the report says which flag adds it.
+		Short: "Compute the size of a claim, the speed of its storage, and the checkpoint interval",
+		Long: `Compute the size of a checkpoint and its claim, the bandwidth of the storage, and the checkpoint interval. Results that
+need a missing flag are omitted; the report names the flag.
 
   checkpoint     parameters x bytes for each (--dtype, --optimizer); gradients are not saved
   claim          checkpoint x (--keep + 1 that is being written + --milestones) / --fill; one claim for all ranks
@@ -34,8 +34,8 @@ missing for is left out, and the report says which flag adds it.
                  for availability (arXiv 2410.18124): save + sqrt(2 (failure + restart) save + save^2)
   time lost      1 - (1 - save/interval) x failure / (failure + restart + interval/2)
 
-With --async-stall-seconds, training stands still only that long for a save: the stall takes the place of the save, a
-failure also undoes what was still being written, and no save begins before the last has been written.
+With --async-stall-seconds, training stalls only that long for a save: the stall replaces the save time, a failure also
+loses what was still being written, and no save begins before the last one has been written.
 
 GiB is 2^30 bytes, GB is 10^9 bytes. The keys of -o json, in the units that their names say, shares as parts of 1:
 
@@ -54,7 +54,7 @@ GiB is 2^30 bytes, GB is 10^9 bytes. The keys of -o json, in the units that thei
 --dtype
 ` + tableOf(sizing.Precisions, func(p sizing.Precision) (_, _, _ string) { return p.Name, p.Meaning, p.Source }) + `--optimizer
 ` + tableOf(sizing.Optimizers, func(o sizing.Optimizer) (_, _, _ string) { return o.Name, o.Meaning, o.Source }) + `
-Exit code 0: a report. 2: flags that make none.`,
+Exit code 0: a report. 2: a usage error.`,
 		Example: `  ckptctl size --model llama3-70b --keep 3 --write-gbps 20 --mtbf-gpu-hours 50000
   ckptctl size --params 13B --nodes 4 --target-seconds 60
   ckptctl size --params 70e9 --nodes 64 --write-gbps 20 --mtbf-gpu-hours 50000 --interval 30m --plot lost.svg
@@ -63,7 +63,7 @@ Exit code 0: a report. 2: flags that make none.`,
 		RunE: func(command *cobra.Command, _ []string) error {
 			format, ok := map[string]func(sizeReport) (string, error){"text": sizeText, "json": sizeJSON, "values": sizeValues}[output]
 			if !ok {
-				return fmt.Errorf("-o %s: it is text, json or values", output)
+				return fmt.Errorf("-o %s: must be text, json or values", output)
 			}
 			in, err := f.input(command.Flags().Changed)
 			if err != nil {
@@ -88,17 +88,17 @@ Exit code 0: a report. 2: flags that make none.`,
 	}
 	f.bind(command)
 	command.Flags().StringVarP(&output, "output", "o", "text", "`format`: text, json or values (for the chart)")
-	command.Flags().StringVar(&plot, "plot", "", "draw the time lost over the interval into an SVG `file`")
+	command.Flags().StringVar(&plot, "plot", "", "plot the time lost over the interval into an SVG `file`")
 	return command
 }
 
-// sizeReport is a report with what is missing from it.
+// sizeReport is a report with the results that were omitted.
 type sizeReport struct {
 	sizing.Report
 	LeftOut []omission `json:"leftOut,omitempty"`
 }
 
-// omission is a part of the report that the flags are missing for.
+// omission is a result that was omitted for missing flags.
 type omission struct {
 	// Key is the part's key in the report.
 	Key   string   `json:"key"`
@@ -135,7 +135,7 @@ func drawSize(path string, r sizing.Report) error {
 		return fmt.Errorf("--plot %s: the curve needs --nodes, --write-gbps and --mtbf-gpu-hours", path)
 	}
 	if !strings.HasSuffix(path, ".svg") {
-		return fmt.Errorf("--plot %s: it is an SVG file, so give it a name that ends in .svg", path)
+		return fmt.Errorf("--plot %s: the plot is an SVG file: the name must end in .svg", path)
 	}
 	svg, err := lossplot.SVG(r)
 	if err != nil {
@@ -147,14 +147,14 @@ func drawSize(path string, r sizing.Report) error {
 	return nil
 }
 
-// replace writes a file as a whole or not at all: a disk that fills up leaves what was there before.
+// replace writes a file atomically: if the disk is full, the old file remains.
 func replace(path string, text []byte) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		target = path
 	}
 	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		// A device or a pipe is written to, and no file takes its place.
+		// A device or a pipe is written to, not replaced.
 		return os.WriteFile(target, text, 0o644)
 	}
 	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-")
@@ -164,7 +164,7 @@ func replace(path string, text []byte) error {
 	defer func() { _ = os.Remove(file.Name()) }()
 	_, err = file.Write(text)
 	if err = cmp.Or(err, file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
-		// The name of what is removed again says nothing.
+		// The name of the temporary file would mean nothing to the user.
 		var wrong *fs.PathError
 		if errors.As(err, &wrong) {
 			wrong.Path = path

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// sizeFlags are the flags of `ckptctl size` as they are written; in holds those that need no reading.
+// sizeFlags are the flags of `ckptctl size`; in holds those that need no parsing.
 type sizeFlags struct {
 	model, params, dtype, optimizer string
 	interval                        time.Duration
@@ -30,14 +30,14 @@ func (f *sizeFlags) bind(command *cobra.Command) {
 	flags.IntVar(&f.in.Nodes, "nodes", 0, "`number` of nodes")
 	flags.IntVar(&f.in.GPUsPerNode, "gpus-per-node", 8, "`number` of GPUs on a node; each is a rank")
 	flags.IntVar(&f.in.Keep, "keep", 3, "`number` of newest checkpoints that the trainer keeps")
-	flags.IntVar(&f.in.Milestones, "milestones", 0, "`number` of checkpoints that are kept for good besides")
+	flags.IntVar(&f.in.Milestones, "milestones", 0, "`number` of further checkpoints that are kept permanently")
 	flags.Float64Var(&f.in.Fill, "fill", 0.8, "how full the claim may get, as a `part` of 1")
 	flags.Float64Var(&f.in.WriteGBps, "write-gbps", 0, "what the storage writes for all ranks together, in `GB/s` (10^9 bytes, not bits)")
 	flags.Float64Var(&f.in.TargetSeconds, "target-seconds", 0, "`seconds` that a save should take")
 	flags.Float64Var(&f.in.MTBFGPUHours, "mtbf-gpu-hours", 0, "`hours` between failures of one GPU, on average; MLCommons reckons with 50000")
 	flags.Float64Var(&f.in.RestartSeconds, "restart-seconds", 600, "`seconds` from a failure to the first new step")
-	flags.DurationVar(&f.interval, "interval", 0, "an `interval` to judge, such as 30m")
-	flags.Float64Var(&f.in.AsyncStallSeconds, "async-stall-seconds", 0, "saves are asynchronous, and training stands still for these `seconds`")
+	flags.DurationVar(&f.interval, "interval", 0, "an `interval` to evaluate, such as 30m")
+	flags.Float64Var(&f.in.AsyncStallSeconds, "async-stall-seconds", 0, "saves are asynchronous, and training stalls for these `seconds`")
 }
 
 // input reads and checks the flags.
@@ -71,9 +71,9 @@ func (f *sizeFlags) input(changed func(string) bool) (sizing.Input, error) {
 		{"interval", in.IntervalSeconds, 1e-3, 1e8, "seconds"},
 		{"async-stall-seconds", in.AsyncStallSeconds, 1e-3, 1e6, "seconds"},
 	} {
-		// NaN is neither more nor less than anything.
+		// Written so that NaN is out of range.
 		if changed(n.flag) && !(n.value >= n.least && n.value <= n.most) {
-			return in, fmt.Errorf("--%s %s: it is from %s to %s %s", n.flag, figure(n.value), figure(n.least), figure(n.most), n.what)
+			return in, fmt.Errorf("--%s %s: must be from %s to %s %s", n.flag, figure(n.value), figure(n.least), figure(n.most), n.what)
 		}
 	}
 	if in.Model.Processes > 0 && !changed("nodes") {
@@ -108,7 +108,7 @@ func parameters(text string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(digits, 64)
 	if err != nil {
-		return 0, fmt.Errorf("--params %s: it is no number; write 70e9, 70B or 1.2T", text)
+		return 0, fmt.Errorf("--params %s: not a number; write 70e9, 70B or 1.2T", text)
 	}
 	if n *= factor; !(n >= 1e6 && n <= 1e14) {
 		return 0, fmt.Errorf("--params %s: models have from a million to 100 trillion parameters; 70 billion are 70e9 or 70B", text)
@@ -119,7 +119,7 @@ func parameters(text string) (int64, error) {
 // figure writes a number without an exponent.
 func figure(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
-// named returns the entry of that name.
+// named returns the entry with that name.
 func named[T any](flag, word string, entries []T, name func(T) string) (T, error) {
 	var names []string
 	for _, entry := range entries {
@@ -128,10 +128,10 @@ func named[T any](flag, word string, entries []T, name func(T) string) (T, error
 		}
 		names = append(names, name(entry))
 	}
-	message := fmt.Sprintf("--%s %s: there is no such name; ", flag, word)
+	message := fmt.Sprintf("--%s %s: unknown name; ", flag, word)
 	if near := schema.Nearest(word, names); near != "" {
 		message += "did you mean " + near + "? "
 	}
 	var none T
-	return none, fmt.Errorf("%sthere are: %s", message, strings.Join(names, ", "))
+	return none, fmt.Errorf("%savailable: %s", message, strings.Join(names, ", "))
 }

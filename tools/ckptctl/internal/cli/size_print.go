@@ -11,10 +11,10 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/sizing"
 )
 
-// trailing is the space that a table leaves at the end of a line.
+// trailing matches the spaces that tabwriter leaves at the end of a line.
 var trailing = regexp.MustCompile(` +\n`)
 
-// sizeText says in words what each number means.
+// sizeText formats the report as text.
 func sizeText(r sizeReport) (string, error) {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -73,7 +73,7 @@ func sizeText(r sizeReport) (string, error) {
 	return trailing.ReplaceAllString(out.String(), "\n"), err
 }
 
-// sizeValues is a snippet for the chart.
+// sizeValues formats the result as values for the chart.
 func sizeValues(r sizeReport) (string, error) {
 	return fmt.Sprintf(`# %s:
 # %d bytes a parameter make a checkpoint of %s.
@@ -85,7 +85,7 @@ retention: {checkpointSize: %s, keep: %d}
 		checkpointSize(r.CheckpointBytes), max(1, r.Claim.Keep+r.Claim.Milestones)), nil
 }
 
-// checkpointSize is a size in GiB, or in MiB where a GiB more would be a great part of it.
+// checkpointSize formats a size in GiB, or in MiB if rounding to GiB would be too coarse.
 func checkpointSize(size sizing.Size) string {
 	if size < 10*sizing.GiB {
 		return fmt.Sprintf("%.0fMi", math.Ceil(float64(size)/(1<<20)))
@@ -93,7 +93,7 @@ func checkpointSize(size sizing.Size) string {
 	return size.Quantity()
 }
 
-// subject is whose checkpoint it is: llama3-70b, 69.88 billion parameters, trained with adam in bf16.
+// subject describes the model: llama3-70b, 69.88 billion parameters, trained with adam in bf16.
 func subject(r sizing.Report) string {
 	value, unit := float64(r.Parameters)/1e6, "million"
 	switch {
@@ -125,7 +125,7 @@ func loss(l sizing.Loss) string {
 	return fmt.Sprintf("loses %v of the time: saves %v, work done again %v, restarts %v", l.Total, l.Saving, l.Repeating, l.Restarting)
 }
 
-// list is the names of entries in one line.
+// list joins the names of entries.
 func list[T any](entries []T, name func(T) string) string {
 	var names []string
 	for _, entry := range entries {
@@ -134,7 +134,7 @@ func list[T any](entries []T, name func(T) string) string {
 	return strings.Join(names, ", ")
 }
 
-// tableOf is the names of entries, each with what it means and who says so.
+// tableOf formats the names of entries with their meaning and source, a line each.
 func tableOf[T any](entries []T, row func(T) (name, meaning, source string)) string {
 	var out strings.Builder
 	for _, entry := range entries {

@@ -27,7 +27,7 @@ func size(flags string, more ...string) (code int, out, errs string) {
 	return ckptctl(append(append([]string{"size"}, strings.Fields(flags)...), more...)...)
 }
 
-// TestSizeOutput holds each format as a whole.
+// TestSizeOutput checks each format as a whole.
 func TestSizeOutput(t *testing.T) {
 	for name, flags := range map[string]string{
 		"readme.txt":      run70B,
@@ -54,7 +54,7 @@ func TestSizeOutput(t *testing.T) {
 	}
 }
 
-// TestSizeReadme holds that the README shows what the tool prints.
+// TestSizeReadme checks that the README shows what the tool prints.
 func TestSizeReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestSizeReadme(t *testing.T) {
 	assert.Contains(t, string(readme), "ckptctl size "+run70B+"\n"+string(want)+"```")
 }
 
-// TestSizeValues holds that the chart takes the snippet.
+// TestSizeValues checks that the chart takes the snippet.
 func TestSizeValues(t *testing.T) {
 	for _, flags := range []string{"--params 1e6", "--params 1e14 --keep 100", "--model llama3-70b", "--params 7B --fill 0.33 --milestones 3"} {
 		code, snippet, _ := size("-o values " + flags)
@@ -98,39 +98,39 @@ func TestSizeUnusable(t *testing.T) {
 		"":                                            "give one of --model, for example --model llama3-8b, and --params, for example --params 70e9",
 		"--params 70e9 --model llama3-8b":             "give one of --model",
 		"--params 70":                                 "--params 70: models have from a million to 100 trillion parameters; 70 billion are 70e9 or 70B",
-		"--params seventy":                            "--params seventy: it is no number; write 70e9, 70B or 1.2T",
+		"--params seventy":                            "--params seventy: not a number; write 70e9, 70B or 1.2T",
 		"--params NaN":                                "--params NaN: models have from",
 		"--params inf":                                "--params inf: models have from",
 		"--params -7e9":                               "--params -7e9: models have from",
-		"--params 1e400":                              "--params 1e400: it is no number",
-		"--params B":                                  "--params B: it is no number",
-		"--model llama3-80b":                          "--model llama3-80b: there is no such name; did you mean llama3-8b? there are: llama3-8b, llama3-70b, llama3-405b, llama3-1t",
-		"--model gpt":                                 "--model gpt: there is no such name; there are: llama3-8b",
+		"--params 1e400":                              "--params 1e400: not a number",
+		"--params B":                                  "--params B: not a number",
+		"--model llama3-80b":                          "--model llama3-80b: unknown name; did you mean llama3-8b? available: llama3-8b, llama3-70b, llama3-405b, llama3-1t",
+		"--model gpt":                                 "--model gpt: unknown name; available: llama3-8b",
 		"--model llama3-70b --gpus-per-node 6":        "--gpus-per-node 6: MLPerf saves llama3-70b from 64 ranks, which do not fill nodes of that size; add --nodes",
-		"--params 7B --dtype bf61":                    "--dtype bf61: there is no such name; did you mean bf16? there are: bf16, fp16, fp32, bf16-no-master, bf16-pure",
-		"--params 7B --optimizer adma":                "--optimizer adma: there is no such name; did you mean adam?",
-		"--params 7B --nodes 0":                       "--nodes 0: it is from 1 to 1000000 nodes",
-		"--params 7B --nodes -1":                      "--nodes -1: it is from 1",
-		"--params 7B --gpus-per-node 0":               "--gpus-per-node 0: it is from 1 to 1000 GPUs",
-		"--params 7B --keep 0":                        "--keep 0: it is from 1",
-		"--params 7B --milestones -1":                 "--milestones -1: it is from 0",
-		"--params 7B --fill 80":                       "--fill 80: it is from 0.01 to 1 of the claim: 0.8 is 80 %",
-		"--params 7B --fill 0":                        "--fill 0: it is",
-		"--params 7B --write-gbps 0":                  "--write-gbps 0: it is from 0.001 to 1000000 GB/s",
-		"--params 7B --write-gbps NaN":                "--write-gbps NaN: it is",
-		"--params 7B --write-gbps Inf":                "--write-gbps +Inf: it is",
-		"--params 7B --target-seconds -Inf":           "--target-seconds -Inf: it is",
-		"--params 7B --mtbf-gpu-hours 0.5":            "--mtbf-gpu-hours 0.5: it is from 1 to 1000000000 hours",
-		"--params 7B --restart-seconds -1":            "--restart-seconds -1: it is from 0",
-		"--params 7B --async-stall-seconds 0":         "--async-stall-seconds 0: it is",
-		"--params 7B --interval -3m":                  "--interval -180: it is",
+		"--params 7B --dtype bf61":                    "--dtype bf61: unknown name; did you mean bf16? available: bf16, fp16, fp32, bf16-no-master, bf16-pure",
+		"--params 7B --optimizer adma":                "--optimizer adma: unknown name; did you mean adam?",
+		"--params 7B --nodes 0":                       "--nodes 0: must be from 1 to 1000000 nodes",
+		"--params 7B --nodes -1":                      "--nodes -1: must be from 1",
+		"--params 7B --gpus-per-node 0":               "--gpus-per-node 0: must be from 1 to 1000 GPUs",
+		"--params 7B --keep 0":                        "--keep 0: must be from 1",
+		"--params 7B --milestones -1":                 "--milestones -1: must be from 0",
+		"--params 7B --fill 80":                       "--fill 80: must be from 0.01 to 1 of the claim: 0.8 is 80 %",
+		"--params 7B --fill 0":                        "--fill 0: must be",
+		"--params 7B --write-gbps 0":                  "--write-gbps 0: must be from 0.001 to 1000000 GB/s",
+		"--params 7B --write-gbps NaN":                "--write-gbps NaN: must be",
+		"--params 7B --write-gbps Inf":                "--write-gbps +Inf: must be",
+		"--params 7B --target-seconds -Inf":           "--target-seconds -Inf: must be",
+		"--params 7B --mtbf-gpu-hours 0.5":            "--mtbf-gpu-hours 0.5: must be from 1 to 1000000000 hours",
+		"--params 7B --restart-seconds -1":            "--restart-seconds -1: must be from 0",
+		"--params 7B --async-stall-seconds 0":         "--async-stall-seconds 0: must be",
+		"--params 7B --interval -3m":                  "--interval -180: must be",
 		"--params 7B --interval 30":                   "missing unit in duration",
 		"--params 7B --write-gbps 1 --interval 1m":    "an interval of 60 s is shorter than a save, which takes 98 s",
 		"--params 7B --nodes 1.5":                     "--nodes",
 		"--params 1e14 --keep 1000000":                "the claim would have 1518 EiB, and no store is that large",
-		"--params 7B -o xml":                          "-o xml: it is text, json or values",
+		"--params 7B -o xml":                          "-o xml: must be text, json or values",
 		"--params 7B --plot lost.svg":                 "--plot lost.svg: the curve needs --nodes, --write-gbps and --mtbf-gpu-hours",
-		run70B + " --plot lost.png":                   "--plot lost.png: it is an SVG file, so give it a name that ends in .svg",
+		run70B + " --plot lost.png":                   "--plot lost.png: the plot is an SVG file: the name must end in .svg",
 		run70B + " --plot no/such/folder/lost.svg":    "no such file or directory",
 		"llama3-70b":                                  "unknown command",
 		"--params 7B --mtbf-gpu-hours many --nodes 1": "--mtbf-gpu-hours",
@@ -173,7 +173,7 @@ func TestSizeHelp(t *testing.T) {
 	}
 }
 
-// FuzzSize holds that no flags whatever end in a panic, in an exit code that is not documented, or in numbers that are
+// FuzzSize checks that no flags whatever end in a panic, in an exit code that is not documented, or in numbers that are
 // none.
 func FuzzSize(f *testing.F) {
 	for _, seed := range []string{

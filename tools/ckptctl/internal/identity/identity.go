@@ -1,4 +1,4 @@
-// Package identity tells whether two stores are on the same storage, however its place is spelled.
+// Package identity compares the storage of two stores, independently of how its address is spelled.
 package identity
 
 import (
@@ -12,24 +12,23 @@ import (
 // Shard stands for a shard's number.
 const Shard = "{shard}"
 
-// Storage is what a store's data lies on. What a backend's folder says of its keys decides which field each is in, and
-// how it is spelled there.
+// Storage identifies where a store's data is. The facts of a backend map its keys to these fields.
 type Storage struct {
-	// Kind names the storage: backends of one kind reach the same.
+	// Kind names the storage system: backends of one kind reach the same storage.
 	Kind string
-	// Places are the addresses of what serves it, of which one in common is enough.
+	// Places are the addresses of its servers; one in common is enough.
 	Places []string
-	// Words are the other keys in their order.
+	// Words are the other identifying keys in order.
 	Words []string
-	// Directory is the absolute path in it; "" where the storage is used as a whole.
+	// Directory is the absolute path in it; "" if the storage is used as a whole.
 	Directory string
-	// Nodes are the nodes that it belongs to; nil where it is any node's, or no node's own.
+	// Nodes are the nodes that it belongs to; nil if it is not local to nodes.
 	Nodes Nodes
-	// Shards is how many storages this is where Shard stands for their numbers; 0 where it is one.
+	// Shards is the number of storages if Shard stands for their numbers; 0 for a single one.
 	Shards int
 }
 
-// Relation is how one storage lies to another.
+// Relation is the relation of one storage to another.
 type Relation int
 
 // The relations.
@@ -41,7 +40,7 @@ const (
 	Around
 )
 
-// To says how the storage lies to another.
+// To returns the relation of the storage to another.
 func (s Storage) To(other Storage) Relation {
 	if s.Kind != other.Kind {
 		return Apart
@@ -95,10 +94,10 @@ func within(inner, outer string) bool {
 	return outer == "/" && inner != "" || outer != "" && strings.HasPrefix(inner, outer+"/")
 }
 
-// texts are all that the storage is told by, apart from its nodes.
+// texts returns all strings that identify the storage, apart from its nodes.
 func (s Storage) texts() []string { return slices.Concat(s.Places, s.Words, []string{s.Directory}) }
 
-// Numbered says that each shard has a storage of its own.
+// Numbered reports whether each shard has its own storage.
 func (s Storage) Numbered() bool {
 	return slices.ContainsFunc(s.texts(), func(text string) bool { return strings.Contains(text, Shard) }) || s.Nodes.numbered()
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestHost holds the spellings of one host, and hosts that are two.
+// TestHost checks the spellings of one host, and hosts that are two.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	for want, spellings := range map[string][]string{
@@ -30,14 +30,14 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// TestNIDs holds the spellings of a Lustre server's addresses.
+// TestNIDs checks the spellings of a Lustre server's addresses.
 func TestNIDs(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, []string{"10.0.0.2@tcp", "10.1.0.2@o2ib"}, NIDs("10.0.0.2@tcp0,10.1.0.2@O2IB0"))
 	assert.Equal(t, []string{"10.0.0.2@o2ib10", "10.0.0.2@tcp1"}, NIDs("10.0.0.2@o2ib10,10.0.0.2@tcp1"))
 }
 
-// TestDirectory holds the spellings of one directory.
+// TestDirectory checks the spellings of one directory.
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	for _, steps := range [][]string{{"/export/a"}, {"/export/a/"}, {"//export/./a"}, {"export", "a"}, {"/export/", "/a/"}, {"/", "export/a"}, {"/export/a", ""}} {
@@ -46,7 +46,7 @@ func TestDirectory(t *testing.T) {
 	assert.Equal(t, "/", Directory(""))
 }
 
-// TestRelation holds how storages lie to each other, from either side.
+// TestRelation checks how storages lie to each other, from either side.
 func TestRelation(t *testing.T) {
 	t.Parallel()
 	on := func(node string) Nodes { return Nodes{{"kubernetes.io/hostname": {node}}} }

@@ -36,7 +36,7 @@ func apart(a, b map[string][]string) bool {
 	return false
 }
 
-// Equal says that both are told by the same labels and values.
+// Equal reports whether both have the same labels and values.
 func (n Nodes) Equal(other Nodes) bool {
 	return slices.EqualFunc(n, other, func(a, b map[string][]string) bool { return maps.EqualFunc(a, b, slices.Equal) })
 }

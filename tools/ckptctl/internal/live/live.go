@@ -24,34 +24,34 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Connection says which cluster to ask; empty fields are what kubectl would take.
+// Connection selects a cluster; empty fields have kubectl's defaults.
 type Connection struct {
 	Kubeconfig, Context string
-	// Timeout is how long the API server may take for one answer, its end included; 0 is Patience.
+	// Timeout limits one request to the API server; 0 is Patience.
 	Timeout time.Duration
 }
 
 const (
-	// Patience is how long an API server may take for an answer where nobody says so.
+	// Patience is the default time limit of a request.
 	Patience = 30 * time.Second
-	// answers bounds what is asked at a time: all of it takes no longer than that many answers may, whatever the server
-	// has the client wait for before it asks again.
+	// answers bounds a series of requests: together they take no longer than the limit of that many, even if the server
+	// makes the client wait before it retries.
 	answers = 4
-	// maxRelease is how large a stored release may be when it is unpacked, in bytes. A Secret holds 1 MiB, and what Helm
-	// stores, the chart's own files among it, is packed to a fifth or a tenth.
+	// maxRelease limits the size of an unpacked release, in bytes. A Secret holds 1 MiB, and Helm's releases are compressed to
+	// a fifth or a tenth.
 	maxRelease = 16 << 20
-	// page is how many revisions are read at a time: whoever may write Secrets may write many.
+	// page is the number of revisions read per request: there may be many.
 	page = 10
 )
 
-// Within bounds a context by the time that a number of answers may take.
+// Within limits a context to the time for a series of requests.
 func (c Connection) Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, answers*c.patience())
 }
 
 func (c Connection) patience() time.Duration { return cmp.Or(c.Timeout, Patience) }
 
-// Explain says of an error which server did not answer, where it is that.
+// Explain adds the server's address to a timeout error.
 func (c Connection) Explain(err error) error {
 	var late interface{ Timeout() bool }
 	timeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) && late.Timeout()
@@ -71,15 +71,15 @@ func (c Connection) config() (*rest.Config, error) {
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
 }
 
-// Client speaks to the cluster.
+// Client returns a client for the cluster.
 func (c Connection) Client() (kubernetes.Interface, error) {
 	config, err := c.config()
 	if err != nil {
-		return nil, fmt.Errorf("the cluster cannot be asked: %w", err)
+		return nil, fmt.Errorf("the cluster cannot be reached: %w", err)
 	}
-	// A doctor asks for a dozen kinds at once: the library's own limit of 5 a second would make people wait.
+	// doctor lists a dozen resources at once: client-go's default limit of 5 requests a second would be slow.
 	config.QPS, config.Timeout = -1, c.patience()
-	// What goes wrong is returned. What the library prints besides, the server's warnings among it, goes past the printers.
+	// Errors are returned. Whatever client-go prints would bypass the output writers.
 	config.WarningHandler = rest.NoWarnings{}
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)
@@ -89,17 +89,17 @@ func (c Connection) Client() (kubernetes.Interface, error) {
 // StoredRelease is one revision of a release, as Helm stored it.
 type StoredRelease struct {
 	Revision int
-	// Status is Helm's word, such as deployed, failed or pending-install; Description is what went wrong, where something did.
+	// Status is Helm's status, such as deployed, failed or pending-install; Description holds the error of a failed operation.
 	Status, Description string
-	// Manifest is what Helm sent, a stream of YAML documents.
+	// Manifest is a stream of YAML documents.
 	Manifest string
-	// Secret is the name of the Secret that the revision is in.
+	// Secret is the name of the revision's Secret.
 	Secret string
 }
 
-// Newest returns the newest revision that a label selector allows, such as "status=deployed"; nil when there is none. Both
-// Helms keep a release in secrets of the namespace, one for each revision. Helm's own package for them brings the drivers
-// of SQL databases along, so they are read here.
+// Newest returns the newest revision that matches a label selector, such as "status=deployed"; nil if there is none. Helm 3
+// and Helm 4 store each revision in a Secret of the namespace. They are read here because Helm's own package depends on SQL
+// drivers.
 func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, selector string) (*StoredRelease, error) {
 	if selector != "" {
 		selector = "," + selector
@@ -147,10 +147,10 @@ func (c Connection) Deployed(ctx context.Context, name, namespace string) (*Stor
 		return nil, c.Explain(fmt.Errorf("the releases of namespace %s cannot be read: %w", namespace, err))
 	}
 	if newest != nil && strings.HasPrefix(newest.Status, "pending-") {
-		return nil, fmt.Errorf("release %s in namespace %s is %s at revision %d: Helm refuses every upgrade until that has ended or is taken back; `ckptctl doctor` says how", name, namespace, newest.Status, newest.Revision)
+		return nil, fmt.Errorf("release %s in namespace %s is %s at revision %d: Helm refuses every upgrade until that has ended or is undone; `ckptctl doctor` says how", name, namespace, newest.Status, newest.Revision)
 	}
 	if release == nil {
-		return nil, fmt.Errorf("there is no deployed release %s in namespace %s; `helm list --namespace %s` shows what is there", name, namespace, paste.Word(namespace))
+		return nil, fmt.Errorf("there is no deployed release %s in namespace %s; `helm list --namespace %s` lists the releases", name, namespace, paste.Word(namespace))
 	}
 	return release, nil
 }
@@ -170,7 +170,7 @@ func decode(text []byte) (*StoredRelease, error) {
 		return nil, err
 	}
 	if len(plain) > maxRelease {
-		return nil, fmt.Errorf("unpacked it is larger than %d MiB, and no release is", maxRelease>>20)
+		return nil, fmt.Errorf("it is larger than %d MiB when unpacked, and no release is", maxRelease>>20)
 	}
 	var stored struct {
 		Manifest string `json:"manifest"`

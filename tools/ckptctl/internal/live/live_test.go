@@ -43,7 +43,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestBomb holds that a Secret which unpacks to 128 MiB is refused at a size that no release has, and that one
+// TestBomb checks that a Secret which unpacks to 128 MiB is refused at a size that no release has, and that one
 // just below it is read.
 func TestBomb(t *testing.T) {
 	text := func(size int64) io.Reader {
@@ -56,7 +56,7 @@ func TestBomb(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	_, err := Newest(context.Background(), client, "checkpoints", "training", "")
 	runtime.ReadMemStats(&after)
-	require.EqualError(t, err, "release checkpoints in namespace training cannot be read: its Secret of revision 2: unpacked it is larger than 16 MiB, and no release is")
+	require.EqualError(t, err, "release checkpoints in namespace training cannot be read: its Secret of revision 2: it is larger than 16 MiB when unpacked, and no release is")
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(100<<20))
 
 	large, err := Newest(context.Background(), fake.NewClientset(secret(t, 1, text(15<<20))), "checkpoints", "training", "")

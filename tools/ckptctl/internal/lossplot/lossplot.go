@@ -20,7 +20,7 @@ import (
 const (
 	width  = 26 * vg.Centimeter
 	height = 13 * vg.Centimeter
-	// side is the width of the legend, which has a place of its own so that it hides no curve.
+	// side is the width of the legend, which is beside the plot so that it hides no curve.
 	side = 7.6 * vg.Centimeter
 	// points is how many the curve has.
 	points = 200
@@ -30,7 +30,7 @@ const (
 	decades = 1.2
 )
 
-// Colours that people who see few colours can tell apart (Okabe and Ito).
+// Colour-blind safe colours (Okabe and Ito).
 var (
 	black  = color.RGBA{A: 255}
 	grey   = color.RGBA{R: 225, G: 225, B: 225, A: 255}

@@ -87,7 +87,7 @@ func path(element xml.StartElement) stroke {
 	return out
 }
 
-// TestMarks holds that the lines of both optima stand where the curve's logarithmic axis puts their intervals, and
+// TestMarks checks that the lines of both optima stand where the curve's logarithmic axis puts their intervals, and
 // reach the curve.
 func TestMarks(t *testing.T) {
 	for name, change := range map[string]func(*sizing.Input){

@@ -21,7 +21,7 @@ func (p pair) made() Names {
 	return Of(map[string]any{"provisioning": "static", "storageClass": map[string]any{"create": true}}, p.name, p.namespace, "")
 }
 
-// TestVolumeNamesAreInjective holds that no two pairs of namespace and name share a volume or a class: made-up pairs,
+// TestVolumeNamesAreInjective checks that no two pairs of namespace and name share a volume or a class: made-up pairs,
 // and for each its imitations, which spell its volume in every other way.
 func TestVolumeNamesAreInjective(t *testing.T) {
 	t.Parallel()
@@ -97,7 +97,7 @@ func word(random *rand.Rand, longest int, dots bool) string {
 	}
 }
 
-// TestShardsOfACutName holds that a shard's number never makes it another's name, and that all share one base.
+// TestShardsOfACutName checks that a shard's number never makes it another's name, and that all share one base.
 func TestShardsOfACutName(t *testing.T) {
 	t.Parallel()
 	long := pair{strings.Repeat("n", 63), strings.Repeat("r", 53)}.made()

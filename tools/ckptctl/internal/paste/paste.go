@@ -1,5 +1,5 @@
 // Package paste writes what is to be pasted into a shell. Nothing that is not written in this program's source gets into a
-// Line unquoted: the templates are constants, which the compiler sees to, and everything else is a word of its own.
+// Line unquoted: the templates are constants, which the compiler sees to, and everything else is one quoted word.
 package paste
 
 import (
@@ -24,7 +24,7 @@ func (l Line) String() string { return l.text }
 // MarshalText has a line printed as a string.
 func (l Line) MarshalText() ([]byte, error) { return []byte(l.text), nil }
 
-// template is a format with %s for each word. A variable is none: only a constant is converted to it by itself.
+// template is a format with %s for each word. Only constants convert to it implicitly, so a variable cannot be one.
 type template string
 
 // Command is a command with its words: a Line is put in as it is, an object as the YAML that kubectl takes, and anything

@@ -22,7 +22,7 @@ func bash(t *testing.T, line Line) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 }
 
-// TestCommand holds that a shell reads each word as the one word that it is.
+// TestCommand checks that a shell reads each word as the one word that it is.
 func TestCommand(t *testing.T) {
 	assert.Equal(t, "kubectl -n training delete pod trainer-0", Command("kubectl -n %s delete pod %s", "training", "trainer-0").String())
 	for _, word := range []string{
@@ -38,12 +38,12 @@ func TestCommand(t *testing.T) {
 	assert.Equal(t, []string{`{"a":"<it's>\u202e"}`}, bash(t, Command("kubectl %s", JSON(map[string]string{"a": "<it's>\u202e"}))))
 }
 
-// TestComment holds that a comment ends with its line, and a command in it is quoted all the same.
+// TestComment checks that a comment ends with its line, and a command in it is quoted all the same.
 func TestComment(t *testing.T) {
 	assert.Equal(t, `# volume x reboot\u001b: kubectl get 'a b'`, Comment("volume %s: %s", "x\nreboot\x1b", Command("kubectl get %s", "a b")).String())
 }
 
-// TestDocument holds that a command is given the object whole and as it is, also where it stands indented in a report.
+// TestDocument checks that a command is given the object whole and as it is, also where it stands indented in a report.
 func TestDocument(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain": "a", "quotes": "it's", "lines": "a\n  b\n\nc\n", "bidirectional": "\u202e", "escape": "\x1b[2J", "runner": "::error::x", "late runner": "##[error]x", "yaml": "%a: {b", "end": "'\nEOF\n'",

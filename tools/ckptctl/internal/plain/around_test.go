@@ -21,7 +21,7 @@ var direct = map[string]map[string]bool{
 	"log":     {"Print": true, "Printf": true, "Println": true, "Fatal": true, "Fatalf": true, "Fatalln": true},
 }
 
-// TestNothingGoesAround holds that all of ckptctl prints to the writers that it is given, and that it is given Writers: the
+// TestNothingGoesAround checks that all of ckptctl prints to the writers that it is given, and that it is given Writers: the
 // process's own streams are named in main alone, and there they are handed to what wraps them.
 func TestNothingGoesAround(t *testing.T) {
 	root := filepath.Join("..", "..")
@@ -59,7 +59,7 @@ func TestNothingGoesAround(t *testing.T) {
 	assert.Equal(t, 4, wraps, "the streams are used for something else than a Writer")
 }
 
-// TestPrintersClean holds that everything that prints a report prints what it shows of it.
+// TestPrintersClean checks that everything that prints a report prints what it shows of it.
 func TestPrintersClean(t *testing.T) {
 	// Where, and the functions that begin to print there.
 	for file, printers := range map[string][]string{"../report/print.go": {"Write"}, "../doctor/report.go": {"WriteJSON", "WriteText"}} {

@@ -19,7 +19,7 @@ const (
 	Bold   = "\x1b[1m"
 	// Off ends what the others begin.
 	Off = "\x1b[0m"
-	// Rewind begins the line anew.
+	// Rewind clears the line and returns to its start.
 	Rewind = "\r\x1b[K"
 )
 

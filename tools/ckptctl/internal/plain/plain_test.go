@@ -36,7 +36,7 @@ func TestInert(t *testing.T) {
 	assert.Equal(t, "nfs.server: ::1", Inert("nfs.server: ::1"))
 }
 
-// TestWriter holds that only decorations go through, and only to a terminal.
+// TestWriter checks that only decorations go through, and only to a terminal.
 func TestWriter(t *testing.T) {
 	text := Red + "error" + Off + Rewind + "\x1b[2J\x1b[35m\r\n" + Bold
 	for decorated, want := range map[bool]string{

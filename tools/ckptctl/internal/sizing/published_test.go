@@ -23,7 +23,7 @@ var mlperf = map[string]struct {
 	"llama3-1t": {128, 25872, 98304, 192, 32, 8 * 64 * 2, 18000, false},
 }
 
-// TestMLPerf holds the models to MLPerf's configurations, and their checkpoints to its table, within 0.5 %.
+// TestMLPerf checks the models to MLPerf's configurations, and their checkpoints to its table, within 0.5 %.
 func TestMLPerf(t *testing.T) {
 	require.Len(t, Models, len(mlperf))
 	for _, m := range Models {
@@ -48,7 +48,7 @@ func TestMLPerf(t *testing.T) {
 	}
 }
 
-// TestPublishedSizes holds the model of 14 bytes to what others measured or say of their own.
+// TestPublishedSizes compares the model of 14 bytes with published checkpoint sizes.
 func TestPublishedSizes(t *testing.T) {
 	// Azure's guide to GPT-3 175B says "approximately 2.3 TiB"; 14 bytes are 3 % less.
 	azure := make70B(t, func(in *Input) { in.Model = Model{Parameters: 175e9} })
@@ -62,7 +62,7 @@ func TestPublishedSizes(t *testing.T) {
 	assert.Equal(t, 384, bloom.Ranks.Total)
 }
 
-// TestPublishedTimes holds Azure's table of write times for 2.3 TiB. The table takes a TiB for 1024 GB, which is 7 %
+// TestPublishedTimes checks Azure's table of write times for 2.3 TiB. The table takes a TiB for 1024 GB, which is 7 %
 // less than it is, so it reproduces only with that.
 func TestPublishedTimes(t *testing.T) {
 	for gbps, minutes := range map[float64]float64{19.2: 2.04, 64: 0.61, 128: 0.31, 256: 0.15} {
@@ -79,7 +79,7 @@ func TestPublishedTimes(t *testing.T) {
 	}
 }
 
-// TestYoungTable holds the intervals and the time that saves take, for 50000 hours between failures of one GPU.
+// TestYoungTable checks the intervals and the time that saves take, for 50000 hours between failures of one GPU.
 func TestYoungTable(t *testing.T) {
 	for gpus, row := range map[int]struct {
 		failureHours float64
@@ -99,7 +99,7 @@ func TestYoungTable(t *testing.T) {
 	}
 }
 
-// TestWorkedExamples holds Changlan's example, a failure every 6000 s, 600 s to restart, 10 s to save, "about every
+// TestWorkedExamples checks Changlan's example, a failure every 6000 s, 600 s to restart, 10 s to save, "about every
 // 6 minutes", and MLCommons' half an hour for 100,000 accelerators of 50,000 hours.
 func TestWorkedExamples(t *testing.T) {
 	job := Job{Stop: 10, Failure: 6000, Restart: 600}

@@ -68,7 +68,7 @@ var jobs = []Job{
 	{Stop: 10, Behind: 8280, Failure: 10546, Restart: 600},
 }
 
-// TestAvailabilityIsTheMinimum holds that no interval that can be loses less than the availability form.
+// TestAvailabilityIsTheMinimum checks that no interval that can be loses less than the availability form.
 func TestAvailabilityIsTheMinimum(t *testing.T) {
 	for _, job := range jobs {
 		best := job.Lost(job.Availability())

@@ -5,7 +5,7 @@ type Precision struct {
 	Name string
 	// Weights is the width of the weights that the model computes with.
 	Weights int
-	// Master is the width of a second, exact copy of the weights that the optimizer keeps; 0 where there is none.
+	// Master is the width of a second, exact copy of the weights that the optimizer keeps; 0 if there is none.
 	Master int
 	// State is the width of each number that the optimizer keeps besides.
 	State int

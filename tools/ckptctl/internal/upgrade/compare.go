@@ -19,7 +19,7 @@ import (
 //go:embed fields.yaml
 var tableText []byte
 
-// field is something that an upgrade may not change.
+// field is an immutable field of fields.yaml.
 type field struct {
 	Path    string   `json:"path"`
 	Values  []string `json:"values"`
@@ -27,24 +27,24 @@ type field struct {
 	Default any      `json:"default"`
 }
 
-// Upgrade is a release and what it is upgraded with, as `helm upgrade` is told of it.
+// Upgrade is a release and the arguments of its `helm upgrade`.
 type Upgrade struct {
 	Release, Namespace string
-	// Chart is where the chart is, Files and Set are the new values. OldChart is where the chart of the release as it is is,
-	// "" where that is the same.
+	// Chart is the path of the chart, Files and Set are the new values. OldChart is the path of the current chart; "" if it
+	// is the same.
 	Chart, OldChart string
 	Files, Set      []string
-	// Expands says that the values ask for a class whose claims grow.
+	// Expands says that the values set allowVolumeExpansion.
 	Expands bool
-	// Live is what the cluster has; nil where only the values are known.
+	// Live is the state of the cluster; nil if only values are compared.
 	Live *Live
 }
 
-// Change is something that the upgrade does to the release's objects, and should not.
+// Change is an unsafe or impossible change of the release's objects.
 type Change struct {
 	// Rule is E04, E10 or E11, Severity error or warning.
 	Rule, Severity string
-	// Values are the keys of the chart's values that may have decided it; {backend} stands for the chosen section.
+	// Values are the keys of the chart's values that may have caused it; {backend} stands for the chosen section.
 	Values []string
 	// Message says what changes, Recipe what to do.
 	Message, Recipe string
@@ -54,13 +54,13 @@ type Change struct {
 type comparison struct {
 	Upgrade
 	table map[string][]field
-	// from and to are what is there and what is to be; stored and asked are what the two manifests say, which is the same
-	// where no cluster is asked.
+	// from and to are the objects before and after the upgrade; stored and asked are those of the two manifests, which are
+	// the same without a cluster.
 	from, to, stored, asked Objects
 	found                   []found
 }
 
-// found is a change of one object, and of others beside it that have the same trouble.
+// found is a change of one object, and of others with the same problem.
 type found struct {
 	Change
 	about  string
@@ -68,7 +68,7 @@ type found struct {
 	recipe recipe
 }
 
-// Compare lists what stands in the way of an upgrade from one set of objects to another.
+// Compare returns the changes that make an upgrade from one set of objects to another impossible or unsafe.
 func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
 	c := &comparison{Upgrade: upgrade, from: from, to: to, stored: from, asked: to}
 	if c.Live != nil {
@@ -99,7 +99,7 @@ func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
 	out := make([]Change, 0, len(c.found))
 	for _, f := range c.found {
 		if len(f.others) > 0 {
-			f.Message += " The same is true of " + all(f.others) + "."
+			f.Message += " The same applies to " + all(f.others) + "."
 		}
 		f.Recipe = f.recipe.text(c)
 		out = append(out, f.Change)
@@ -107,22 +107,22 @@ func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
 	return out, nil
 }
 
-// stands notes what the cluster has otherwise than the release.
+// stands adds where the cluster differs from the release's manifest.
 func (c *comparison) stands() {
 	for _, n := range c.Live.foreign {
-		c.add("E10", "error", "foreign "+n.kind, telling, n.key, fmt.Sprintf("%s %s is there already and is not this release's: Helm refuses to touch it.", n.kind, n.key), recipe{how: look, lines: []paste.Line{whole(n)}})
+		c.add("E10", "error", "foreign "+n.kind, identifying, n.key, fmt.Sprintf("%s %s already exists and does not belong to this release: Helm refuses to change it.", n.kind, n.key), recipe{how: look, lines: []paste.Line{whole(n)}})
 	}
 	for _, n := range c.Live.gone {
 		if n.kind == claimKind || n.kind == volumeKind {
-			c.add("E10", "warning", "gone "+n.kind, telling, n.key, fmt.Sprintf("%s %s of the release is not on the cluster: the upgrade recreates it.", n.kind, n.key), recipe{})
+			c.add("E10", "warning", "gone "+n.kind, identifying, n.key, fmt.Sprintf("%s %s of the release is not on the cluster: the upgrade recreates it.", n.kind, n.key), recipe{})
 		}
 	}
 	for _, n := range c.Live.unread {
-		c.add("E10", "warning", "unread "+n.kind, telling, n.key, fmt.Sprintf("%s %s may not be read, and is judged as the release has it.", n.kind, n.key), recipe{})
+		c.add("E10", "warning", "unread "+n.kind, identifying, n.key, fmt.Sprintf("%s %s may not be read, and is compared as the release's manifest has it.", n.kind, n.key), recipe{})
 	}
 }
 
-// whole shows an object of the cluster.
+// whole returns the command that shows an object of the cluster.
 func whole(n named) paste.Line {
 	if n.key.Namespace == "" {
 		return paste.Command("kubectl get %s %s --output yaml", n.kind, n.key.Name)
@@ -130,7 +130,7 @@ func whole(n named) paste.Line {
 	return paste.Command("kubectl --namespace %s get %s %s --output yaml", n.key.Namespace, n.kind, n.key.Name)
 }
 
-// add notes a change of an object, beside others of the same rule that are about the same.
+// add records a change of an object, or joins it to a recorded change of the same kind.
 func (c *comparison) add(rule, severity, about string, values []string, key Key, message string, r recipe) {
 	i := slices.IndexFunc(c.found, func(f found) bool {
 		return f.Rule == rule && f.Severity == severity && f.about == about && f.recipe.how == r.how
@@ -146,7 +146,7 @@ func (c *comparison) add(rule, severity, about string, values []string, key Key,
 // mostNamed is how many objects a message names.
 const mostNamed = 4
 
-// all are the objects of a message.
+// all joins the names of objects in a message.
 func all(objects []string) string {
 	if len(objects) > mostNamed {
 		return fmt.Sprintf("%s and %d more", strings.Join(objects[:mostNamed], ", "), len(objects)-mostNamed)
@@ -157,7 +157,7 @@ func all(objects []string) string {
 	return objects[0]
 }
 
-// fields compares what cannot change.
+// fields compares the immutable fields of two versions of an object.
 func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstructured) error {
 	for _, f := range c.table[kind] {
 		before, after, err := f.sides(old, fresh)
@@ -182,12 +182,12 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 			if after != nil {
 				continue
 			}
-			says = fmt.Sprintf("%s of %s %s cannot be taken away from Kubernetes 1.34 on, once it is in force.", f.Path, kind, key.Name)
+			says = fmt.Sprintf("%s of %s %s cannot be removed once it is in effect, from Kubernetes 1.34 on.", f.Path, kind, key.Name)
 			r = recipe{how: leave, set: fmt.Sprintf("%s=%v", f.Values[0], before)}
 		case "default":
 			if before == nil {
 				severity, r = "warning", seen(key, "")
-				says = fmt.Sprintf("%s of %s %s can become %s only if that is the class that the cluster gave it: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after))
+				says = fmt.Sprintf("%s of %s %s can become %s only if that is the class that the cluster has assigned: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after))
 			}
 		}
 		c.add("E10", severity, kind+f.Path, f.Values, key, says, r)
@@ -195,14 +195,14 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 	return nil
 }
 
-// local says that what a claim was filled from is in its own namespace: the API keeps it under an older name too, and puts
-// it back from there.
+// local reports whether a dataSourceRef has no namespace: the API server also stores it in dataSource, and restores it from
+// there.
 func local(source any) bool {
 	fields, _ := source.(map[string]any)
 	return fields["namespace"] == nil
 }
 
-// sides are a field's values before and after, with what the API server fills in.
+// sides returns a field's values before and after, with the API server's defaults.
 func (f field) sides(old, fresh unstructured.Unstructured) (before, after any, err error) {
 	for object, side := range map[*unstructured.Unstructured]*any{&old: &before, &fresh: &after} {
 		if *side, err = f.at(*object); err != nil {
@@ -215,8 +215,8 @@ func (f field) sides(old, fresh unstructured.Unstructured) (before, after any, e
 	return before, after, nil
 }
 
-// at returns what stands at the field's path. spec.source is a volume's source, of whatever kind, and spec.claimRef the name
-// and namespace that it is reserved for: the cluster adds the rest.
+// at returns the value at the field's path. spec.source is a volume's source of any kind, and spec.claimRef only the name and
+// namespace: the cluster adds the rest.
 func (f field) at(object unstructured.Unstructured) (any, error) {
 	switch f.Path {
 	case "spec.source":
@@ -246,8 +246,7 @@ func (f field) same(before, after any) bool {
 	return reflect.DeepEqual(before, after)
 }
 
-// sameSource says that two sources are one, as the API server sees it: with its defaults, and with a secret for growing
-// that was not there before.
+// sameSource compares two sources as the API server does: with its defaults, and allowing a new controllerExpandSecretRef.
 func sameSource(before, after corev1.PersistentVolumeSource) bool {
 	before, after = *before.DeepCopy(), *after.DeepCopy()
 	for _, s := range []*corev1.PersistentVolumeSource{&before, &after} {
@@ -265,7 +264,7 @@ func sameSource(before, after corev1.PersistentVolumeSource) bool {
 	return equality.Semantic.DeepEqual(before, after)
 }
 
-// renewed compares node affinities, where a label of a beta may become what it is called now: (after, before).
+// renewed compares node affinities (after, before), and allows a beta label to change to its current name.
 var renewed = func() (e equalities) {
 	e = equality.Semantic.Copy()
 	if err := e.AddFunc(func(after, before corev1.NodeSelectorRequirement) bool {
@@ -284,7 +283,7 @@ type equalities = interface {
 	DeepEqual(a, b any) bool
 }
 
-// labelsNow are the labels of nodes that had other names in betas.
+// labelsNow maps beta labels of nodes to their current names.
 var labelsNow = map[string]string{
 	corev1.LabelFailureDomainBetaZone:   corev1.LabelTopologyZone,
 	corev1.LabelFailureDomainBetaRegion: corev1.LabelTopologyRegion,
@@ -300,14 +299,14 @@ func volumeOf(object unstructured.Unstructured) (v corev1.PersistentVolume, err 
 	return v, err
 }
 
-// reservedFor is the claim that a volume is for.
+// reservedFor returns the claim in a volume's claimRef.
 func reservedFor(volume unstructured.Unstructured) Key {
 	namespace, _ := get(volume, "spec.claimRef.namespace").(string)
 	name, _ := get(volume, "spec.claimRef.name").(string)
 	return Key{namespace, name}
 }
 
-// volumeName is the volume that a claim names; "" where one is made for it.
+// volumeName returns the volume that a claim names; "" if one is provisioned.
 func volumeName(claim unstructured.Unstructured) string {
 	name, _ := get(claim, "spec.volumeName").(string)
 	return name

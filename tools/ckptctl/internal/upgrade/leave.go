@@ -13,7 +13,7 @@ func kept(object unstructured.Unstructured) bool {
 	return object.GetAnnotations()["helm.sh/resource-policy"] == "keep"
 }
 
-// unkept tells of an object that Helm would leave alone so far, and will not any more.
+// unkept adds an object that loses its resource policy keep.
 func (c *comparison) unkept(kind string, key Key, old, fresh unstructured.Unstructured) {
 	if !kept(old) || kept(fresh) {
 		return
@@ -25,12 +25,12 @@ func (c *comparison) unkept(kind string, key Key, old, fresh unstructured.Unstru
 	case volumeKind:
 		if _, with := c.to[claimKind][reservedFor(old)]; !with {
 			c.add("E04", "warning", "parted", []string{"keep", "claim.create"}, key,
-				fmt.Sprintf("volume %s is no longer kept, and its claim is not in the release: the next `helm uninstall` deletes the one, and leaves the other without it.", key.Name), keep)
+				fmt.Sprintf("volume %s is no longer kept, and its claim is not in the release: the next `helm uninstall` deletes the volume, and leaves its claim without it.", key.Name), keep)
 		}
 	}
 }
 
-// leaves judges an object that the new values do not make any more: Helm deletes it, unless it is kept.
+// leaves adds an object that the new values no longer create: Helm deletes it unless it is kept.
 func (c *comparison) leaves(kind string, key Key, old unstructured.Unstructured) {
 	switch kind {
 	case claimKind:
@@ -45,13 +45,13 @@ func (c *comparison) leaves(kind string, key Key, old unstructured.Unstructured)
 	}
 }
 
-// gone notes what leaves the release; the message has %s for it.
+// gone adds an object that leaves the release; the message's first verb is its name.
 func (c *comparison) gone(severity, about string, values []string, key Key, r recipe, message string, words ...any) {
 	c.add("E10", severity, about, values, key, fmt.Sprintf(message, append([]any{key.Name}, words...)...), r)
 }
 
-// telling are the keys by which claims are told apart.
-var telling = []string{"claim.name", "fullnameOverride", "nameOverride", "namespaceOverride", "shards", "provisioning", "claim.create"}
+// identifying are the keys that determine the claims' names.
+var identifying = []string{"claim.name", "fullnameOverride", "nameOverride", "namespaceOverride", "shards", "provisioning", "claim.create"}
 
 func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 	heir, renamed := c.heir(key)
@@ -63,22 +63,22 @@ func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 	other, why := c.elsewhere(old, c.to[claimKind][heir])
 	switch {
 	case renamed && !kept(old):
-		c.gone("error", "renamed, deleted", telling, key, stay, "claim %s is renamed to %s, and not kept: Helm deletes it.", to)
+		c.gone("error", "renamed, deleted", identifying, key, stay, "claim %s is renamed to %s, and not kept: Helm deletes it.", to)
 	case renamed && other:
-		c.gone("error", "renamed", telling, key, stay, "claim %s is renamed to %s, and its checkpoints stay behind%s.", to, why)
+		c.gone("error", "renamed", identifying, key, stay, "claim %s is renamed to %s, and its checkpoints stay behind%s.", to, why)
 	case renamed:
-		c.gone("warning", "stays beside", telling, key, stay, "claim %s is not made any more; it and its volume stay, beside new ones on the same storage.")
+		c.gone("warning", "stays beside", identifying, key, stay, "claim %s is no longer created; it and its volume stay, beside new ones on the same storage.")
 	case kept(old):
-		c.gone("warning", "stays", telling, key, recipe{}, "claim %s is not made any more; it and its volume stay on the cluster.")
+		c.gone("warning", "stays", identifying, key, recipe{}, "claim %s is no longer created; it and its volume stay on the cluster.")
 	default:
-		c.gone("error", "deleted", telling, key, recipe{how: keepFirst}, "claim %s is not made any more and not kept: Helm deletes it.")
+		c.gone("error", "deleted", identifying, key, recipe{how: keepFirst}, "claim %s is no longer created and not kept: Helm deletes it.")
 	}
 }
 
-// heir is the new claim that takes an old one's place: the one of the same number among those that were not there before.
+// heir returns the new claim that replaces an old one: the one with the same shard number among the added claims.
 func (c *comparison) heir(key Key) (Key, bool) {
 	fresh := slices.DeleteFunc(c.to.keys(claimKind), func(k Key) bool { _, before := c.from[claimKind][k]; return before })
-	// Where claims of the release go on as they were, it has only fewer of them.
+	// If other claims of the release remain, the old one has no replacement.
 	if len(fresh) == 0 || len(fresh) < len(c.to[claimKind]) {
 		return Key{}, false
 	}
@@ -90,7 +90,7 @@ func (c *comparison) heir(key Key) (Key, bool) {
 	return fresh[0], true
 }
 
-// number is what ends the name of a shard, "" where it is none.
+// number returns the shard number at the end of a name; "" if there is none.
 func number(name string) string {
 	if i := strings.LastIndex(name, "-"); i >= 0 && strings.Trim(name[i+1:], "0123456789") == "" {
 		return name[i+1:]
@@ -98,8 +98,7 @@ func number(name string) string {
 	return ""
 }
 
-// elsewhere says whether two claims lead to other storage, and how that can be told. A volume that is made for a claim is
-// its own.
+// elsewhere reports whether two claims use different storage, and the difference. A provisioned volume is always different.
 func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, string) {
 	if volumeName(old) == "" || volumeName(fresh) == "" {
 		return true, ""
@@ -107,7 +106,7 @@ func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, stri
 	before, known := c.from[volumeKind][Key{Name: volumeName(old)}]
 	after, made := c.to[volumeKind][Key{Name: volumeName(fresh)}]
 	if !known || !made {
-		// A volume that this release does not make is known by its name alone.
+		// Only the name is known of a volume that this release does not create.
 		return volumeName(old) != volumeName(fresh), ""
 	}
 	if same, why := sameStorage(before, after); !same {
@@ -116,7 +115,7 @@ func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, stri
 	return false, ""
 }
 
-// sameStorage says whether two volumes lead to the same bytes: to one source, however it is mounted, on the same nodes.
+// sameStorage reports whether two volumes have the same data: the same source, apart from mount settings, on the same nodes.
 func sameStorage(before, after unstructured.Unstructured) (bool, string) {
 	old, err := volumeOf(before)
 	fresh, wrong := volumeOf(after)
@@ -126,7 +125,7 @@ func sameStorage(before, after unstructured.Unstructured) (bool, string) {
 	return true, ""
 }
 
-// place is a volume's source without what only says how it is mounted.
+// place returns a volume's source without the fields that only affect mounting.
 func place(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
 	s := *v.Spec.PersistentVolumeSource.DeepCopy()
 	if s.HostPath != nil {
@@ -160,15 +159,15 @@ func (c *comparison) volumeLeaves(key Key, old unstructured.Unstructured) {
 	next, goesOn := c.to[claimKind][reserved]
 	switch {
 	case ours && !goesOn && kept(owner) == kept(old):
-		// It shares its claim's fate, which is told of.
+		// It is treated like its claim, which is reported.
 	case goesOn && volumeName(next) != key.Name:
-		// Its claim is to have another, which the API server refuses.
+		// Its claim names another volume, which the API server refuses.
 	case !kept(old):
-		c.gone("error", "volume deleted", values, key, recipe{how: keepFirst}, "volume %s is not made any more and not kept: Helm deletes it under its claim.")
+		c.gone("error", "volume deleted", values, key, recipe{how: keepFirst}, "volume %s is no longer created and not kept: Helm deletes it while its claim exists.")
 	case !ours:
-		c.gone("warning", "volume theirs", values, key, recipe{}, "volume %s is not made any more; it stays, and its claim stays bound to it and to no other.")
+		c.gone("warning", "volume theirs", values, key, recipe{}, "volume %s is no longer created; it stays, and its claim stays bound to it.")
 	default:
-		c.gone("warning", "volume stays", values, key, recipe{}, "volume %s is not made any more; it stays on the cluster.")
+		c.gone("warning", "volume stays", values, key, recipe{}, "volume %s is no longer created; it stays on the cluster.")
 	}
 }
 
@@ -179,14 +178,14 @@ func (c *comparison) classLeaves(key Key, old unstructured.Unstructured) {
 	values := []string{"storageClass.create", "storageClass.name", "fullnameOverride", "keep"}
 	for _, k := range c.to.keys(claimKind) {
 		if _, before := c.from[claimKind][k]; !before && className(c.to[claimKind][k]) == key.Name {
-			c.gone("error", "class deleted, named", values, key, recipe{how: keepFirst}, "class %s is not made any more and not kept: Helm deletes it, and new claims that name it stay Pending.")
+			c.gone("error", "class deleted, named", values, key, recipe{how: keepFirst}, "class %s is no longer created and not kept: Helm deletes it, and new claims that name it stay Pending.")
 			return
 		}
 	}
 	for _, k := range c.from.keys(claimKind) {
 		_, stays := c.to[claimKind][k]
 		if before := c.from[claimKind][k]; className(before) == key.Name && (stays || kept(before)) {
-			c.gone("warning", "class deleted", values, key, recipe{}, "class %s is deleted: the claims that name it cannot grow any more.")
+			c.gone("warning", "class deleted", values, key, recipe{}, "class %s is deleted: the claims of that class can no longer be expanded.")
 			return
 		}
 	}

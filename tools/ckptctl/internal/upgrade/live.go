@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// Live is what a cluster has of the objects before and after an upgrade.
+// Live holds the cluster's versions of the objects before and after an upgrade.
 type Live struct {
 	objects Objects
-	// gone are of the release and not on the cluster, foreign are on the cluster and not of the release.
+	// gone are objects of the release that the cluster does not have; foreign are existing objects of others.
 	gone, foreign []named
-	// unread are those that may not be read: they are judged as the release has them.
+	// unread are objects that may not be read; the release's manifest is used for them.
 	unread []named
-	// classes are those that claims name, made by whomever.
+	// classes are the classes of the claims, whoever created them.
 	classes Objects
 }
 
@@ -29,7 +29,7 @@ type named struct {
 	key  Key
 }
 
-// Read asks the cluster for the objects that an upgrade of a release finds there.
+// Read reads the objects that an upgrade of a release finds on the cluster.
 func Read(ctx context.Context, client kubernetes.Interface, from, to Objects, release, namespace string) (*Live, error) {
 	l := &Live{objects: Objects{}, classes: Objects{classKind: map[Key]unstructured.Unstructured{}}}
 	for _, kind := range kinds {
@@ -56,7 +56,7 @@ func Read(ctx context.Context, client kubernetes.Interface, from, to Objects, re
 	}
 	for _, claim := range l.objects[claimKind] {
 		key := Key{Name: className(claim)}
-		// A class that cannot be read is one that nothing is known of, and is told of as such.
+		// A class that cannot be read is reported as unknown.
 		if found, err := fetch(ctx, client, classKind, key); key.Name != "" && err == nil {
 			l.classes[classKind][key] = found
 		}
@@ -82,15 +82,15 @@ func fetch(ctx context.Context, client kubernetes.Interface, kind string, key Ke
 	return out, err
 }
 
-// belongs says that an object has the marks by which Helm takes it for a release's own.
+// belongs reports whether an object has the label and annotations by which Helm recognizes a release's objects.
 func belongs(object unstructured.Unstructured, release, namespace string) bool {
 	marks := object.GetAnnotations()
 	return object.GetLabels()["app.kubernetes.io/managed-by"] == "Helm" &&
 		marks["meta.helm.sh/release-name"] == release && marks["meta.helm.sh/release-namespace"] == namespace
 }
 
-// over returns the objects as they are, and as they are to be: Helm sets what the new manifest says, removes what the old
-// one said and the new one does not, and leaves what neither says.
+// over returns the live objects before and after the upgrade: Helm sets the fields of the new manifest, removes those that
+// only the old one has, and keeps those of neither.
 func (l *Live) over(from, to Objects) (before, after Objects) {
 	before, after = Objects{}, Objects{}
 	for _, kind := range kinds {
@@ -114,7 +114,7 @@ func (l *Live) over(from, to Objects) (before, after Objects) {
 	return before, after
 }
 
-// patched is what a three-way merge makes of what is there. Lists are replaced: those of these kinds have no keys to merge by.
+// patched returns the result of a three-way merge. Lists are replaced: those of these kinds have no merge keys.
 func patched(old, fresh, is any) any {
 	set, isMap := fresh.(map[string]any)
 	there, wasMap := is.(map[string]any)

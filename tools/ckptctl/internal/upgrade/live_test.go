@@ -35,7 +35,7 @@ func liveClaim(size, has string, phase corev1.PersistentVolumeClaimPhase, annota
 	}
 }
 
-// TestLive holds that what the cluster has is what an upgrade is judged by, and not what the release once said.
+// TestLive checks that what the cluster has is what an upgrade is judged by, and not what the release once said.
 func TestLive(t *testing.T) {
 	grows, kept := true, map[string]string{"helm.sh/resource-policy": "keep"}
 	class := &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "fast"}, AllowVolumeExpansion: &grows}
@@ -49,15 +49,15 @@ func TestLive(t *testing.T) {
 	}{
 		"nothing changes":                     {sized("1Gi"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 		"a claim that was grown by hand":      {sized("1Gi"), sized("1Gi"), []runtime.Object{liveClaim("2Gi", "2Gi", bound, kept)}, "", []string{"error E11: claim c cannot shrink from 2Gi to 1Gi"}},
-		"a growth that failed is given up":    {sized("4Gi"), sized("2Gi"), []runtime.Object{liveClaim("4Gi", "1Gi", bound, kept)}, "", []string{"warning E11: claim c asks for less from 4Gi to 2Gi, and has 1Gi"}},
+		"a growth that failed is given up":    {sized("4Gi"), sized("2Gi"), []runtime.Object{liveClaim("4Gi", "1Gi", bound, kept)}, "", []string{"warning E11: claim c requests less from 4Gi to 2Gi, and has 1Gi"}},
 		"all of it is given up":               {sized("4Gi"), sized("1Gi"), []runtime.Object{liveClaim("4Gi", "1Gi", bound, kept)}, "", []string{"error E11: claim c cannot shrink"}},
 		"a claim grows in a class that lets":  {sized("1Gi"), sized("2Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept), class}, "", nil},
-		"a claim grows in one that does not":  {sized("1Gi"), sized("2Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept), stiff}, "", []string{"error E11: claim c cannot grow from 1Gi to 2Gi"}},
+		"a claim grows in one that does not":  {sized("1Gi"), sized("2Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept), stiff}, "", []string{"error E11: claim c cannot be expanded from 1Gi to 2Gi"}},
 		"a Pending claim grows":               {sized("1Gi"), sized("2Gi"), []runtime.Object{liveClaim("1Gi", "0", corev1.ClaimPending, kept), class}, "", []string{"error E11: claim c is Pending"}},
-		"a claim of which keep was taken":     {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: claim c is not made any more and not kept"}},
-		"a claim that is kept":                {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", []string{"warning E10: claim c is not made any more; it and its volume stay"}},
+		"a claim of which keep was taken":     {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: claim c is no longer created and not kept"}},
+		"a claim that is kept":                {sized("1Gi"), "", []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", []string{"warning E10: claim c is no longer created; it and its volume stay"}},
 		"a claim that is gone":                {sized("1Gi"), sized("1Gi"), nil, "", []string{"warning E10: PersistentVolumeClaim train/c of the release is not on the cluster"}},
-		"a claim that another made":           {"", sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: PersistentVolumeClaim train/c is there already"}},
+		"a claim that another made":           {"", sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: PersistentVolumeClaim train/c already exists"}},
 		"a volume that may not be read":       {staticVolume, staticVolume, nil, "persistentvolumes", []string{"warning E10: PersistentVolume v may not be read"}},
 		"a class that the cluster has chosen": {without("fast"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 	} {
@@ -83,8 +83,8 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// TestLiveRecipe holds that a dynamic claim, which names the volume that was made for it, is not taken for a static one: to
-// make it anew would lose what it holds.
+// TestLiveRecipe checks that a dynamic claim, which names the volume that was made for it, is not taken for a static one: to
+// recreate it would lose its data.
 func TestLiveRecipe(t *testing.T) {
 	from, err := Parse(sized("1Gi"), "train")
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The kinds that hold data, or lead to it.
+// The kinds that hold data, or refer to it.
 const (
 	classKind     = "StorageClass"
 	volumeKind    = "PersistentVolume"
@@ -26,10 +26,10 @@ const (
 	configMapKind = "ConfigMap"
 )
 
-// kinds are in the order in which Helm makes them.
+// kinds are in the order in which Helm creates them.
 var kinds = []string{configMapKind, classKind, volumeKind, claimKind}
 
-// Key tells an object from others of its kind; what the cluster has as a whole has no namespace.
+// Key identifies an object of a kind; cluster-scoped objects have no namespace.
 type Key struct{ Namespace, Name string }
 
 func (k Key) String() string {
@@ -42,23 +42,23 @@ func (k Key) String() string {
 // Objects are the storage objects of a release, by kind.
 type Objects map[string]map[Key]unstructured.Unstructured
 
-// keys are those of a kind, in order; shards by their number.
+// keys returns the keys of a kind in order, shards by their number.
 func (o Objects) keys(kind string) []Key {
 	return slices.SortedFunc(maps.Keys(o[kind]), func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
 }
 
-// maxObject and maxStorage are how large one storage object may be, and all of a manifest's, in bytes: a thousand shards are
-// 3 MiB. While it is parsed, a text takes a hundred times its size of memory, and a stored manifest may be anybody's.
+// maxObject and maxStorage limit the size of one storage object and of all of a manifest, in bytes: a thousand shards are
+// 3 MiB. Parsing takes a hundred times the memory of the text, and a stored manifest is untrusted.
 const maxObject, maxStorage = 256 << 10, 4 << 20
 
-// storage is a document that may be one of the kinds: what else a parent chart makes is not parsed. Of the ConfigMaps it is
-// the one that tells pods of the store.
+// storage matches documents that may be of the kinds, so that other objects of a parent chart are not parsed. Of the
+// ConfigMaps it matches the one that publishes the store.
 var storage = regexp.MustCompile(`(?m)^kind:\s*["']?(?:StorageClass|PersistentVolume|PersistentVolumeClaim)\b|^  CHECKPOINT_CLAIMS:`)
 
-// Parse reads the storage objects of a manifest, as Helm writes it. What says no namespace is in the release's. Hooks are
-// no part of what an upgrade changes.
+// Parse reads the storage objects of a manifest that Helm has written. Objects without a namespace are in the release's.
+// Hooks are skipped.
 func Parse(manifest, namespace string) (Objects, error) {
 	out := Objects{}
 	for _, kind := range kinds {
@@ -89,10 +89,10 @@ func Parse(manifest, namespace string) (Objects, error) {
 	return out, nil
 }
 
-// hook is the annotation of what is no part of the release.
+// hook is the annotation of hooks, which are not part of the release.
 const hook = "helm.sh/hook"
 
-// separator ends a document.
+// separator matches the line between documents.
 var separator = regexp.MustCompile(`(?m)^---(?:\s.*)?$`)
 
 // Templates are those of a chart, to be rendered.
@@ -116,7 +116,7 @@ func Load(from fs.FS) (*Templates, error) {
 	return &Templates{c}, err
 }
 
-// Render returns the storage objects that the templates make of the values that a user gives.
+// Render returns the storage objects that the chart renders from the user's values.
 func (t *Templates) Render(given map[string]any, release, namespace string) (Objects, error) {
 	top, err := chartutil.ToRenderValues(t.chart, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
 	if err != nil {

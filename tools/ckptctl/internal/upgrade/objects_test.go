@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestParse holds that storage objects are found among others, however large those are, and that no manifest takes the
+// TestParse checks that storage objects are found among others, however large those are, and that no manifest takes the
 // memory of a machine.
 func TestParse(t *testing.T) {
 	var many strings.Builder

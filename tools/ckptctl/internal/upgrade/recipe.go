@@ -10,32 +10,32 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// recipe is what to do about a change, with the objects that it is about.
+// recipe is the fix for a change, with the objects that it concerns.
 type recipe struct {
 	how how
 	// claims and volumes are those to recreate, or to keep their names.
 	claims  []Key
 	volumes []string
 	class   string
-	// set is a setting that is to stay, lines show what there is to see.
+	// set is a setting to keep; lines show the existing objects.
 	set   string
 	lines []paste.Line
-	// moves says that the new values name other storage; the others that a claim or a volume is not of this release.
+	// moves says that the new values name other storage; the others that a claim or volume belongs to another release.
 	moves, theirClaim, theirVolume bool
 }
 
-// how is the kind of a recipe; that of 0 has no steps.
+// how is the kind of a recipe; 0 has no steps.
 type how int
 
 const (
-	// recreate deletes static claims and volumes, and has the upgrade make them again.
+	// recreate deletes static claims and volumes, and lets the upgrade recreate them.
 	recreate how = iota + 1
-	// beside makes new claims beside those that are there.
+	// beside creates new claims beside the existing ones.
 	beside
-	// stayNamed has claims keep their names, keepFirst has Helm keep what it would delete.
+	// stayNamed keeps the claims' names; keepFirst sets keep before Helm would delete an object.
 	stayNamed
 	keepFirst
-	// expandFirst has a class let its claims grow, leave has one setting stay as it is, look shows what is there.
+	// expandFirst sets allowVolumeExpansion first, leave keeps a setting, look shows the existing object.
 	expandFirst
 	leave
 	look
@@ -48,7 +48,7 @@ func words(text string) []string {
 	return []string{text}
 }
 
-// join adds the objects of another recipe of the same kind: shards are done together, before the one upgrade.
+// join adds the objects of another recipe of the same kind: shards are handled together, before the one upgrade.
 func (r *recipe) join(other recipe) {
 	for _, k := range other.claims {
 		if !slices.Contains(r.claims, k) {
@@ -68,7 +68,7 @@ func (r *recipe) join(other recipe) {
 	r.moves, r.theirClaim, r.theirVolume = r.moves || other.moves, r.theirClaim || other.theirClaim, r.theirVolume || other.theirVolume
 }
 
-// repair is what to do about a field that cannot change.
+// repair returns the recipe for an immutable field.
 func (c *comparison) repair(kind string, key Key, old, fresh unstructured.Unstructured, path string) recipe {
 	switch kind {
 	case classKind:
@@ -98,11 +98,11 @@ func (c *comparison) repair(kind string, key Key, old, fresh unstructured.Unstru
 	return r
 }
 
-// text is the recipe as it is printed: what it does, and the lines to paste into a shell.
+// text formats the recipe: what it does, and the lines to paste into a shell.
 func (r recipe) text(c *comparison) string {
 	says, lines := r.steps(c)
 	if len(lines) == 0 {
-		return "nothing, if that is what you want"
+		return "nothing, if this is intended"
 	}
 	out := []string{says}
 	for _, l := range lines {
@@ -111,7 +111,7 @@ func (r recipe) text(c *comparison) string {
 	return strings.Join(out, "\n")
 }
 
-// steps are the recipe's own words, and its lines. Whatever is deleted has Retain first, and the upgrade comes last.
+// steps returns the recipe's description and lines. Retain is set before anything is deleted, and the upgrade comes last.
 func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	switch r.how {
 	case recreate:
@@ -121,24 +121,24 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	case stayNamed:
 		return "keep the names, in the values too:", []paste.Line{c.upgrade(r.names(c)...)}
 	case keepFirst:
-		return "have Helm keep it first, in an upgrade of its own that changes nothing else:", []paste.Line{c.first("keep=true"), c.upgrade()}
+		return "have Helm keep it first, in a separate upgrade that changes nothing else:", []paste.Line{c.first("keep=true"), c.upgrade()}
 	case leave:
 		return "leave " + paste.Word(r.set) + ", in the values too:", []paste.Line{c.upgrade(r.set)}
 	case expandFirst:
 		const expands = "storageClass.allowVolumeExpansion=true"
-		return "have the class let its claims grow first, in the values too:", []paste.Line{
+		return "allow expansion in the class first, in the values too:", []paste.Line{
 			c.first(expands), c.upgrade(expands),
 		}
 	case look:
-		return "see what is there first:", r.lines
+		return "look at what exists first:", r.lines
 	}
 	return "", nil
 }
 
 func (r recipe) recreate(c *comparison) (string, []paste.Line) {
-	says := "recreate claim and volume; what is on the storage stays there:"
+	says := "recreate claim and volume; the data on the storage is kept:"
 	if r.moves {
-		says = "recreate claim and volume, on the other storage that the new values name: copy the checkpoints there first. What is on the old one stays there:"
+		says = "recreate claim and volume, on the other storage that the new values name: copy the checkpoints there first. The data on the old storage is kept:"
 	}
 	var lines []paste.Line
 	byNamespace := map[string]paste.Words{}
@@ -149,7 +149,7 @@ func (r recipe) recreate(c *comparison) (string, []paste.Line) {
 		}
 		byNamespace[k.Namespace] = append(byNamespace[k.Namespace], k.Name)
 	}
-	lines = append(lines, paste.Comment("stop the pods that use it, which this names:"))
+	lines = append(lines, paste.Comment("stop the pods that use it; this lists them:"))
 	for _, n := range namespaces {
 		lines = append(lines, paste.Command("kubectl --namespace %s describe pvc %s | grep 'Used By'", n, byNamespace[n]))
 	}
@@ -164,7 +164,7 @@ func (r recipe) recreate(c *comparison) (string, []paste.Line) {
 	}
 	lines = append(lines, c.upgrade())
 	if r.theirClaim {
-		lines = append(lines, paste.Comment("the claim is another release's: have that one recreate it, by an upgrade with the values that it has"))
+		lines = append(lines, paste.Comment("the claim belongs to another release: recreate it by an upgrade of that release with its current values"))
 	}
 	return says, lines
 }
@@ -181,14 +181,14 @@ func (r recipe) beside(c *comparison) (string, []paste.Line) {
 	if slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
 		lines = slices.Insert(lines, 0, c.first("keep=true"))
 	}
-	lines = append(lines, paste.Comment("it begins empty, or with what it is filled from, and what was there stays: copy the checkpoints before a training starts"))
+	lines = append(lines, paste.Comment("it starts empty, or filled from its data source, and the old data is kept: copy the checkpoints before a training starts"))
 	for _, k := range r.claims {
 		lines = append(lines, paste.Command("kubectl --namespace %s get pvc %s", k.Namespace, k.Name))
 	}
-	return "make a claim of another name beside this one, in the values too:", lines
+	return "create a claim of another name beside this one, in the values too:", lines
 }
 
-// seen shows a claim, and whether its class lets it grow.
+// seen returns a recipe that shows a claim, and whether its class allows expansion.
 func seen(claim Key, class string) recipe {
 	lines := []paste.Line{paste.Command("kubectl --namespace %s get pvc %s", claim.Namespace, claim.Name)}
 	if class != "" {
@@ -197,7 +197,7 @@ func seen(claim Key, class string) recipe {
 	return recipe{how: look, lines: lines}
 }
 
-// base is the name that the values give to what the release as it is calls so: without a shard's number.
+// base returns the name in the values of an object of the current release: without a shard's number.
 func (c *comparison) base(name string) string {
 	shards := len(c.from[claimKind]) > 1
 	for _, m := range c.from[configMapKind] {
@@ -209,7 +209,7 @@ func (c *comparison) base(name string) string {
 	return name
 }
 
-// names are the settings by which a store keeps the names of its claims, volumes and class.
+// names returns the settings that keep the names of claims, volumes and class.
 func (r recipe) names(c *comparison) []string {
 	sets := []string{"claim.name=" + c.base(r.claims[0].Name)}
 	if len(r.volumes) > 0 {
@@ -224,12 +224,12 @@ func (r recipe) names(c *comparison) []string {
 	return sets
 }
 
-// first is an upgrade that changes one setting alone, and so no chart either.
+// first returns an upgrade that changes only one setting, with the current chart.
 func (c *comparison) first(set string) paste.Line {
 	return paste.Command("helm upgrade %s %s --namespace %s --reuse-values --set %s", c.Release, cmp.Or(c.OldChart, c.Chart), c.Namespace, set)
 }
 
-// upgrade is the upgrade itself, with the new values and what is set besides.
+// upgrade returns the upgrade with the new values and further settings.
 func (c *comparison) upgrade(sets ...string) paste.Line {
 	line := paste.Command("helm upgrade %s %s --namespace %s", c.Release, c.Chart, c.Namespace)
 	for _, file := range c.Files {

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// size judges what a claim asks for. That one shrinks is refused; whether one grows is its class's matter, whoever has made
-// the volume, as the new values leave it: Helm changes classes before claims.
+// size compares the requests of a claim. Shrinking is refused; expansion depends on the claim's class after the upgrade, also
+// for a static volume: Helm changes classes before claims.
 func (c *comparison) size(key Key, old, fresh unstructured.Unstructured) {
 	size, asked := request(old), request(fresh)
 	change := fmt.Sprintf("from %s to %s", &size, &asked)
@@ -25,17 +25,17 @@ func (c *comparison) size(key Key, old, fresh unstructured.Unstructured) {
 	case grows == 0:
 		return
 	case grows < 0 && has != nil && asked.Cmp(*has) > 0:
-		add("warning", "given up", "asks for less "+change+", and has "+has.String()+": from Kubernetes 1.32 on that gives up a growth that failed, and before, the API server refuses it.", seen)
+		add("warning", "given up", "requests less "+change+", and has "+has.String()+": from Kubernetes 1.32 on, this cancels a failed expansion; before, the API server refuses it.", seen)
 		return
 	case grows < 0:
-		add("error", "shrinks", "cannot shrink "+change+": the API server refuses it, but for one that it was to grow to and could not, from Kubernetes 1.32 on.", leaveIt)
+		add("error", "shrinks", "cannot shrink "+change+": the API server refuses it, except, from Kubernetes 1.32 on, to cancel a failed expansion.", leaveIt)
 		return
 	case volumeName(old) != "" && name == "":
-		add("error", "static", "is static and has no class, and Kubernetes refuses to resize it "+change+".", leaveIt)
+		add("error", "static", "is static and has no class, and Kubernetes refuses to expand it "+change+".", leaveIt)
 		return
 	}
 	if phase != "" && phase != string(corev1.ClaimBound) {
-		add("error", "pending", "is "+phase+", and cannot grow "+change+" before it is Bound.", leaveIt)
+		add("error", "pending", "is "+phase+", and cannot be expanded "+change+" before it is Bound.", leaveIt)
 		return
 	}
 	class := cmp.Or(name, "its class")
@@ -46,21 +46,21 @@ func (c *comparison) size(key Key, old, fresh unstructured.Unstructured) {
 	before, _ := get(c.from[classKind][Key{Name: name}], "allowVolumeExpansion").(bool)
 	switch expands, _ := get(made, "allowVolumeExpansion").(bool); {
 	case known && expands && phase != "" && (before || c.to[classKind][Key{Name: name}].Object == nil):
-		// It is Bound, and its class lets it.
+		// It is Bound, and its class allows expansion.
 	case known && expands && !before:
-		add("warning", "just now", "grows "+change+" only if it is Bound and the API server has heard of its class "+class+", which the same upgrade changes.", recipe{how: expandFirst})
+		add("warning", "just now", "can be expanded "+change+" only if it is Bound and the API server has already seen its class "+class+" change, in the same upgrade.", recipe{how: expandFirst})
 	case known && expands:
-		add("warning", "bound", "grows "+change+" only if it is Bound: the API server refuses it otherwise.", seen)
+		add("warning", "bound", "can be expanded "+change+" only if it is Bound: the API server refuses it otherwise.", seen)
 	case known && c.Expands:
-		add("error", "never", "cannot grow "+change+": volumes of this backend do not, and so its class "+class+" does not allow it.", leaveIt)
+		add("error", "never", "cannot be expanded "+change+": the backend does not support it, so its class "+class+" does not allow it.", leaveIt)
 	case known:
-		add("error", "class", "cannot grow "+change+": its class "+class+" does not allow it.", recipe{how: expandFirst})
+		add("error", "class", "cannot be expanded "+change+": its class "+class+" does not allow it.", recipe{how: expandFirst})
 	default:
-		add("warning", "unknown", "grows "+change+" only if it is Bound and "+class+" has allowVolumeExpansion: the API server refuses it otherwise.", seen)
+		add("warning", "unknown", "can be expanded "+change+" only if it is Bound and "+class+" has allowVolumeExpansion: the API server refuses it otherwise.", seen)
 	}
 }
 
-// observed are a live claim's phase, and what it has; "" and nil where only values are known.
+// observed returns a live claim's phase and capacity; "" and nil if only values are compared.
 func observed(claim unstructured.Unstructured) (phase string, has *resource.Quantity) {
 	phase, _ = get(claim, "status.phase").(string)
 	text, _ := get(claim, "status.capacity.storage").(string)
