@@ -52,7 +52,7 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers, ret
 	}
 	for _, old := range retired {
 		name := fmt.Sprint(old["name"])
-		// Accepted here, so that the templates can answer with what to use instead.
+		// Accepted here, so that the templates can answer with the fix.
 		names = append(names, name)
 		properties[name] = map[string]any{
 			"type": []any{"object", "null"}, "deprecated": true,

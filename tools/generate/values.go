@@ -18,7 +18,7 @@ const width = 120
 
 // values rewrites the part of values.yaml below the mark: one commented section for each backend. What one step of
 // uncommenting reveals is the keys that are required, without values: an example's would be mounted, or asked for, as if
-// somebody had meant it. Text and optional keys stand two steps away.
+// it had been intended. Text and optional keys have two # signs.
 func values(old []byte, backends []catalog.Backend) ([]byte, error) {
 	head, _, _ := strings.Cut(string(old), valuesMark)
 	var out strings.Builder
@@ -114,7 +114,7 @@ func flow(value any) (string, error) {
 	return strings.Join(strings.Fields(string(text)), " "), err
 }
 
-// comment writes text as lines of the width that begin alike. A word that is wider has a line of its own.
+// comment writes text as lines of the width that begin alike. A longer word gets a separate line.
 func comment(out *strings.Builder, begin, text string) {
 	line := begin
 	for _, word := range strings.Fields(text) {

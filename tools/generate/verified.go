@@ -37,7 +37,7 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	if len(files) > 0 {
 		return v, nil
 	}
-	text, err := os.ReadFile(filepath.Join(d.root, "test", "install", "unproven.yaml"))
+	text, err := os.ReadFile(filepath.Join(d.root, "test", "install", "unmounted.yaml"))
 	if err != nil {
 		return v, err
 	}

@@ -17,7 +17,7 @@ Keys are set one by one: sprig's merge would lose a user's false. {shard} become
 {{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
 {{- $section := $facts.defaults }}
 {{- range $key, $value := index $context.Values $context.Values.backend }}
-{{- /* null is how an overlay takes back a key of the base file. */}}
+{{- /* An overlay removes a key of the base file with null. */}}
 {{- if not (kindIs "invalid" $value) }}
 {{- $_ := set $section $key $value }}
 {{- end }}
@@ -127,7 +127,7 @@ Every hook takes (dict "root" <chart context> "section" <the backend's values> "
 {{- end }}
 {{- end }}
 
-{{/* Inputs: dict "context" and perhaps "shard". Outputs: the volume source; what has no source of its own is a CSI volume. */}}
+{{/* Inputs: dict "context" and perhaps "shard". Outputs: the volume source; without a hook it is a CSI volume. */}}
 {{- define "checkpoint-storage.source" -}}
 {{- $in := merge (dict "root" .context) (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
 {{- include "checkpoint-storage.hook" (merge (dict "hook" "source") $in) | default (include "checkpoint-storage.csi.source" $in) }}

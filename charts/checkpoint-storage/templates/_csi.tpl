@@ -20,7 +20,7 @@ csi:
   {{- with include "checkpoint-storage.csi.fsType" $in }}
   fsType: {{ . | quote }}
   {{- end }}
-  {{- /* A driver that is told when it attaches has to be. For others it is a word that cannot be taken back: a source never changes. */}}
+  {{- /* Only for drivers that read it on attach: a volume's source cannot be changed later. */}}
   {{- if or .section.readOnly (and $facts.readOnly.attach (include "checkpoint-storage.readOnly.in" .)) }}
   readOnly: true
   {{- end }}

@@ -3,7 +3,7 @@ What the chart's own Jobs share: prepare, and those of helm test. Each define ta
 "shard", "settings" (prepare or test of the values), and perhaps "component".
 */}}
 
-{{/* Inputs: a list of maps. Outputs: one map of strings as YAML; of two that have a key, the later has its say. */}}
+{{/* Inputs: a list of maps. Outputs: one map of strings as YAML; later maps override earlier ones. */}}
 {{- define "checkpoint-storage.overlay" -}}
 {{- $all := dict }}
 {{- range . }}

@@ -68,7 +68,7 @@ who writes it has the controller that reads it.
 {{- end }}
 {{- end }}
 
-{{/* Inputs: a map. Outputs: the same as YAML with every value a string, as Kubernetes wants its string maps. */}}
+{{/* Inputs: a map. Outputs: the same as YAML with every value a string, as Kubernetes requires for string maps. */}}
 {{- define "checkpoint-storage.stringMap" -}}
 {{- $strings := dict }}
 {{- range $key, $value := . }}

@@ -14,7 +14,7 @@ stays when it has ended, or a GitOps controller would find it missing and make i
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- /* A Job's name is a label of its pods, and so has 63 characters at most. */}}
+  {{- /* A Job's name becomes a label of its pods, so it has at most 63 characters. */}}
   name: {{ include "checkpoint-storage.cut" (dict "name" (include "checkpoint-storage.fullname" $root) "suffix" (printf "-prepare-%s%s" ($pod | sha256sum | trunc 8) (include "checkpoint-storage.suffix" .)) "room" 38) | quote }}
   namespace: {{ include "checkpoint-storage.namespace" $root | quote }}
   labels: {{- include "checkpoint-storage.job.labels" $in | nindent 4 }}
@@ -42,7 +42,7 @@ metadata:
 spec: {{- include "checkpoint-storage.job.podSpec" . | nindent 2 }}
   {{- $security := include "checkpoint-storage.read" (include "checkpoint-storage.job.securityContext" .) | mustFromJson }}
   {{- if $owned }}
-  {{- /* Without fsGroup: for its sake kubelet would go through every file on the claim. */}}
+  {{- /* Without fsGroup, for which the kubelet would change every file on the claim. */}}
   {{- $security = omit $security "fsGroup" "fsGroupChangePolicy" "supplementalGroups" }}
   {{- $_ := set $security "runAsNonRoot" false }}
   {{- $_ := set $security "runAsUser" 0 }}

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Trains a small model with DistributedDataParallel, and resumes wherever it was killed.
 
-What is to be copied is how it saves. Every rank writes a shard of its own, and a checkpoint is published in two steps:
-first all shards are on the disk under a name that nobody takes for a checkpoint, then one rename gives it its name. A
+Copy the way it saves: every rank writes its own shard, and a checkpoint is published in two steps:
+first all shards are on the disk under a temporary name, then one rename gives it its name. A
 rank killed before the rename leaves the checkpoint before; one killed after it leaves the new one. It makes no
 difference whether the ranks share a directory or have one each, as with one volume per rank.
 """

@@ -59,17 +59,17 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- define "training-job.check" -}}
 {{- $root := . }}
 {{- if not (or .Subcharts.checkpoints .Values.command) }}
-{{- include "training-job.refuse" (dict "root" . "message" "checkpoints.enabled is false, and files/train.py has nowhere to save." "fix" "set checkpoints.enabled: true, with provisioning: existing for a claim that is there; or set a command of your own") }}
+{{- include "training-job.refuse" (dict "root" . "message" "checkpoints.enabled is false, and files/train.py has nowhere to save." "fix" "set checkpoints.enabled: true, with provisioning: existing for a claim that is there; or set your own command") }}
 {{- end }}
 {{- range $alias, $store := .Subcharts }}
 {{- if eq $store.Values.volumeMode "Block" }}
 {{- include "training-job.refuse" (dict "root" $root "message" (printf "%s is a raw device, and the workers save files." $alias) "fix" (printf "set %s.volumeMode: Filesystem" $alias)) }}
 {{- end }}
-{{- /* A command of one's own may be one that only reads. */}}
+{{- /* The user's own command may only read. */}}
 {{- if not $root.Values.command }}
 {{- $said := include "checkpoint-storage.readOnly.said" (dict "root" $store "section" (include "checkpoint-storage.section" $store | mustFromJson)) | mustFromJson }}
 {{- with $said.instead }}
-{{- include "training-job.refuse" (dict "root" $root "message" (printf "pods only read %s (%s), and files/train.py saves there." $alias (join ", " $said.by)) "fix" (printf "set, under %s, %s; or set a command of your own that only reads" $alias (join ", " .))) }}
+{{- include "training-job.refuse" (dict "root" $root "message" (printf "pods only read %s (%s), and files/train.py saves there." $alias (join ", " $said.by)) "fix" (printf "set, under %s, %s; or set your own command that only reads" $alias (join ", " .))) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -81,7 +81,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- range $_, $store := .Subcharts }}
 {{- with int $store.Values.shards }}
 {{- if ne . (int $.Values.workers) }}
-{{- include "training-job.refuse" (dict "root" $ "message" (printf "there are %d workers and %d shards." (int $.Values.workers) .) "fix" "set workers and shards to the same number: every rank has a volume of its own") }}
+{{- include "training-job.refuse" (dict "root" $ "message" (printf "there are %d workers and %d shards." (int $.Values.workers) .) "fix" "set workers and shards to the same number: every rank has its own volume") }}
 {{- end }}
 {{- $perRank = "true" }}
 {{- end }}
@@ -89,7 +89,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- $perRank }}
 {{- end }}
 
-{{/* Inputs: dict "root" "why". Outputs: nothing; ends the rendering where ranks have claims of their own. */}}
+{{/* Inputs: dict "root" "why". Outputs: nothing; fails if ranks have their own claims. */}}
 {{- define "training-job.sameForAll" -}}
 {{- range $alias, $store := .root.Subcharts }}
 {{- if $store.Values.shards }}
@@ -103,7 +103,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- .Values.command | default (list "python3" "/training/train.py") | toJson }}
 {{- end }}
 
-{{/* Outputs: what a worker is told, as entries of env. Who it is, and where the others meet, is for the workload to say. */}}
+{{/* Outputs: the settings of a worker, as entries of env. The workload adds its rank and the rendezvous address. */}}
 {{- define "training-job.settings" -}}
 {{- with .Values.training -}}
 - {name: STEPS, value: {{ .steps | int | quote }}}

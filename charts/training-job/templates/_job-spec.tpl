@@ -21,7 +21,7 @@ podFailurePolicy:
     # A drained node, a preemption, a spot machine that was taken back: no fault of the worker's.
     - action: Ignore
       onPodConditions: [{type: DisruptionTarget}]
-    # It was told to stop, and saved.
+    # It was terminated, and saved.
     - action: Ignore
       onExitCodes: {containerName: worker, operator: In, values: [143]}
 template: {{- include "training-job.pod" . | nindent 2 }}

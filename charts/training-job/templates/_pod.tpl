@@ -3,7 +3,7 @@ The pod of a worker. Everything about the volumes comes from the named templates
 one that is copied from it, knows no backend.
 
 Inputs: dict "root", and of these what the workload needs:
-  rank            the rank, where each has a pod template of its own
+  rank            the rank, if each has its own pod template
   env             YAML, further entries of env: who the worker is and where the others meet
   container       the container's name; worker unless given
   command         instead of the values' own; an empty list leaves it out
@@ -143,12 +143,12 @@ Root is who a value names so; null takes a key away, for clusters that choose th
 {{- if not (hasKey $security "runAsNonRoot") }}
 {{- $_ := set $security "runAsNonRoot" (not $root) }}
 {{- else if and $root $security.runAsNonRoot }}
-{{- include "training-job.refuse" (dict "root" .root "message" "the workers are told to be root (runAsUser: 0), and not to be (runAsNonRoot: true)." "fix" "leave podSecurityContext.runAsNonRoot out, here and in the stores; or name another user") }}
+{{- include "training-job.refuse" (dict "root" .root "message" "the workers are to run as root (runAsUser: 0), and not to (runAsNonRoot: true)." "fix" "leave podSecurityContext.runAsNonRoot out, here and in the stores; or name another user") }}
 {{- end }}
 {{- toYaml $security }}
 {{- end }}
 
-{{/* Inputs: a list of maps. Outputs: one map of strings as YAML; of two that have a key, the later has its say. */}}
+{{/* Inputs: a list of maps. Outputs: one map of strings as YAML; later maps override earlier ones. */}}
 {{- define "training-job.overlay" -}}
 {{- $all := dict }}
 {{- range . }}

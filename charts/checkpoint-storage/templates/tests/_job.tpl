@@ -91,7 +91,7 @@ spec:
 {{- $beside := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (dict "job-name" .job)) }}
 {{- $affinity := dict }}
 {{- if eq .meeting "spread" }}
-{{- /* Preferred: a cluster of one node is told so, and passes. */}}
+{{- /* Preferred, so that the test also passes on a cluster of one node, and says so. */}}
 {{- $affinity = dict "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict "weight" 100 "podAffinityTerm" $beside))) }}
 {{- else if eq .meeting "together" }}
 {{- /* Only one node can have the volume. */}}

@@ -1,5 +1,5 @@
 {{/*
-A plain Indexed Job: one pod per rank, each reached by a name of its own. Where every rank has a volume of its own there
+A plain Indexed Job: one pod per rank, each with its own DNS name. If every rank has its own volume there
 is a Job for each, because the pods of one Job all mount the same claims.
 */}}
 {{- define "training-job.workload.job" -}}

@@ -2,7 +2,7 @@
 A JobSet (jobset.x-k8s.io): one Job of all workers, for which JobSet makes the Service. Where every rank has a volume of
 its own there is a replicated Job for each, because the pods of one all mount the same claims.
 
-JobSet can make claims too (volumeClaimPolicies), and deletes them with the JobSet unless told otherwise: leave them out,
+JobSet can make claims too (volumeClaimPolicies), and deletes them with the JobSet by default: leave them out,
 and let the store keep what was saved.
 */}}
 {{- define "training-job.workload.jobset" -}}

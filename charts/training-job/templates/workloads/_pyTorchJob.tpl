@@ -4,7 +4,7 @@ The operator sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in each containe
 one pod template for all workers, so every rank mounts the same claims.
 
 With ExitCode a worker is replaced when a signal ended it (137, 143), and the training fails when it gave up by itself.
-Before a worker the operator runs a container of its own, which waits for rank 0 and does not say what the restricted
+Before a worker the operator runs its own init container, which waits for rank 0 and does not say what the restricted
 profile of Pod Security asks for: baseline is needed, or a template of yours in the operator's configuration.
 */}}
 {{- define "training-job.workload.pyTorchJob" -}}

@@ -1,9 +1,9 @@
 {{/*
-A StatefulSet: its pods keep their names and, where every rank has a volume of its own, their claims. What would be made
+A StatefulSet: its pods keep their names and, if every rank has its own volume, their claims. What would be made
 from volumeClaimTemplates is there already: the store's claims, by the names that the StatefulSet looks for. They are the
 store's, so they stay when the StatefulSet goes, and the StatefulSet makes none.
 
-A StatefulSet starts what has ended again, so files/train.py is told to stay when it is done.
+A StatefulSet starts what has ended again, so files/train.py stays running when it is done.
 */}}
 {{- define "training-job.workload.statefulSet" -}}
 {{- include "training-job.unheeded" (dict "root" . "keys" (list "ttlSecondsAfterFinished") "why" "a StatefulSet never ends") }}

@@ -3,7 +3,7 @@ A TrainJob of Kubeflow Trainer 2.2 or newer. Its pods come from a runtime that t
 the stores need is laid over it. The runtime has one Job for all workers, so every rank mounts the same claims. How often
 a worker is replaced is for the runtime to say too.
 
-Trainer tells each pod where it stands in torchrun's variables, PET_*. With one process for each pod they are what
+Trainer passes each pod its rank in torchrun's variables, PET_*. With one process for each pod they are what
 files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun reads them as they are.
 */}}
 {{- define "training-job.workload.trainJob" -}}

@@ -12,7 +12,7 @@ An Amazon FSx for OpenZFS file system, or one of its volumes.
 {{ dict "ResourceType" (ternary "volume" "filesystem" (not (empty .section.volumeId))) | toJson }}
 {{- end }}
 
-{{/* Outputs: further parameters of the StorageClass, as JSON. The driver wants JSON in them too, except for ResourceType. */}}
+{{/* Outputs: further parameters of the StorageClass, as JSON. The driver expects JSON in them too, except for ResourceType. */}}
 {{- define "checkpoint-storage.backend.awsFsxOpenZfs.parameters" -}}
 {{- $parameters := dict "ResourceType" "volume" }}
 {{- with .section.parentVolumeId }}

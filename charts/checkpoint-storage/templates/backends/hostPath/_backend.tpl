@@ -2,7 +2,7 @@
 A directory on a node.
 */}}
 
-{{/* Outputs: the volume source of the PersistentVolume. A path that somebody chose must exist: creating it would hide a disk that is not mounted. */}}
+{{/* Outputs: the volume source of the PersistentVolume. A path in the values must exist: creating it would hide a disk that is not mounted. */}}
 {{- define "checkpoint-storage.backend.hostPath.source" -}}
 hostPath:
   path: {{ .section.path | default (printf "/var/lib/checkpoint-storage/%s" .volume) | quote }}
