@@ -9,7 +9,7 @@ export KUBECONFIG=$kubeconfig
 
 exists() { kind get clusters 2>/dev/null | grep -qx "$cluster"; }
 
-# made_from says what the cluster was made from: when that changes, the cluster is made anew.
+# made_from says what the cluster was made from: when that changes, the cluster is recreated.
 made_from() { key "$root/ci/cluster.yaml" "$root"/ci/node/*; printf '%s\n' "$1"; }
 
 healthy() {

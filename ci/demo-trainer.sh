@@ -10,7 +10,7 @@ directory=/mnt/shared/demo-trainer
 workers=4
 every=5
 
-# train NAME installs the example chart on a directory of its own that all nodes share.
+# train NAME installs the example chart on a separate directory that all nodes share.
 train() {
   docker exec "$cluster-worker" sh -c "mkdir -p $directory/$1 && chmod 1777 $directory/$1 && rm -rf $directory/$1/*"
   cat >"$build/demo-$1.values.yaml" <<END

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Finds a Docker engine, or starts one of its own on a Debian machine that has none.
+# Finds a Docker engine, or starts one on a Debian machine that has none.
 # Usage: engine.sh up      prints the DOCKER_HOST to use
 #        engine.sh down    stops the engine that `up` started and removes its state, when no cluster is left on it
 #
-# The engine of its own is one per machine, shared by all checkouts: it keeps to its own socket, state and images, and
+# The started engine is one per machine, shared by all checkouts: it keeps to its own socket, state and images, and
 # so leaves alone whatever else runs there. It outlives the shell that started it.
 source "$(dirname "$0")/lib.sh"
 
@@ -64,7 +64,7 @@ start() {
   echo "$runtime" >"$state/daemon.json"
 
   say "starting a Docker engine, log in $state/docker.log"
-  # No bridge of its own: kind makes its network, and nothing else here needs one.
+  # No default bridge: kind creates its network, and nothing else here needs one.
   # The locks of the scripts that led here are not for the engine to hold.
   # shellcheck disable=SC2094  # the log is only written
   setsid nohup dockerd \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A third worker of the cluster that serves and mounts what a container cannot: NFS and iSCSI, by a kernel of its own in
+# A third worker of the cluster that serves and mounts what a container cannot: NFS and iSCSI, by a separate kernel in
 # a QEMU guest, emulated in software.
 # Usage: storage-node.sh up      starts it and adds its facts to .build/cluster.env; where it cannot be had, the reason
 #        storage-node.sh pause   has it stand still: emulated, it takes a good part of a core even when it has nothing to do
@@ -21,14 +21,14 @@ own_pid() {
   echo "$pid"
 }
 
-# The guest's address is one that the engine hands out last, told apart by the checkout.
+# The guest's address is one that the engine hands out last, derived from the checkout.
 network() {
   local subnet a b c d last
   subnet=$(docker network inspect kind --format '{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}}{{"\n"}}{{end}}' | grep -v : | head -n 1)
   gateway=${subnet#* }
   prefix=${subnet%% *} prefix=${prefix#*/}
   # Docker hands out a /16, and where all of those are taken a /20.
-  [ "$prefix" -lt 24 ] || die "the network kind has a /$prefix, in which the nodes leave the storage node no address of its own; make it anew: docker network rm kind"
+  [ "$prefix" -lt 24 ] || die "the network kind has a /$prefix, which has no free address for the storage node; recreate it: docker network rm kind"
   IFS=. read -r a b c d <<<"${subnet%%/*}"
   last=$(((a << 24 | b << 16 | c << 8 | d) | (1 << 32 - prefix) - 1))
   address=$((last >> 24)).$((last >> 16 & 255)).$((last >> 8 & 255)).$((0x${cluster: -2} % 250 + 2))
@@ -54,7 +54,7 @@ unplug() {
   ! ip netns list | grep -qw "$netns" || ip netns delete "$netns"
 }
 
-# What the guest needs to join, as a tar on a disk of its own.
+# What the guest needs to join, as a tar on a separate disk.
 join() {
   local files=$build/storage-node
   rm -rf "$files"
@@ -146,7 +146,7 @@ up() {
   enter
 }
 
-# enter makes the pod by which tests reach the guest, and tells them of it.
+# enter creates the pod through which tests reach the guest, and records it for them.
 enter() {
   kubectl apply --filename - >/dev/null <<END
 # By which tests reach the guest as its root.

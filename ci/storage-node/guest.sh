@@ -20,7 +20,7 @@ printf '%s\n' "127.0.0.1 localhost $NODE" "$CONTROL_PLANE" >/etc/hosts
 sysctl --quiet --write net.ipv4.ip_forward=1
 modprobe --all overlay br_netfilter nf_tables
 
-# Every test has a directory of its own below the export.
+# Every test has its own directory below the export.
 mkdir -p /srv/export
 chmod 1777 /srv/export
 echo '/srv/export *(rw,sync,no_subtree_check,no_root_squash,insecure)' >/etc/exports

@@ -91,7 +91,7 @@ func TestSavers(t *testing.T) {
 		"one of two that needs it":      {nfs + "savers: [deepspeed, orbax]", true},
 		"a saver that does without":     {nfs + "savers: [dcp]", false},
 		"nobody":                        {nfs, false},
-		"a claim of somebody else":      {nfs + "savers: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
+		"a claim of another release":    {nfs + "savers: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
 		"where the answers hold":        {"savers: [orbax]", true},
 		"where the answers do not hold": {"savers: [orbax]\nhostPath: {path: /mnt, sharedMount: true}", false},
 	} {

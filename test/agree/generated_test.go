@@ -25,7 +25,7 @@ import (
 )
 
 // generated is how many values documents are made up. Every one is judged by the validator that both Helms use, compiled
-// once; one in aThorough also by the Helms' own functions, which compile the schema anew each time.
+// once; one in aThorough also by the Helms' own functions, which compile the schema each time.
 const (
 	generated = 10_000
 	aThorough = 100

@@ -11,7 +11,7 @@ import (
 	"checkpoint-storage/test/internal/charts"
 )
 
-// outsize are inputs that no cluster has, which both ckptctl and Helm come to an end with.
+// outsize are inputs larger than any real ones, which both ckptctl and Helm can process.
 var outsize = []struct {
 	what, values string
 	args         []string

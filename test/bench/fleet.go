@@ -26,7 +26,7 @@ func writeFleet(dir string, overlays int) (base string, err error) {
 	return base, nil
 }
 
-const overlayText = `# Cluster %d: the share of its own site.
+const overlayText = `# Cluster %d: the share of its site.
 nfs:
   server: 10.20.30.%d
   path: /export/checkpoints/cluster-%05d

@@ -115,7 +115,7 @@ func (b *bench) kubectl(input string, args ...string) (string, error) {
 	return b.command(input, "kubectl", append([]string{"--namespace", namespace}, args...)...)
 }
 
-// fresh makes the namespace anew.
+// fresh recreates the namespace.
 func (b *bench) fresh() error {
 	if _, err := b.command("", "kubectl", "delete", "namespace", namespace, "--ignore-not-found"); err != nil {
 		return err

@@ -123,7 +123,7 @@ any other.
 %s
 
 - **check**: a base file of 4 KB and overlays of 250 bytes, all valid; the whole command, start to end. `+"`helm lint`"+` is timed
-  for five overlays and counted for a thousand. Node validates the merged documents, which somebody else has merged, in a
+  for five overlays and counted for a thousand. Node validates documents that were merged beforehand, in a
   process that is up and warm. CPU is that of all cores, on the same bytes, with nothing done with what is parsed.
 - **check** of what no cluster has, which both refuse: from the start to the end of the command.
 - **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards.

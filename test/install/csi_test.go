@@ -158,7 +158,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	}
 }
 
-// assertMounts holds that every node that a pod ran on mounted the volume as promised.
+// assertMounts checks that every node that a pod ran on mounted the volume as promised.
 func (suite *csiSuite) assertMounts(t *testing.T, c csiCase, pv *corev1.PersistentVolume, records []csi.Record) {
 	t.Helper()
 	driver := suite.drivers[slices.IndexFunc(suite.drivers, func(d csi.Driver) bool { return d.Name == pv.Spec.CSI.Driver })]
@@ -178,7 +178,7 @@ func (suite *csiSuite) assertMounts(t *testing.T, c csiCase, pv *corev1.Persiste
 	}
 }
 
-// assertInForce holds that a pod finds those options in force that every mount can have. The others are for the file
+// assertInForce checks that a pod finds those options in force that every mount can have. The others are for the file
 // system that the driver would mount, which a directory is not.
 func assertInForce(t *testing.T, pv *corev1.PersistentVolume, log string) {
 	t.Helper()
@@ -211,7 +211,7 @@ func flagsOf(c csiCase, volume *corev1.PersistentVolume) []string {
 	})
 }
 
-// assertReadOnly holds that a volume which is only to be read has all that its driver goes by, and any other none of it.
+// assertReadOnly checks that a volume which is only to be read has all that its driver goes by, and any other none of it.
 func assertReadOnly(t *testing.T, c csiCase, pv *corev1.PersistentVolume) {
 	t.Helper()
 	facts, only := c.backend.Capabilities.ReadOnly, c.mode == "ReadOnlyMany"
@@ -231,7 +231,7 @@ func assertSameClass(t *testing.T, want, got *storagev1.StorageClass) {
 	assert.Equal(t, want.MountOptions, got.MountOptions, "the class's mount options are not the reviewed ones")
 }
 
-// assertProvisioned holds that the volume that was made carries on what the class says about mounting it.
+// assertProvisioned checks that the volume that was made carries on what the class says about mounting it.
 func assertProvisioned(t *testing.T, class *storagev1.StorageClass, pv *corev1.PersistentVolume) {
 	t.Helper()
 	assert.Equal(t, class.MountOptions, pv.Spec.MountOptions)

@@ -58,7 +58,7 @@ func TestDoctorCSI(t *testing.T) {
 }
 
 // repairs is the heading in the notes of the commands for a broken store, which the lifecycle tests run.
-const repairs = "\nPutting it right"
+const repairs = "\nRecovery without data loss"
 
 // followNotes runs every command of the notes for a healthy store.
 func (b *brokenStore) followNotes() {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGitops holds that what delivers the release is told to leave the storage alone, and that this is said of storage
+// TestGitops checks that GitOps tools are configured to leave the storage alone, and that this is set on storage
 // only: the ConfigMap and the Jobs are for it to replace and to prune.
 func TestGitops(t *testing.T) {
 	t.Parallel()
@@ -54,7 +54,7 @@ func TestGitops(t *testing.T) {
 	}
 }
 
-// TestParts holds that an administrator's release and a tenant's make together what one release makes, and nothing twice.
+// TestParts checks that an administrator's release and a tenant's make together what one release makes, and nothing twice.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	whole := set(t, nil)
@@ -64,7 +64,7 @@ func TestParts(t *testing.T) {
 	assert.Equal(t, whole.configMaps, tenant.configMaps)
 	assert.Equal(t, whole.jobs, tenant.jobs)
 
-	// Under a name, and in a namespace, of its own: the release is the administrator's, the claim is not.
+	// With another name and namespace: the release is the administrator's, the claim is not.
 	admin := renderAs(t, "volumes-of-train", "storage", map[string]string{
 		"claim.create": "false", "namespaceOverride": `"` + namespace + `"`, "fullnameOverride": `"` + release + `"`,
 		"prepare": `{"enabled": true, "directory": "a"}`, "benchmark": `{"enabled": true, "image": {"repository": "fio"}}`,

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHelm4 holds that the program Helm 4 renders what Helm 3 renders, the chart alone and twice below a parent. That
+// TestHelm4 checks that the program Helm 4 renders what Helm 3 renders, the chart alone and twice below a parent. That
 // their engines render every fixture alike is proven beside the agreement of their verdicts.
 func TestHelm4(t *testing.T) {
 	t.Parallel()

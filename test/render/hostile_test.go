@@ -100,7 +100,7 @@ func (p place) with(values map[string]any, text string) map[string]any {
 	return put(values, p.steps).(map[string]any)
 }
 
-// TestValuesStayText holds that no value is code: whatever text the schema takes stands, unchanged, where a harmless one
+// TestValuesStayText checks that no value is code: whatever text the schema takes stands, unchanged, where a harmless one
 // would, and nothing else of the objects is different.
 func TestValuesStayText(t *testing.T) {
 	t.Parallel()
@@ -248,7 +248,7 @@ func (p place) takes(chart engine.Chart, values map[string]any, text string) (be
 }
 
 // most changes values in as many places as can be changed together, and returns them, those places, and the objects that
-// the values become, where there is such a place. refused is told of each place that is left out.
+// the values become, where there is such a place. refused is called with each place that is left out.
 func most(chart engine.Chart, values map[string]any, at []int, change func(map[string]any, int) map[string]any, refused func(error)) (have map[string]any, in []int, objects []map[string]any) {
 	have = values
 	for _, i := range at {
@@ -273,7 +273,7 @@ func most(chart engine.Chart, values map[string]any, at []int, change func(map[s
 	return have, slices.Concat(in, second), objects
 }
 
-// noCode holds that no value stands in what a container runs: scripts take values from their environment.
+// noCode checks that no value stands in what a container runs: scripts take values from their environment.
 func noCode(t *testing.T, value any) {
 	t.Helper()
 	switch value := value.(type) {

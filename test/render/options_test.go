@@ -85,7 +85,7 @@ func TestShards(t *testing.T) {
 	assert.Equal(t, "theirs-0 theirs-1", existing.configMaps[0].Data["CHECKPOINT_CLAIMS"])
 }
 
-// TestShardsAreFilledFromTheirOwn holds that each claim names the source of its number.
+// TestShardsAreFilledFromTheirOwn checks that each claim names the source of its number.
 func TestShardsAreFilledFromTheirOwn(t *testing.T) {
 	t.Parallel()
 	restored := map[string]string{
@@ -132,7 +132,7 @@ func TestNothingButStorage(t *testing.T) {
 	assert.Len(t, got.claims, 1)
 }
 
-// renderAs renders with a release and a namespace of its own.
+// renderAs renders with the given release and namespace.
 func renderAs(t *testing.T, release, namespace string, values map[string]string) objects {
 	t.Helper()
 	manifest, err := helm.RenderTemplateContextE(t, t.Context(), &helm.Options{

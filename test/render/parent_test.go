@@ -45,7 +45,7 @@ func mounts(t *testing.T, pod *corev1.Pod) map[string]string {
 	return claims
 }
 
-// TestParent holds what a training chart relies on: the named templates work through .Subcharts, whatever the store.
+// TestParent checks what a training chart relies on: the named templates work through .Subcharts, whatever the store.
 func TestParent(t *testing.T) {
 	t.Parallel()
 	chart := charts.Umbrella(t)

@@ -42,7 +42,7 @@ func jobs(t *testing.T, more map[string]string) map[string]*batchv1.Job {
 	return found
 }
 
-// TestPodsAreRestricted holds every pod that the chart makes, on every backend, to the restricted Pod Security profile, and
+// TestPodsAreRestricted checks every pod that the chart makes, on every backend, to the restricted Pod Security profile, and
 // those that a value makes root to baseline.
 func TestPodsAreRestricted(t *testing.T) {
 	t.Parallel()
@@ -68,7 +68,7 @@ func TestPodsAreRestricted(t *testing.T) {
 	}
 }
 
-// TestPodsAreRootWhereAValueSaysSo holds that runAsUser: 0 is all it takes, and that both ways at once are refused.
+// TestPodsAreRootWhereAValueSaysSo checks that runAsUser: 0 is all it takes, and that both ways at once are refused.
 func TestPodsAreRootWhereAValueSaysSo(t *testing.T) {
 	t.Parallel()
 	for what, job := range jobs(t, map[string]string{"podSecurityContext": `{"runAsUser": 0}`}) {
@@ -81,7 +81,7 @@ func TestPodsAreRootWhereAValueSaysSo(t *testing.T) {
 	require.ErrorContains(t, err, "Fix: leave podSecurityContext.runAsNonRoot out")
 }
 
-// TestPodsOfAnyUser holds that null leaves the user to the cluster, as OpenShift wants it, and the rest as it is.
+// TestPodsOfAnyUser checks that null leaves the user to the cluster, as OpenShift requires, and nothing else changes.
 func TestPodsOfAnyUser(t *testing.T) {
 	t.Parallel()
 	for what, job := range jobs(t, map[string]string{"podSecurityContext": `{"runAsUser": null, "runAsGroup": null}`}) {
@@ -95,7 +95,7 @@ func TestPodsOfAnyUser(t *testing.T) {
 	assert.NotContains(t, manifest, "runAsUser:")
 }
 
-// TestJobsAndPodsCarryTheSame holds that labels and annotations are on a Job, where Kueue looks, and on its pod, where
+// TestJobsAndPodsCarryTheSame checks that labels and annotations are on a Job, where Kueue looks, and on its pod, where
 // Kyverno and Istio do: those of all objects, and those of the Job.
 func TestJobsAndPodsCarryTheSame(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestJobsAndPodsCarryTheSame(t *testing.T) {
 	}
 }
 
-// TestPodsGoWhereTheyAreSent holds the keys of a pod that say where it runs, beside what the chart asks for itself.
+// TestPodsGoWhereTheyAreSent checks the keys of a pod that say where it runs, beside what the chart asks for itself.
 func TestPodsGoWhereTheyAreSent(t *testing.T) {
 	t.Parallel()
 	where := `"nodeSelector": {"pool": "storage"}, "priorityClassName": "platform", "runtimeClassName": "kata", "ttlSecondsAfterFinished": 600,
@@ -153,7 +153,7 @@ func TestPodsGoWhereTheyAreSent(t *testing.T) {
 	}
 }
 
-// TestImages holds which image a pod runs, and with which secrets it is pulled.
+// TestImages checks which image a pod runs, and with which secrets it is pulled.
 func TestImages(t *testing.T) {
 	t.Parallel()
 	digest := "sha256:" + strings.Repeat("0f", 32)
@@ -190,7 +190,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestTrainingWorkers holds the same of the training chart: the workload where Kueue looks, its pods in every kind.
+// TestTrainingWorkers checks the same of the training chart: the workload where Kueue looks, its pods in every kind.
 func TestTrainingWorkers(t *testing.T) {
 	t.Parallel()
 	c := trainer{chart: charts.TrainingJob(t)}

@@ -48,7 +48,7 @@ func newClaimRoot(t *testing.T) claimRoot {
 	return claimRoot{t, path}
 }
 
-// TestPrepareTakesNothing holds that a directory with files in it stays whose it is, unless the values say that it is
+// TestPrepareTakesNothing checks that a directory with files in it stays whose it is, unless the values say that it is
 // theirs to give away; and which directories are no such case. Nobody has to be root for it: to give away is only said.
 func TestPrepareTakesNothing(t *testing.T) {
 	t.Parallel()
@@ -93,7 +93,7 @@ func TestPrepareTakesNothing(t *testing.T) {
 	}
 }
 
-// TestPrepareHandsNothingPlantedOn holds that a directory which its owner puts something into while it is given away is
+// TestPrepareHandsNothingPlantedOn checks that a directory which its owner puts something into while it is given away is
 // handed back: the new owner would trust what is in it. Only root sees it happen, so a program says that it did.
 func TestPrepareHandsNothingPlantedOn(t *testing.T) {
 	t.Parallel()
@@ -109,7 +109,7 @@ func TestPrepareHandsNothingPlantedOn(t *testing.T) {
 	assert.Contains(t, out, "owner 98\nowner "+was+"\nFAILED: files came into team-a while it was given away")
 }
 
-// TestPrepareNamesAFile holds that what is no directory is left alone, and called what it is.
+// TestPrepareNamesAFile checks that what is no directory is left alone, and called what it is.
 func TestPrepareNamesAFile(t *testing.T) {
 	t.Parallel()
 	c := newClaimRoot(t)
@@ -153,7 +153,7 @@ func TestPrepareFollowsNoLink(t *testing.T) {
 	}
 }
 
-// TestPrepareUnderALink holds that the claim itself may be mounted where the image has a link.
+// TestPrepareUnderALink checks that the claim itself may be mounted where the image has a link.
 func TestPrepareUnderALink(t *testing.T) {
 	t.Parallel()
 	c := newClaimRoot(t)

@@ -40,7 +40,7 @@ func TestPrepare(t *testing.T) {
 	assertPodSecurity(t, api.LevelRestricted, &job.Spec.Template)
 }
 
-// TestPrepareGivesAway holds that only a directory which is to belong to somebody else takes root, and only what
+// TestPrepareGivesAway checks that only a directory for another user needs root, and only what
 // baseline allows of it; and that the pod's own fsGroup does not have kubelet go through the whole claim.
 func TestPrepareGivesAway(t *testing.T) {
 	t.Parallel()
@@ -56,7 +56,7 @@ func TestPrepareGivesAway(t *testing.T) {
 	assert.Contains(t, prepared(t, map[string]string{"prepare.group": "1000000"}).prepares[0].Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "GROUP", Value: "1000000"})
 }
 
-// TestPrepareShards holds that every shard is prepared, by a Job of its own.
+// TestPrepareShards checks that every shard is prepared by its own Job.
 func TestPrepareShards(t *testing.T) {
 	t.Parallel()
 	got := prepared(t, map[string]string{"shards": "12", "hostPath": `{"path": "/mnt/{shard}", "sharedMount": true}`})
@@ -69,7 +69,7 @@ func TestPrepareShards(t *testing.T) {
 	assert.Len(t, names, 12)
 }
 
-// TestPrepareIsNotChanged holds that a Job keeps its name only as long as nothing of it changes: the API server refuses
+// TestPrepareIsNotChanged checks that a Job keeps its name only as long as nothing of it changes: the API server refuses
 // every other change.
 func TestPrepareIsNotChanged(t *testing.T) {
 	t.Parallel()
@@ -91,7 +91,7 @@ func TestPrepareIsNotChanged(t *testing.T) {
 	}
 }
 
-// TestPrepareIsOneScript holds that no value is part of the script: each reaches it as text, and Kubernetes, which fills in
+// TestPrepareIsOneScript checks that no value is part of the script: each reaches it as text, and Kubernetes, which fills in
 // $(NAME) in a container's env, leaves it as it is.
 func TestPrepareIsOneScript(t *testing.T) {
 	t.Parallel()
@@ -111,7 +111,7 @@ func TestPrepareIsOneScript(t *testing.T) {
 	assert.NotContains(t, first, "$$", "Kubernetes makes one $ of two in args")
 }
 
-// TestDirectory holds where consumers are told to save.
+// TestDirectory checks the directory that is published to consumers.
 func TestDirectory(t *testing.T) {
 	t.Parallel()
 	chart := charts.Umbrella(t)

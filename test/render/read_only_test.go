@@ -19,8 +19,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// assertReadsOnly holds that a pod of the chart asks the kubelet for a mount that it cannot write to: by its reference to
-// the claim, which the driver is told of, and by the mount, for a pod whose reference somebody else writes.
+// assertReadsOnly checks that a pod of the chart asks the kubelet for a mount that it cannot write to: by its reference to
+// the claim, which reaches the driver, and by the mount, for a pod whose volumes another controller writes.
 func assertReadsOnly(t *testing.T, job *batchv1.Job, where string) {
 	t.Helper()
 	pod := job.Spec.Template.Spec
@@ -85,7 +85,7 @@ func TestReadOnlyIsReadOnly(t *testing.T) {
 	}
 }
 
-// TestReadOnlyMountOption holds that a volume is mounted with the option by which its driver mounts it read-only, once,
+// TestReadOnlyMountOption checks that a volume is mounted with the option by which its driver mounts it read-only, once,
 // whatever list the values have; and that a driver which takes none is given none.
 func TestReadOnlyMountOption(t *testing.T) {
 	t.Parallel()
@@ -105,11 +105,11 @@ func TestReadOnlyMountOption(t *testing.T) {
 	assert.Contains(t, options(s3), "read-only")
 
 	unknown := map[string]string{"backend": `"csi"`, "csi": `{"driver": "a", "volumeHandle": "b"}`, "accessModes": `["ReadOnlyMany"]`}
-	assert.Empty(t, options(unknown), "nobody knows what the driver takes")
+	assert.Empty(t, options(unknown), "the driver's options are not known")
 	assert.Empty(t, options(map[string]string{"readOnly": "true"}), "kubelet refuses mount options on a directory of the node")
 }
 
-// TestReadOnlyReachesAttach holds that a driver that attaches read-only or for writing is told: the second node could not
+// TestReadOnlyReachesAttach checks that a driver that attaches read-only gets the attribute: the second node could not
 // attach the disk otherwise.
 func TestReadOnlyReachesAttach(t *testing.T) {
 	t.Parallel()
@@ -124,7 +124,7 @@ func TestReadOnlyReachesAttach(t *testing.T) {
 	assert.False(t, nfs.volumes[0].Spec.NFS.ReadOnly)
 }
 
-// TestReadOnlyIsNotMoreThanSaid holds that a store with a mode for writing, or without the key, is writable.
+// TestReadOnlyIsNotMoreThanSaid checks that a store with a mode for writing, or without the key, is writable.
 func TestReadOnlyIsNotMoreThanSaid(t *testing.T) {
 	t.Parallel()
 	for _, more := range []map[string]string{
@@ -142,7 +142,7 @@ func TestReadOnlyIsNotMoreThanSaid(t *testing.T) {
 	}
 }
 
-// TestReadOnlyOfOthers holds that a claim, or a class, of somebody else's is only read where the values say so.
+// TestReadOnlyOfOthers checks that an existing claim or class is read-only only if the values say so.
 func TestReadOnlyOfOthers(t *testing.T) {
 	t.Parallel()
 	existing := set(t, map[string]string{"provisioning": `"existing"`, "claim.existing": `"theirs"`, "readOnly": "true"})
@@ -167,7 +167,7 @@ func TestReadOnlyOfOthers(t *testing.T) {
 	assert.Contains(t, device.jobs[0].Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "READ_ONLY", Value: "true"})
 }
 
-// TestReadOnlyOfOneShard holds that a shard of its own is read-only alone.
+// TestReadOnlyOfOneShard checks that a single shard can be read-only.
 func TestReadOnlyOfOneShard(t *testing.T) {
 	t.Parallel()
 	got := set(t, map[string]string{
@@ -184,7 +184,7 @@ func TestReadOnlyOfOneShard(t *testing.T) {
 	assert.Equal(t, "true", got.configMaps[0].Data["CHECKPOINT_READ_ONLY"])
 }
 
-// TestNobodyWritesToAReadOnlyStore holds that whoever would write is refused, with the key to change.
+// TestNobodyWritesToAReadOnlyStore checks that whoever would write is refused, with the key to change.
 func TestNobodyWritesToAReadOnlyStore(t *testing.T) {
 	t.Parallel()
 	for writer, values := range map[string]string{
@@ -207,8 +207,8 @@ func TestNobodyWritesToAReadOnlyStore(t *testing.T) {
 	}
 }
 
-// TestTrainerOfAReadOnlyStore holds that the example trainer, which saves, is refused on a store that pods only read, and
-// that a command of one's own mounts it read-only in every kind of workload, by whatever way the kind names its volumes.
+// TestTrainerOfAReadOnlyStore checks that the example trainer, which saves, is refused on a store that pods only read, and
+// that the user's own command mounts it read-only in every kind of workload, however the kind declares volumes.
 func TestTrainerOfAReadOnlyStore(t *testing.T) {
 	t.Parallel()
 	c := trainer{chart: charts.TrainingJob(t)}
@@ -216,7 +216,7 @@ func TestTrainerOfAReadOnlyStore(t *testing.T) {
 	for _, kind := range workloads(t) {
 		_, err := c.render(t, kind, readOnly...)
 		require.ErrorContains(t, err, "pods only read checkpoints (readOnly: true), and files/train.py saves there.")
-		require.ErrorContains(t, err, "Fix: set, under checkpoints, readOnly: false; or set a command of your own that only reads")
+		require.ErrorContains(t, err, "Fix: set, under checkpoints, readOnly: false; or set your own command that only reads")
 
 		own := append(slices.Clone(readOnly), `command=["python3", "/eval.py"]`)
 		if kind == "statefulSet" {

@@ -15,7 +15,7 @@ import (
 	"checkpoint-storage/tools/catalog"
 )
 
-// TestAccepted holds what is true of every store, whatever its backend.
+// TestAccepted checks what is true of every store, whatever its backend.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
 	backends, err := catalog.Load(os.DirFS(chartPath))
@@ -89,7 +89,7 @@ func assertStorage(t *testing.T, name string, labels, annotations map[string]str
 	}
 }
 
-// assertPair holds that the two can bind to each other and to nothing else.
+// assertPair checks that the two can bind to each other and to nothing else.
 func assertPair(t *testing.T, volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeClaim) {
 	t.Helper()
 	require.NotNil(t, volume.Spec.ClaimRef)
@@ -107,7 +107,7 @@ func assertPair(t *testing.T, volume *corev1.PersistentVolume, claim *corev1.Per
 	assert.Equal(t, volume.Annotations["helm.sh/resource-policy"], claim.Annotations["helm.sh/resource-policy"], "keep both or neither")
 }
 
-// TestRejected holds that each bad values file is refused, in the words that its first line gives.
+// TestRejected checks that each bad values file is refused, in the words that its first line gives.
 func TestRejected(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures(t, "reject") {

@@ -39,7 +39,7 @@ func report(t *testing.T, seen, operations, mount string, variables map[string]s
 	return string(out), err == nil
 }
 
-// TestReport holds what the table of helm test passes, remarks and fails on.
+// TestReport checks what the table of helm test passes, remarks and fails on.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	const (
@@ -60,7 +60,7 @@ func TestReport(t *testing.T) {
 		"all is well":                      {all, rename("yes", "dcp"), disk, nil, true, []string{"ext4 /dev/sda, rw,noatime,rw,errors=ro", "rename a file .* yes +dcp +yes", "50.0GiB of 100.0GiB", "nodes +2 +2"}},
 		"a saver's need is missing":        {"renameFile|no|mv: no\n", rename("unknown", "dcp,orbax"), disk, nil, false, []string{"FAILED: dcp,orbax must be able to rename a file, and this mount cannot: mv: no"}},
 		"a promise is broken":              {"renameFile|no|mv: no\n", rename("yes", "-"), disk, nil, false, []string{"FAILED: the backend should be able to rename a file"}},
-		"nobody needs it":                  {"reread|yes|\nrenameFile|no|mv: no\n", rename("no", "-"), disk, nil, true, []string{"rename a file +no +- +no"}},
+		"no saver needs it":                {"reread|yes|\nrenameFile|no|mv: no\n", rename("no", "-"), disk, nil, true, []string{"rename a file +no +- +no"}},
 		"the worse of two sights":          {"reread|yes|\nrenameFile|no|twice\nrenameFile|yes|\n", rename("yes", "dcp"), disk, nil, false, []string{"cannot: twice"}},
 		"it could not be tried":            {"reread|yes|\nlock|untested|\n", "lock|yes|somebody|lock a file\n", disk, nil, true, []string{"ATTENTION: nobody tried to lock a file"}},
 		"the other pod read something":     {"reread|no|wrong content: shard-2\n", "", disk, nil, false, []string{"FAILED: all must be able to read the other pod's shards, and this mount cannot: wrong content: shard-2"}},

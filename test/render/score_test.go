@@ -22,7 +22,7 @@ var unwanted = map[string]string{
 	"pod-networkpolicy":           "the pods open no port and call nobody; a policy would be one more right for the installer to have",
 }
 
-// TestScore holds that kube-score, at its strictest, has nothing to say about the pods that the chart makes, but that it
+// TestScore checks that kube-score, at its strictest, has nothing to say about the pods that the chart makes, but that it
 // would limit CPU: a limit slows a pod down without giving the node anything.
 func TestScore(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ func assertPodSecurity(t *testing.T, level api.Level, template *corev1.PodTempla
 // withFSGroup has the pods of a store run with an fsGroup.
 var withFSGroup = map[string]string{"podSecurityContext": `{"fsGroup": 1000, "runAsUser": 1000}`}
 
-// assertFSGroupChangePolicy holds that pods with an fsGroup ask kubelet to look at the volume's root first wherever it
+// assertFSGroupChangePolicy checks that pods with an fsGroup ask kubelet to look at the volume's root first wherever it
 // applies fsGroup, and nowhere else.
 func assertFSGroupChangePolicy(t *testing.T, policy string, f fixture, got objects) {
 	t.Helper()
@@ -44,7 +44,7 @@ func assertFSGroupChangePolicy(t *testing.T, policy string, f fixture, got objec
 	}
 }
 
-// TestFSGroupChangePolicyIsTheUsers holds that what the user says stands, and that without fsGroup nothing is said.
+// TestFSGroupChangePolicyIsTheUsers checks that what the user says stands, and that without fsGroup nothing is said.
 func TestFSGroupChangePolicyIsTheUsers(t *testing.T) {
 	t.Parallel()
 	policy := func(security string) *corev1.PodFSGroupChangePolicy {

@@ -46,7 +46,7 @@ func TestHelmTestPodsAreRestricted(t *testing.T) {
 	assert.EqualValues(t, 1000, *own.jobs[0].Spec.Template.Spec.SecurityContext.FSGroup)
 }
 
-// TestHelmTestMeetsAsTheModeAllows holds that two pods meet on two nodes, on one, one after the other, or not at all.
+// TestHelmTestMeetsAsTheModeAllows checks that two pods meet on two nodes, on one, one after the other, or not at all.
 func TestHelmTestMeetsAsTheModeAllows(t *testing.T) {
 	t.Parallel()
 	job := func(mode string) *batchv1.Job {
@@ -90,7 +90,7 @@ func TestHelmTestMeetsAsTheModeAllows(t *testing.T) {
 	assert.Equal(t, "/dev/ckpt", block.jobs[0].Spec.Template.Spec.Containers[0].VolumeDevices[0].DevicePath)
 }
 
-// endsAlone holds that a pod that fails leaves the other to its end: a Job that has failed deletes the pods that still run,
+// endsAlone checks that a pod that fails leaves the other to its end: a Job that has failed deletes the pods that still run,
 // and Helm prints no log of any when it cannot have that of one.
 func endsAlone(t *testing.T, j *batchv1.Job) {
 	t.Helper()
@@ -119,8 +119,8 @@ func TestHelmTestDoesNotWaitForAPodThatFailed(t *testing.T) {
 	assert.Equal(t, "FAILED: the other pod has failed, and says why\n", said.String())
 }
 
-// TestHelmTestWantsWhatSaversNeed holds what the test is told: operation, declared by the backend, wanted by whom.
-func TestHelmTestWantsWhatSaversNeed(t *testing.T) {
+// TestHelmTestNeedsWhatSaversNeed checks the test's input: operation, declared by the backend, needed by which savers.
+func TestHelmTestNeedsWhatSaversNeed(t *testing.T) {
 	t.Parallel()
 	wants := func(values map[string]string) map[string]string {
 		out := map[string]string{}
@@ -131,23 +131,23 @@ func TestHelmTestWantsWhatSaversNeed(t *testing.T) {
 		}
 		return out
 	}
-	nobody := wants(manyNodes(nil))
-	assert.Equal(t, "yes all", nobody["renameFile"], "most savers publish by a rename")
-	assert.Equal(t, "yes all", nobody["fsync"])
-	assert.Equal(t, "yes ReadWriteMany", nobody["visible"])
-	assert.Equal(t, "yes -", nobody["renameDirectory"])
+	undeclared := wants(manyNodes(nil))
+	assert.Equal(t, "yes all", undeclared["renameFile"], "most savers publish by a rename")
+	assert.Equal(t, "yes all", undeclared["fsync"])
+	assert.Equal(t, "yes ReadWriteMany", undeclared["visible"])
+	assert.Equal(t, "yes -", undeclared["renameDirectory"])
 
-	somebody := wants(manyNodes(map[string]string{"savers": `["orbax", "huggingface"]`}))
-	assert.Equal(t, "yes huggingface,orbax", somebody["renameDirectory"])
-	assert.Equal(t, "yes -", somebody["renameFile"], "neither renames a file")
+	declared := wants(manyNodes(map[string]string{"savers": `["orbax", "huggingface"]`}))
+	assert.Equal(t, "yes huggingface,orbax", declared["renameDirectory"])
+	assert.Equal(t, "yes -", declared["renameFile"], "neither renames a file")
 
 	assert.Equal(t, "no -", wants(nil)["visible"], "one node's directory")
-	assert.Equal(t, "unknown -", wants(map[string]string{"provisioning": `"existing"`, "claim.existing": `"theirs"`})["lock"], "somebody else's claim is on any storage")
+	assert.Equal(t, "unknown -", wants(map[string]string{"provisioning": `"existing"`, "claim.existing": `"theirs"`})["lock"], "an existing claim can be on any storage")
 	shared := map[string]string{"hostPath": `{"path": "/mnt", "sharedMount": true}`}
 	assert.Equal(t, "unknown -", wants(shared)["lock"], "a shared mount is of any kind")
 }
 
-// TestBenchmark holds that fio is run where it is asked for, with an image that somebody has to name.
+// TestBenchmark checks that fio is run where it is asked for, with an image that the values have to name.
 func TestBenchmark(t *testing.T) {
 	t.Parallel()
 	assert.Len(t, set(t, nil).jobs, 1, "off by default")
@@ -162,7 +162,7 @@ func TestBenchmark(t *testing.T) {
 	assert.EqualValues(t, 1830, *got.jobs[0].Spec.ActiveDeadlineSeconds)
 }
 
-// TestThousandShards holds that a store of many ranks renders, its tests included.
+// TestThousandShards checks that a store of many ranks renders, its tests included.
 func TestThousandShards(t *testing.T) {
 	t.Parallel()
 	manifest, err := render(t, &helm.Options{SetJSONValues: map[string]string{"shards": "1000", "hostPath.path": `"/mnt/{shard}"`}})

@@ -63,7 +63,7 @@ func TestTraining(t *testing.T) {
 	}
 }
 
-// TestTrainingRefuses holds what no kind can do with a store, whatever the kind.
+// TestTrainingRefuses checks what no kind can do with a store, whatever the kind.
 func TestTrainingRefuses(t *testing.T) {
 	t.Parallel()
 	c := trainer{chart: charts.TrainingJob(t)}
@@ -78,7 +78,7 @@ func TestTrainingRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "Fix: set checkpoints.volumeMode: Filesystem")
 }
 
-// TestTrainingShards holds that every kind either mounts each shard exactly once, or refuses shards and names the kinds
+// TestTrainingShards checks that every kind either mounts each shard exactly once, or refuses shards and names the kinds
 // that do.
 func TestTrainingShards(t *testing.T) {
 	t.Parallel()
@@ -117,7 +117,7 @@ func TestTrainingShards(t *testing.T) {
 	}
 }
 
-// TestTrainingAdoption holds that a store whose claims a StatefulSet would not find is refused with the name to give them.
+// TestTrainingAdoption checks that a store whose claims a StatefulSet would not find is refused with the name to give them.
 func TestTrainingAdoption(t *testing.T) {
 	t.Parallel()
 	c := trainer{chart: charts.TrainingJob(t)}
@@ -129,7 +129,7 @@ func TestTrainingAdoption(t *testing.T) {
 	require.ErrorContains(t, err, "Fix: set fastTier.claim.name: fast-tier-run-train\n")
 }
 
-// TestTrainingRanks holds how each worker learns who it is: from the workload's own controller, by names that lead to
+// TestTrainingRanks checks how each worker learns who it is: from the workload's own controller, by names that lead to
 // rank 0.
 func TestTrainingRanks(t *testing.T) {
 	t.Parallel()
@@ -157,7 +157,7 @@ func TestTrainingRanks(t *testing.T) {
 			assert.Equal(t, map[string]any{"name": "MASTER_ADDR", "value": want.firstOfRank}, env["MASTER_ADDR"], kind)
 		}
 	}
-	// Their operators tell the workers; what the chart told them too would be there twice.
+	// Their operators set it; if the chart also did, it would be set twice.
 	for _, kind := range []string{"trainJob", "pyTorchJob", "rayCluster"} {
 		got, err := c.render(t, kind, shared)
 		require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestTrainingRanks(t *testing.T) {
 	assert.Len(t, templates(t, one), 1, "a single worker is the Master")
 }
 
-// TestTrainingNames holds that the longest release name leaves room for what operators add to it.
+// TestTrainingNames checks that the longest release name leaves room for what operators add to it.
 func TestTrainingNames(t *testing.T) {
 	t.Parallel()
 	chart := charts.TrainingJob(t)
@@ -189,7 +189,7 @@ func TestTrainingNames(t *testing.T) {
 	}
 }
 
-// TestTrainingSchema holds that the schema knows the kinds that there are, and takes what Helm and parents put in.
+// TestTrainingSchema checks that the schema knows the kinds that there are, and takes what Helm and parents put in.
 func TestTrainingSchema(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(charts.Root(), training, "values.schema.json"))
@@ -213,7 +213,7 @@ func TestTrainingSchema(t *testing.T) {
 	}
 }
 
-// TestTrainingNotes holds that every kind says how to go on, in commands for its namespace, and who runs as root.
+// TestTrainingNotes checks that every kind says how to go on, in commands for its namespace, and who runs as root.
 func TestTrainingNotes(t *testing.T) {
 	t.Parallel()
 	training := charts.TrainingJob(t)
@@ -230,7 +230,7 @@ func TestTrainingNotes(t *testing.T) {
 	assert.Contains(t, notes(t, training, root), "ROOT: the workers run as root, because podSecurityContext.runAsUser is 0.\n")
 }
 
-// TestNotesSayWhoIsRoot holds that a release says which of its pods run as root, and by which value.
+// TestNotesSayWhoIsRoot checks that a release says which of its pods run as root, and by which value.
 func TestNotesSayWhoIsRoot(t *testing.T) {
 	t.Parallel()
 	prepare := map[string]any{"enabled": true, "directory": "team-a"}
@@ -242,7 +242,7 @@ func TestNotesSayWhoIsRoot(t *testing.T) {
 		"ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.\n")
 }
 
-// TestNotesSayWhatUninstallRemoves holds that of a half of a store no more is said than it makes.
+// TestNotesSayWhatUninstallRemoves checks that of a half of a store no more is said than it makes.
 func TestNotesSayWhatUninstallRemoves(t *testing.T) {
 	t.Parallel()
 	for what, half := range map[string]string{"the claim and the volume": "", "the volume": "claim", "the claim": "volume"} {

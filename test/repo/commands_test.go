@@ -30,7 +30,7 @@ var notRun = map[string]string{
 	"kubectl get storageclass %s --output jsonpath='{.allowVolumeExpansion}'":         "shows a class that only the cluster knows",
 }
 
-// TestCommandsAreRun holds that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
+// TestCommandsAreRun checks that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
 // printed: doctor's by TestDoctor, which writes them into DOCTOR.md, and diff's by TestRecipes.
 func TestCommandsAreRun(t *testing.T) {
 	ran := append(doctorRan(t), recipesRan(t)...)
@@ -38,7 +38,7 @@ func TestCommandsAreRun(t *testing.T) {
 	printed := templates(t)
 	require.Greater(t, len(printed), 40)
 	for _, template := range printed {
-		// An upgrade may have settings of its own.
+		// An upgrade may have further settings.
 		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(template), "%s", "(?s:.+)") + "(?: --set.*)?$")
 		isRun := slices.ContainsFunc(ran, pattern.MatchString)
 		if why, declared := notRun[template]; declared {

@@ -43,7 +43,7 @@ func TestHelmPlugin(t *testing.T) {
 	}
 }
 
-// TestPreCommitHook holds that the hook's command takes what pre-commit hands to it.
+// TestPreCommitHook checks that the hook's command takes what pre-commit hands to it.
 func TestPreCommitHook(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(charts.Root(), ".pre-commit-hooks.yaml"))
 	require.NoError(t, err)

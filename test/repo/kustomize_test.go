@@ -16,7 +16,7 @@ import (
 	"checkpoint-storage/test/internal/charts"
 )
 
-// TestDocumentedKustomization holds that Kustomize makes of the documented kustomization a volume and a claim that bind to each
+// TestDocumentedKustomization checks that Kustomize makes of the documented kustomization a volume and a claim that bind to each
 // other, and no Job.
 func TestDocumentedKustomization(t *testing.T) {
 	shown := pageOf(t, "charts/checkpoint-storage/docs/gitops.md").blocks

@@ -71,19 +71,19 @@ func TestBackendFolders(t *testing.T) {
 				}
 			}
 			if strings.HasPrefix(name, "_reject-") {
-				assert.True(t, strings.HasPrefix(text, "# want: "), "%s must begin with the message that it wants", path)
+				assert.True(t, strings.HasPrefix(text, "# want: "), "%s must begin with the expected message", path)
 			}
 			if name == "_backend.tpl" {
 				assert.NotEmpty(t, b.Hooks, "%s defines nothing", path)
 				assert.Len(t, define.FindAllString(text, -1), len(b.Hooks), "%s defines what is no hook of this backend", path)
-				assert.Subset(t, hooks, b.Hooks, "%s defines something that nobody asks for", path)
+				assert.Subset(t, hooks, b.Hooks, "%s defines an unused hook", path)
 			}
 		})
 		for _, kind := range []string{"_accept-", "_reject-", "_example.golden.yaml", "_schema.yaml"} {
 			assert.NotZero(t, kinds[kind], "backend %s has no %s", b.Name, kind)
 		}
 		if b.Capabilities.Serves("static") {
-			assert.NotEmpty(t, b.Schema.Identity, "backend %s does not say what tells two volumes apart", b.Name)
+			assert.NotEmpty(t, b.Schema.Identity, "backend %s has no identity: the keys that identify its storage", b.Name)
 		}
 		for _, key := range b.Schema.Identity {
 			assert.Contains(t, b.Schema.Properties, key.Key, "backend %s: identity", b.Name)
@@ -99,7 +99,7 @@ func TestBackendFolders(t *testing.T) {
 	}
 }
 
-// assertCapabilities holds that what a backend says of itself is whole, and in words that its readers know;
+// assertCapabilities checks that what a backend says of itself is whole, and in words that its readers know;
 // operations are those of savers.yaml.
 func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 	t.Helper()
@@ -136,7 +136,7 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 	}
 }
 
-// TestRetired holds that a retired name leads to a backend, and is none itself.
+// TestRetired checks that a retired name leads to a backend, and is none itself.
 func TestRetired(t *testing.T) {
 	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestRetired(t *testing.T) {
 	}
 }
 
-// TestDefines holds that every define carries the chart's prefix, and that none is defined twice: the second would win
+// TestDefines checks that every define carries the chart's prefix, and that none is defined twice: the second would win
 // in silence.
 func TestDefines(t *testing.T) {
 	where := map[string]string{}
@@ -167,7 +167,7 @@ func TestDefines(t *testing.T) {
 	})
 }
 
-// TestNothingIsLookedUp holds that rendering needs no cluster: what a look-up finds differs from one cluster to the next,
+// TestNothingIsLookedUp checks that rendering needs no cluster: what a look-up finds differs from one cluster to the next,
 // and is nothing at all where Argo CD renders.
 func TestNothingIsLookedUp(t *testing.T) {
 	walk(t, "templates", func(path, text string) { assert.NotRegexp(t, `[({|]-?\s*lookup\s`, text, path) })
@@ -195,7 +195,7 @@ func TestSharedFilesNameNoBackend(t *testing.T) {
 	}
 }
 
-// TestRules holds that a backend only speaks of rules that there are, and that every rule is shown to be broken by
+// TestRules checks that a backend only speaks of rules that there are, and that every rule is shown to be broken by
 // something.
 func TestRules(t *testing.T) {
 	rules, err := catalog.LoadRules(os.DirFS(charts.Chart()))
@@ -233,7 +233,7 @@ func TestRules(t *testing.T) {
 	assert.Equal(t, map[string]bool{"E08.sameSource": true, "E12.sameSource": true, "E12.noSource": true, "E19.removed": true, "E22.missing": true, "E22.option": true}, coded)
 }
 
-// TestEveryRuleIsShown holds that each error of a backend's own is shown by a values file that is refused for it, each
+// TestEveryRuleIsShown checks that each error of a backend's own is shown by a values file that is refused for it, each
 // warning by one that is accepted with it, and each provisioning by one that uses it.
 func TestEveryRuleIsShown(t *testing.T) {
 	chart, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
@@ -271,7 +271,7 @@ func TestEveryRuleIsShown(t *testing.T) {
 // placeholder is what fill replaces in the words of a rule, as regexp.QuoteMeta leaves it.
 var placeholder = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
-// TestToolModules holds that every pinned tool says which Go it builds with, and has its sums.
+// TestToolModules checks that every pinned tool says which Go it builds with, and has its sums.
 func TestToolModules(t *testing.T) {
 	modules, err := filepath.Glob(filepath.Join(charts.Root(), "ci", "modules", "*", "go.mod"))
 	require.NoError(t, err)
@@ -285,7 +285,7 @@ func TestToolModules(t *testing.T) {
 	}
 }
 
-// TestPatternsAreForEveryReader holds that the schema's regular expressions mean the same to Go, which Helm and ckptctl
+// TestPatternsAreForEveryReader checks that the schema's regular expressions mean the same to Go, which Helm and ckptctl
 // are written in, and to editors, which go by ECMA-262: neither flags inside an expression, nor what only one of them has.
 func TestPatternsAreForEveryReader(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(charts.Chart(), "values.schema.json"))
@@ -298,7 +298,7 @@ func TestPatternsAreForEveryReader(t *testing.T) {
 	}
 }
 
-// TestTemplatesReadStrictly holds that what a template reads is read by mustFromJson, which ends the rendering at what is
+// TestTemplatesReadStrictly checks that what a template reads is read by mustFromJson, which ends the rendering at what is
 // none. Helm's own functions go on with {"Error": why}, and a value that broke the text is then one of its keys.
 func TestTemplatesReadStrictly(t *testing.T) {
 	lenient := regexp.MustCompile(`\b(fromYaml|fromYamlArray|fromJson|fromJsonArray|fromToml)\b`)

@@ -90,7 +90,7 @@ func (r run) do(t *testing.T) result {
 	return out
 }
 
-// trained holds that every rank went from one step to the end.
+// trained checks that every rank went from one step to the end.
 func (r result) trained(t *testing.T, from int) {
 	t.Helper()
 	begins := "starting from step 0"
@@ -103,7 +103,7 @@ func (r result) trained(t *testing.T, from int) {
 	}
 }
 
-// stopped holds that every rank ended with an error that says the words, and that none trained or started over.
+// stopped checks that every rank ended with an error that says the words, and that none trained or started over.
 func (r result) stopped(t *testing.T, words ...string) {
 	t.Helper()
 	for rank, code := range r.codes {

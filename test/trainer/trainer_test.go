@@ -41,7 +41,7 @@ func tear(t *testing.T, path string) {
 	require.NoError(t, os.Truncate(path, info.Size()/2))
 }
 
-// TestAnotherNumberOfWorkers holds that more workers, or fewer, stop and change nothing, whether they share a directory or
+// TestAnotherNumberOfWorkers checks that more workers, or fewer, stop and change nothing, whether they share a directory or
 // have one each, and that the old number goes on where it was.
 func TestAnotherNumberOfWorkers(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,7 @@ func TestAnotherNumberOfWorkers(t *testing.T) {
 	run{dirs: apart, steps: 12}.do(t).trained(t, 8)
 }
 
-// TestReadsThatFail holds that an error of one rank's storage is tried anew, and, where it stays, stops all ranks; a
+// TestReadsThatFail checks that an error of one rank's storage is retried, and, if it persists, stops all ranks; a
 // checkpoint is set aside for neither.
 func TestReadsThatFail(t *testing.T) {
 	t.Parallel()
@@ -73,7 +73,7 @@ func TestReadsThatFail(t *testing.T) {
 			before := content(t, dir)
 			dirs := []string{dir, fault.mount(t, dir)}
 			run{dirs: dirs, steps: 12}.do(t).stopped(t, "was changed: rank 1: ")
-			assert.Greater(t, fault.met, 2, "it was not tried anew")
+			assert.Greater(t, fault.met, 2, "it was not retried")
 			assert.Equal(t, before, content(t, dir))
 		})
 	}
@@ -92,7 +92,7 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-// TestTorn holds that what is torn is set aside with all its bytes, and the checkpoint before resumed, also where one rank
+// TestTorn checks that what is torn is set aside with all its bytes, and the checkpoint before resumed, also where one rank
 // had set aside its part before it was killed.
 func TestTorn(t *testing.T) {
 	t.Parallel()
@@ -125,7 +125,7 @@ func TestTorn(t *testing.T) {
 	})
 }
 
-// TestNothingToResume holds that training begins at step 0 where there is nothing, and nowhere else unless it is told to.
+// TestNothingToResume checks that training begins at step 0 where there is nothing, and otherwise only if the settings say so.
 func TestNothingToResume(t *testing.T) {
 	t.Parallel()
 	t.Run("all torn", func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestNothingToResume(t *testing.T) {
 	})
 }
 
-// TestEndsWhileItAsks holds that a rank ends with its own exit code although its other thread is asking rank 0 whether the
+// TestEndsWhileItAsks checks that a rank ends with its own exit code although its other thread is asking rank 0 whether the
 // meeting is over, which that thread here never ceases to do.
 func TestEndsWhileItAsks(t *testing.T) {
 	t.Parallel()
@@ -168,7 +168,7 @@ func TestEndsWhileItAsks(t *testing.T) {
 	run{dirs: ranks(2, dir), steps: 8, env: env}.do(t).stopped(t, "shards are missing")
 }
 
-// TestBound holds that no more than keepLast of what is torn stay, and what an earlier script set aside unproven does.
+// TestBound checks that no more than keepLast of what is torn stay, and what an earlier script set aside unproven does.
 func TestBound(t *testing.T) {
 	t.Parallel()
 	dir := saved(t)
@@ -182,7 +182,7 @@ func TestBound(t *testing.T) {
 	assert.Equal(t, []string{"step-00000008", "step-00000012"}, matching(t, dir, "step-????????"))
 }
 
-// TestLostFastTier holds that a node which lost its fast tier costs no more than what the other store has, and that the
+// TestLostFastTier checks that a node which lost its fast tier costs no more than what the other store has, and that the
 // names of what is incomplete there are free again.
 func TestLostFastTier(t *testing.T) {
 	t.Parallel()

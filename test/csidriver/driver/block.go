@@ -33,7 +33,7 @@ func makeDevice(volume string) error {
 		return err
 	}
 	defer control.Close()
-	// Between asking for a free device and taking it, somebody else may take it.
+	// Another process may take the free device first.
 	for range 20 {
 		number, err := unix.IoctlRetInt(int(control.Fd()), unix.LOOP_CTL_GET_FREE)
 		if err != nil {
@@ -55,7 +55,7 @@ func makeDevice(volume string) error {
 // loops is how many devices a node has nodes for; a container's /dev gets none by itself.
 const loops = 512
 
-// MakeLoopNodes makes the device nodes of all loop devices that there may come to be: the kubelet, too, opens some.
+// MakeLoopNodes makes the device nodes of all possible loop devices: the kubelet opens some too.
 func MakeLoopNodes() error {
 	for number := range loops {
 		err := unix.Mknod(loopPath(number), unix.S_IFBLK|0o660, int(unix.Mkdev(7, uint32(number))))

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// controller makes volumes by giving them a name: their bytes come to be where they are mounted first, or are copied
+// controller makes volumes by giving them a name: their directory is created where they are mounted first, or copied
 // from another volume or a snapshot.
 type controller struct {
 	csi.UnimplementedControllerServer

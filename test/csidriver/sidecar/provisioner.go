@@ -35,7 +35,7 @@ func Provision(ctx context.Context, client kubernetes.Interface, snapshotClient 
 	provisioner := csiprovisioner.NewCSIProvisioner(client, timeout, "test-"+driver, "pvc", -1, conn, snapshotClient, driver, plugin,
 		controllerCapabilities, "", false, true, csitrans.New(), classes.Lister(), nil, nil, claims.Lister(), nil, nil,
 		false, "", nil, false, true)
-	// Claims are not among what all drivers share: the library adds an index of its own to their informer.
+	// Claims are not among what all drivers share: the library adds its own index to their informer.
 	provisions := controller.NewProvisionController(ctx, client, driver, provisioner,
 		controller.LeaderElection(false),
 		controller.FailedProvisionThreshold(0),

@@ -1,5 +1,5 @@
 // Package csi puts the tests' CSI driver on the cluster, under the names of drivers that no test machine can have, and
-// tells what the kubelet asked of it.
+// records the kubelet's calls.
 package csi
 
 import (

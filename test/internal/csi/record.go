@@ -28,7 +28,7 @@ type Record struct {
 	Error string `json:"error"`
 }
 
-// Key tells the call from every other.
+// Key identifies the call.
 func (r Record) Key() string { return r.Time.String() + " " + r.Node + " " + r.Call }
 
 // Request holds what the calls of the CSI specification that tests look at have in them, under the specification's names.
