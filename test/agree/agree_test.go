@@ -90,7 +90,7 @@ func TestSavers(t *testing.T) {
 		"two that need it":              {nfs + "savers: [orbax, huggingface]", true},
 		"one of two that needs it":      {nfs + "savers: [deepspeed, orbax]", true},
 		"a saver that does without":     {nfs + "savers: [dcp]", false},
-		"nobody":                        {nfs, false},
+		"no saver":                      {nfs, false},
 		"a claim of another release":    {nfs + "savers: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
 		"where the answers hold":        {"savers: [orbax]", true},
 		"where the answers do not hold": {"savers: [orbax]\nhostPath: {path: /mnt, sharedMount: true}", false},

@@ -19,7 +19,7 @@ var strict = []string{
 // unwanted are the checks that ask for what would be wrong here, with why.
 var unwanted = map[string]string{
 	"container-image-pull-policy": "an image with a version in its name need not be asked for again, and many clusters cannot ask",
-	"pod-networkpolicy":           "the pods open no port and call nobody; a policy would be one more right for the installer to have",
+	"pod-networkpolicy":           "the pods open no port and make no connections; a policy would be one more right for the installer to have",
 }
 
 // TestScore checks that kube-score, at its strictest, has nothing to say about the pods that the chart makes, but that it

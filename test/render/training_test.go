@@ -239,7 +239,7 @@ func TestNotesSayWhoIsRoot(t *testing.T) {
 		"ROOT: the chart's own pods run as root, because podSecurityContext.runAsUser is 0.\n")
 	prepare["owner"] = 1000
 	assert.Contains(t, notes(t, charts.Chart(), map[string]any{"prepare": prepare}),
-		"ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.\n")
+		"ROOT: the Job that creates /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.\n")
 }
 
 // TestNotesSayWhatUninstallRemoves checks that of a half of a store no more is said than it makes.
@@ -251,7 +251,7 @@ func TestNotesSayWhatUninstallRemoves(t *testing.T) {
 			values[half] = map[string]any{"create": false}
 		}
 		assert.Contains(t, notes(t, charts.Chart(), values),
-			"`helm uninstall` removes "+what+" but not the data (Retain)")
+			"`helm uninstall` deletes "+what+" but not the data (Retain)")
 	}
 }
 

@@ -135,8 +135,8 @@ type ReadOnly struct {
 	// Options mount the file system itself read-only; the first whose condition holds is the one. An option that only
 	// reaches a bind mount does not count, because container runtimes take it off again.
 	Options []ReadOnlyOption `json:"options,omitempty"`
-	// Attach says whether the readOnly of the volume's source, which the driver is told of when it attaches, keeps pods
-	// from writing. It is empty where the driver is not told, and Unknown where it may be.
+	// Attach says whether the readOnly of the volume's source, which reaches the driver on attach, keeps pods from writing.
+	// It is empty if it does not reach the driver, and Unknown if it may.
 	Attach Support `json:"attach,omitempty"`
 	// Mode says that the driver mounts the file system read-only for ReadOnlyMany alone.
 	Mode   bool   `json:"mode,omitempty"`
@@ -204,7 +204,7 @@ func (b Backend) Blocks() []Block {
 	return []Block{static, class}
 }
 
-// IdentityKey is a key that tells one volume from another.
+// IdentityKey is a key that identifies a volume's storage.
 type IdentityKey struct {
 	Key string `json:"key"`
 	// As says when two values are the same, one of IdentityKinds; empty where they have to be spelled alike. Where several

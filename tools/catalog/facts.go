@@ -29,7 +29,7 @@ const (
 // Host is what there is to know of a key that holds a host's name or address.
 type Host struct {
 	// Asks is node where the kubelet, the kernel or a pod with the node's own DNS resolves the name; empty where a pod
-	// asks the cluster's DNS, or nobody knows.
+	// asks the cluster's DNS, or that is unknown.
 	Asks string `json:"asks,omitempty"`
 	// WithPort says that the address may have a port, PortOption that the mount option port stands for one.
 	WithPort   bool `json:"withPort,omitempty"`

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Support says whether something works. What is neither documented nor tried is unknown, and says so.
+// Support says whether something works. What is neither documented nor tested is unknown.
 type Support string
 
 // The kinds of support; the zero value is read and written as Unknown.

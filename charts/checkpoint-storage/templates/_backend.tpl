@@ -97,7 +97,7 @@ which a store that is only read is mounted so.
 {{- end }}
 
 {{/*
-Inputs: a list of mount options as somebody wrote them. Outputs: them one by one as mount -o has them, a JSON list: what
+Inputs: a list of mount options as written in the values. Outputs: them one by one as mount -o has them, a JSON list: what
 stands in one item with commas between is several, and dashes are the command line's.
 */}}
 {{- define "checkpoint-storage.mountOptions.read" -}}

@@ -92,8 +92,8 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 
 {{/*
 Outputs: the security context that the values give to pods that write to the claim; may be empty. A key may be null, which
-takes away what a chart would say by itself. Where kubelet gives every file to fsGroup each time a pod starts, it is told to
-look at the volume's root first.
+removes a chart's default. If the kubelet applies fsGroup to every file on each start, fsGroupChangePolicy OnRootMismatch is
+set.
 */}}
 {{- define "checkpoint-storage.podSecurityContext" -}}
 {{- $context := .context | default . }}
@@ -107,8 +107,8 @@ look at the volume's root first.
 {{- end }}
 
 {{/*
-Outputs: "true" where kubelet applies a pod's fsGroup to the volume, or may: of a driver that the chart does not know,
-and of a claim that it does not make, nobody has said.
+Outputs: "true" where kubelet applies a pod's fsGroup to the volume, or may: for unknown drivers and
+existing claims that is unknown.
 */}}
 {{- define "checkpoint-storage.fsGroupApplies" -}}
 {{- $values := (.context | default .).Values }}

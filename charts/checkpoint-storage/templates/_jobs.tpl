@@ -84,8 +84,8 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{/*
-Outputs: the security context of its pods: nobody, unless podSecurityContext says who. null there takes a key away, for
-clusters that choose the user themselves.
+Outputs: the security context of its pods: the user nobody (65534), unless podSecurityContext sets another. null removes a
+key, for clusters that choose the user themselves.
 */}}
 {{- define "checkpoint-storage.job.securityContext" -}}
 {{- $security := dict "runAsUser" 65534 "runAsGroup" 65534 "seccompProfile" (dict "type" "RuntimeDefault") }}

@@ -1,8 +1,8 @@
 {{/*
 The Job that makes one directory on the claim. An ordinary object rather than a hook: `helm install --wait`, and Argo CD
-before it comes to hooks, wait for the claim to be bound, and where that takes a first pod it is this Job's. Its name
-ends in a hash of what it does, because a Job cannot be changed: other values are another Job, the same ones none. It
-stays when it has ended, or a GitOps controller would find it missing and make it again.
+before it runs hooks, wait for the claim to be bound, and with WaitForFirstConsumer this Job's pod is the first. Its name
+ends in a hash of its settings, because a Job is immutable: other values create another Job. It stays when it has
+completed, or a GitOps controller would recreate it.
 */}}
 
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: a Job. */}}
@@ -71,8 +71,8 @@ spec: {{- include "checkpoint-storage.job.podSpec" . | nindent 2 }}
         capabilities:
           drop: [ALL]
           {{- if $owned }}
-          # To give the directory away (CHOWN), in a root that is somebody else's (DAC_OVERRIDE), and to set the mode of
-          # one that was given away before (FOWNER, FSETID).
+          # To change the directory's owner (CHOWN), in a root of another user (DAC_OVERRIDE), and to set the mode of a
+          # directory of another user (FOWNER, FSETID).
           add: [CHOWN, DAC_OVERRIDE, FOWNER, FSETID]
           {{- end }}
       {{- with $prepare.resources }}

@@ -40,7 +40,7 @@ what to write to have them write, as JSON: {"by": ["readOnly: true"], "instead":
 
 {{/*
 Inputs: a chart context, or dict "context" "shard". Outputs: the option by which the volume is mounted read-only for every
-pod; nothing where pods write, where the driver takes none, and where somebody else says how the volume is mounted.
+pod; nothing if pods write, if the driver supports none, and if the volume is not the chart's.
 */}}
 {{- define "checkpoint-storage.readOnly.option" -}}
 {{- $context := .context | default . }}

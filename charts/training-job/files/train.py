@@ -69,7 +69,7 @@ def save(store, step, state):
 
 
 def set_aside(path, why):
-    """Takes a checkpoint's name away, so that nobody loads it, and returns its new one; None if another rank did."""
+    """Renames a checkpoint, so that no rank loads it, and returns its new name; None if another rank did."""
     aside = path.with_name(f"{path.name}.{why}.{rank}.{int(time.time())}")
     try:
         os.rename(path, aside)
@@ -96,7 +96,7 @@ class Torn(Exception):
 
 
 def attempt(read):
-    """What is read, tried anew for a while: storage that comes back fails with ESTALE, EIO or ETIMEDOUT until then."""
+    """Retries a read for a while: until storage has recovered, it fails with ESTALE, EIO or ETIMEDOUT."""
     until, pause = time.monotonic() + min(30, patience.seconds / 4), 0.25
     while True:
         try:
@@ -136,7 +136,7 @@ def from_all(value):
     return values
 
 
-def told(findings):
+def listed(findings):
     return "; ".join(f"rank {r}: {what}" for r, what in findings.items())
 
 
@@ -153,14 +153,14 @@ def refuse(why):
 
 
 def fresh(path):
-    """A file's content as the storage has it: opened anew, and not out of this node's memory."""
+    """A file's content on the storage: reopened, so that it does not come from this node's cache."""
     with open(path, "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return file.read()
 
 
 def load(store, step, of):
-    """A rank's shard. Raises Torn where it is not what was written, and OSError where that cannot be told."""
+    """A rank's shard. Raises Torn if it is not what was written, and OSError if that cannot be determined."""
     directory = store / name_of(step)
     if not directory.exists():
         directory = store / f"{name_of(step)}.part"
@@ -205,7 +205,7 @@ def newest(store):
     """
     seen = from_all(survey(store))
     if failed := {r: each for r, each in enumerate(seen) if isinstance(each, str)}:
-        refuse(f"{store} cannot be listed, and nothing in it was changed: {told(failed)}")
+        refuse(f"{store} cannot be listed, and nothing in it was changed: {listed(failed)}")
     published, asides = (set().union(*each) for each in zip(*seen))
     passed = set(asides)
     for step in sorted(published, reverse=True):
@@ -217,20 +217,20 @@ def newest(store):
             before = saved_by.pop()
             refuse(f"{here} was saved by {before} workers, and this run has {world}; nothing was changed. Set workers: {before} to resume it, or have the {world} begin in another directory")
         if found["unreadable"]:
-            refuse(f"{here} cannot be read, and nothing was changed: {told(found['unreadable'])}")
+            refuse(f"{here} cannot be read, and nothing was changed: {listed(found['unreadable'])}")
         if found["torn"]:
             others = set().union(*from_all([] if rank in found["torn"] else whole_elsewhere(store, step, found["torn"])))
             if others:
                 refuse(f"{here} is torn where its own ranks read it, and whole where others do; nothing was changed. Look at the nodes of ranks {sorted(others)}, their memory and their mounts")
             set_aside(store / name_of(step), "torn")
-            say(f"TORN: {here} was published and is torn, and was set aside: {told(found['torn'])}")
+            say(f"TORN: {here} was published and is torn, and was set aside: {listed(found['torn'])}")
         elif not found["missing"]:
-            # Where somebody has published it, every shard was on the disk: a rank that was killed catches up.
+            # Once it is published, every shard was on the disk: a rank that was killed catches up.
             if (store / f"{name_of(step)}.part").exists():
                 move(store / f"{name_of(step)}.part", store / name_of(step))
             return step, shard, passed
         elif store == stores[0][0]:
-            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {told(found['missing'])}")
+            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {listed(found['missing'])}")
         passed.add(step)
     return 0, None, passed
 
@@ -310,7 +310,7 @@ def train():
     done = resume(state)
     say(f"resumed from step {done}" if done else "starting from step 0")
     training = True
-    # Gradients are summed in buckets. This keeps DDP from arranging them anew after its first step, so that a resumed
+    # Gradients are summed in buckets. This keeps DDP from rebuilding them after its first step, so that a resumed
     # run adds up in the same order as one that was left alone, and ends with the same bits.
     parallel = DistributedDataParallel(model, find_unused_parameters=True)
     for step in range(done + 1, steps + 1):
@@ -324,7 +324,7 @@ def train():
         time.sleep(float(os.environ.get("STEP_SECONDS", 0)))  # A real step takes its time.
         os.environ["RESTARTS"] = "0"
         say(f"step {step} loss {loss.item():.4f}")
-        # One rank that is told to stop has all of them save.
+        # If one rank is terminated, all of them save.
         stop = torch.tensor([float(stopped)])
         dist.all_reduce(stop)
         for store, every in stores:
@@ -333,7 +333,7 @@ def train():
                 save(store, step, state)
                 say(f"saved step {step} to {store} in {time.monotonic() - begin:.2f} s")
         if stopped:
-            say(f"told to stop: saved at step {step}")
+            say(f"terminated: saved at step {step}")
             os._exit(143)
     finished = True
     digest = hashlib.sha256(b"".join(parameter.data.numpy().tobytes() for parameter in model.parameters()))
@@ -348,7 +348,7 @@ began, only_one = time.monotonic(), threading.Lock()
 
 
 def heed_the_end():
-    """Waits for SIGTERM in a thread of its own: the main one may be in a collective, where Python hears no signal."""
+    """Waits for SIGTERM in a separate thread: the main one may be in a collective, where Python hears no signal."""
     global stopped
     signal.sigwait({signal.SIGTERM})
     stopped = True

@@ -1,4 +1,4 @@
-# Measures as a node full of ranks saves: each rank writes a file of its own, in order, flushed at the end; then the
+# Measures as a node full of ranks saves: each rank writes its own file, in order, flushed at the end; then the
 # other pod reads them. fio does the work.
 set -eu
 . "$(dirname "$0")/lib.sh"

@@ -33,11 +33,11 @@ put() { echo "$2" >"$1"; }
 content() { yes "$RUN $1" | head -c 1048576; }
 sum() { sha256sum | cut -d ' ' -f 1; }
 
-# signal NAME [TEXT] tells the other pod something.
+# signal NAME [TEXT] signals the other pod, with a text.
 signal() { put "$work/talk/$1" "${2:-}" || die "cannot write $work/talk/$1"; }
 
 # await NAME WHAT waits for the other pod's signal and prints its text. A client that has once looked in vain may go on
-# to believe that for a minute; a change of its own in the directory makes it look again. Where that fails it waits on.
+# to believe that for a minute; its own change in the directory makes it look again. Where that fails it waits on.
 await() {
   until [ -s "$work/talk/$1" ]; do
     [ ! -s "$work/talk/failed" ] || die "the other pod has failed, and says why"
@@ -48,13 +48,13 @@ await() {
   cat "$work/talk/$1"
 }
 
-# tell_failure has the other pod not wait for one that has failed. Where it cannot be written there is nobody to tell.
+# tell_failure keeps the other pod from waiting for one that has failed. It is ignored if it cannot be written.
 tell_failure() {
   [ $? = 0 ] || (echo "$JOB_COMPLETION_INDEX" >"$work/talk/failed") 2>/dev/null || true
 }
 
 # start makes the run's folder, as every rank of a training does at once, and clears what a run before this one left:
-# what the other pod has cleared already, or may not be cleared, is in nobody's way.
+# what the other pod has cleared already, or may not be cleared, does not matter.
 start() {
   trap tell_failure EXIT
   cd "$CHECKPOINT_DIR" || die "cannot enter $CHECKPOINT_DIR as $(id -u):$(id -g). With prepare, see that its Job has ended" \

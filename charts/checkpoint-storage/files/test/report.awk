@@ -25,7 +25,7 @@ function judge(name, title, declared, wanted) {
 	else if (seen == "no" && declared == "yes")
 		fail("the backend should be able to " title ", and this mount cannot: " why)
 	else if (seen == "untested" && wanted != "-")
-		note("ATTENTION", "nobody tried to " title "; the test has no means for it here")
+		note("ATTENTION", "could not try to " title "; the test cannot do it here")
 }
 
 function options(    n, i, list, option, missing) {
