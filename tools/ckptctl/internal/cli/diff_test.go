@@ -178,7 +178,7 @@ func TestFromChartInputs(t *testing.T) {
 		"a parent chart": {[]string{"--from", good, "--from-chart", chartFolder + "/../training-job"}, "--from-chart " + chartFolder + "/../training-job: diff compares the values of checkpoint-storage itself"},
 		"half a chart":   {[]string{"--from", good, "--from-chart", torn}, torn + ": the chart cannot be read"},
 		"a broken chart": {[]string{"--from", good, "--from-chart", broken}, broken + ": parse error"},
-		"a live release": {[]string{"--from-chart", chartFolder}, "--from-chart " + chartFolder + ": without --from the old side is the live release"},
+		"a live release": {[]string{"--from-chart", chartFolder}, "--from-chart " + chartFolder + ": without --from the old side is the manifest that Helm has stored"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
