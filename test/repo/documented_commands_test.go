@@ -104,7 +104,8 @@ func recorders(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
 	for _, name := range programs {
-		script := "#!/bin/sh\nprintf '%s\\037' " + name + " \"$@\" >>\"$RECORD\"\nprintf '\\036' >>\"$RECORD\"\n"
+		// Written at once: the programs of a pipeline run beside each other.
+		script := "#!/bin/sh\nline=$(printf '%s\\037' " + name + " \"$@\")\nprintf '%s\\036' \"$line\" >>\"$RECORD\"\n"
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700))
 	}
 	return bin
