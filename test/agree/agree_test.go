@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
+	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
 	"github.com/stretchr/testify/assert"
@@ -69,17 +70,12 @@ func TestOverlays(t *testing.T) {
 func TestSavers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "checkpoint-storage")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(charts.Chart())))
-	change := func(file, from, to string) {
-		t.Helper()
-		path := filepath.Join(dir, "templates", file)
+	for _, backend := range []string{"nfs", "hostPath"} {
+		path := filepath.Join(dir, catalog.FactsFolder, backend+".json")
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Contains(t, string(text), from)
-		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), from, to)), 0o600))
-	}
-	change("_facts.gen.tpl", `"renameDirectory":"yes"`, `"renameDirectory":"no"`)
-	for _, backend := range []string{"nfs", "hostPath"} {
-		change("backends/"+backend+"/_schema.yaml", "renameDirectory: true", "renameDirectory: false")
+		require.Contains(t, string(text), `"renameDirectory":"yes"`)
+		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), `"renameDirectory":"yes"`, `"renameDirectory":"no"`)), 0o600))
 	}
 	nfs := "backend: nfs\nnfs: {server: a, path: /b}\n"
 	for name, c := range map[string]struct {

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	embedded "checkpoint-storage/charts/checkpoint-storage"
 	"checkpoint-storage/test/internal/charts"
 	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/ckptctl/check"
@@ -39,7 +38,7 @@ func TestParents(t *testing.T) {
 		require.NoError(t, err)
 		for _, helm := range []check.Helm{check.Helm3, check.Helm4} {
 			release := check.Release{Name: "run", Namespace: "train", Stdin: bytes.NewReader(text)}
-			result, err := check.OpenParent(u.dir, helm, embedded.FS).Check(check.Inputs{Files: []string{"-"}}, release)
+			result, err := check.OpenParent(u.dir, helm).Check(check.Inputs{Files: []string{"-"}}, release)
 			require.NoError(t, err)
 			want := map[string][]string{}
 			on := 0

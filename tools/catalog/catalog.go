@@ -24,6 +24,9 @@ var Families = []string{
 // Root is the folder of the backends inside the chart.
 const Root = "templates/backends"
 
+// SchemaFile is what a backend's folder says of the backend.
+const SchemaFile = "_schema.yaml"
+
 // Place is what to know of a backend in one place, and where that is documented.
 type Place struct {
 	Says   string `json:"says"`
@@ -153,7 +156,7 @@ type ReadOnlyOption struct {
 type Schema struct {
 	Properties map[string]map[string]any `json:"properties"`
 	// Identity are the keys that tell one volume from another, in the order in which directories lie in each other.
-	Identity []IdentityKey `json:"identity"`
+	Identity Identity `json:"identity"`
 	// Kind names the storage where several backends reach the same; empty where it is the driver's alone.
 	Kind string `json:"kind,omitempty"`
 	// Required are the keys that a static volume needs.
@@ -204,7 +207,10 @@ func (b Backend) Blocks() []Block {
 	return []Block{static, class}
 }
 
-// IdentityKey is a key that identifies a volume's storage.
+// Identity are the keys that identify a volume's storage.
+type Identity []IdentityKey
+
+// IdentityKey is one of these keys.
 type IdentityKey struct {
 	Key string `json:"key"`
 	// As says when two values are the same, one of IdentityKinds; empty where they have to be spelled alike. Where several
@@ -225,8 +231,8 @@ type IdentityKey struct {
 var IdentityKinds = []string{"", "directory", "folder", "host", "name", "nid", "secret"}
 
 // Directory is the last key of the identity that is a directory, which keeps stores on one storage apart; "" where none is.
-func (s Schema) Directory() string {
-	for _, key := range slices.Backward(s.Identity) {
+func (i Identity) Directory() string {
+	for _, key := range slices.Backward(i) {
 		if key.As == "directory" || key.As == "folder" {
 			return key.Key
 		}
@@ -314,7 +320,7 @@ func Load(chart fs.FS) ([]Backend, error) {
 	}
 	var backends []Backend
 	for _, folder := range folders {
-		backend, err := LoadOne(chart, folder.Name())
+		backend, err := read(chart, folder.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -327,14 +333,11 @@ func Load(chart fs.FS) ([]Backend, error) {
 	return backends, nil
 }
 
-// LoadOne reads the folder of one backend.
-func LoadOne(chart fs.FS, name string) (Backend, error) {
+// read reads the folder of one backend.
+func read(chart fs.FS, name string) (Backend, error) {
 	backend := Backend{Name: name}
-	file := path.Join(Root, name, "_schema.yaml")
+	file := path.Join(Root, name, SchemaFile)
 	text, err := fs.ReadFile(chart, file)
-	if _, missing := fs.Stat(chart, path.Join(Root, name)); missing == nil && errors.Is(err, fs.ErrNotExist) {
-		return backend, fmt.Errorf("%s is missing; a packaged chart leaves it out, so take the chart from a checkout, or the one that this tool was built with", file)
-	}
 	if err != nil {
 		return backend, fmt.Errorf("backend %s: %w", name, err)
 	}

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// RulesFile is what the chart's templates and tools read of its rules, inside the chart. It is generated: JSON is read in
-// a fifth of the time.
+// RulesFile is what judging takes of the chart's rules, inside the chart. It is generated: JSON is read in a fifth of the
+// time, and what is there to explain a rule, every release would carry.
 const RulesFile = "rules.json"
 
 // Rules are a chart's.
@@ -39,9 +39,9 @@ type Protection struct {
 // Rule is one thing that values can get wrong in a way that a schema does not see.
 type Rule struct {
 	// Title says what is right.
-	Title string `json:"title"`
+	Title string `json:"title,omitempty"`
 	// Why says what happens otherwise.
-	Why string `json:"why"`
+	Why string `json:"why,omitempty"`
 	// Source is where what the rule rests on is documented.
 	Source string `json:"source,omitempty"`
 	// Wrong are values that break the rule, and Right nearly the same that do not.
@@ -104,7 +104,17 @@ func (r Rules) Retired() []map[string]any {
 	return out
 }
 
-// LoadRules reads the rules of a chart.
+// Judged are the rules without what explains them.
+func (r Rules) Judged() Rules {
+	out := r
+	out.Rules = map[string]Rule{}
+	for id, rule := range r.Rules {
+		out.Rules[id] = Rule{Cases: rule.Cases}
+	}
+	return out
+}
+
+// LoadRules reads the rules of a chart as they are judged.
 func LoadRules(chart fs.FS) (Rules, error) {
 	var out Rules
 	text, err := fs.ReadFile(chart, RulesFile)

@@ -9,8 +9,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// SaversFile is the chart's file of savers, inside the chart.
-const SaversFile = "savers.yaml"
+// SaversFile is what the chart's templates and tools read of the savers, inside the chart; it is generated from
+// savers.yaml.
+const SaversFile = "savers.json"
 
 // Savers says who saves checkpoints and what each asks of a file system.
 type Savers struct {
@@ -39,20 +40,26 @@ type Saver struct {
 	Source string `json:"source"`
 }
 
-// LoadSavers reads the savers of a chart. It fails where one needs an operation that the file does not list.
-func LoadSavers(chart fs.FS) (Savers, error) {
+// LoadSavers reads the savers of a chart.
+func LoadSavers(chart fs.FS) (Savers, error) { return readSavers(chart, SaversFile) }
+
+// WrittenSavers reads the file that SaversFile is generated from.
+func WrittenSavers(chart fs.FS) (Savers, error) { return readSavers(chart, "savers.yaml") }
+
+// readSavers fails where a saver needs an operation that the file does not list.
+func readSavers(chart fs.FS, file string) (Savers, error) {
 	var out Savers
-	text, err := fs.ReadFile(chart, SaversFile)
+	text, err := fs.ReadFile(chart, file)
 	if err != nil {
 		return out, err
 	}
 	if err := yaml.UnmarshalStrict(text, &out); err != nil {
-		return out, fmt.Errorf("%s: %w", SaversFile, err)
+		return out, fmt.Errorf("%s: %w", file, err)
 	}
 	for name, saver := range out.Savers {
 		for operation := range saver.Needs {
 			if !slices.ContainsFunc(out.Operations, func(o Operation) bool { return o.Name == operation }) {
-				return out, fmt.Errorf("%s: %s needs %s, which is no operation", SaversFile, name, operation)
+				return out, fmt.Errorf("%s: %s needs %s, which is no operation", file, name, operation)
 			}
 		}
 	}
@@ -82,13 +89,19 @@ func (s Savers) Needed(saver string) []Operation {
 
 // Serves answers whether a backend has all that a saver needs; with No come the operations that are missing.
 func (s Savers) Serves(b Backend, saver string) (Support, []Operation) {
+	return s.Judge(b.Capabilities.Semantics.Operations, saver)
+}
+
+// Judge answers whether what a file system does is all that a saver needs; with No come the operations that are missing.
+func (s Savers) Judge(does map[string]Support, saver string) (Support, []Operation) {
 	answer := Yes
 	var missing []Operation
 	for _, o := range s.Needed(saver) {
-		switch b.Capabilities.Semantics.Does(o.Name) {
+		switch does[o.Name] {
+		case Yes:
 		case No:
 			missing = append(missing, o)
-		case Unknown:
+		default:
 			answer = Unknown
 		}
 	}

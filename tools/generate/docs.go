@@ -52,14 +52,6 @@ func (d documentation) outputs() []output {
 	return out
 }
 
-// orphans are the pages of backends that do not exist.
-func (d documentation) orphans() ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(d.folder(), "*.md"))
-	return slices.DeleteFunc(found, func(page string) bool {
-		return slices.ContainsFunc(d.backends, func(b catalog.Backend) bool { return b.Name+".md" == filepath.Base(page) })
-	}), err
-}
-
 // block replaces the part of a page between two marks by what the template of the same name makes of data.
 func (d documentation) block(name string, data func() (any, error)) func(old []byte) ([]byte, error) {
 	return func(old []byte) ([]byte, error) {

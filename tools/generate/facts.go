@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -12,31 +9,33 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// facts writes, for each backend, a define that holds what the shared templates ask of it. A define rather than a
-// file of the chart, because a parent chart's context has no way to the files of this one.
-func facts(chart string, backends []catalog.Backend, savers catalog.Savers) ([]byte, error) {
-	var out bytes.Buffer
-	out.WriteString("{{/* Generated from values.yaml, savers.yaml and the backends' _schema.yaml by `make generate`; do not edit. */}}\n")
+// defaultsFile is the chart's values.yaml for its templates, which Helm keeps from them.
+const defaultsFile = "defaults.json"
+
+// defaults writes the chart's own values.
+func defaults(chart string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
 	if err != nil {
 		return nil, err
 	}
-	defaults, err := yaml.YAMLToJSONStrict(text)
-	if err != nil {
+	var root map[string]any
+	if err := yaml.UnmarshalStrict(text, &root); err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.defaults\" -}}\n%s\n{{- end }}\n", defaults)
-	asked, err := json.Marshal(savers)
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.savers\" -}}\n%s\n{{- end }}\n", asked)
+	return lines(root)
+}
+
+// facts are a file for each backend of what the chart knows of it.
+func facts(chart string, backends []catalog.Backend) []output {
+	var out []output
 	for _, b := range backends {
-		text, err := json.Marshal(b.Facts())
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&out, "\n{{- define \"checkpoint-storage.backend.%s.facts\" -}}\n%s\n{{- end }}\n", b.Name, text)
+		out = append(out, output{filepath.Join(chart, catalog.FactsFolder, b.Name+".json"), func([]byte) ([]byte, error) {
+			root, err := object(b.Facts())
+			if err != nil {
+				return nil, err
+			}
+			return compact(root)
+		}})
 	}
-	return out.Bytes(), nil
+	return out
 }

@@ -1,6 +1,6 @@
 // Command generate writes what follows from the chart's backend folders: the values schema, the rules as they are
-// read, the backends' part of values.yaml, the facts that the templates read, and the documentation. With -check it writes
-// nothing and fails when a file is stale.
+// read, the backends' part of values.yaml, the facts that the templates and ckptctl read, and the documentation.
+// With -check it writes nothing and fails when a file is stale.
 package main
 
 import (
@@ -30,7 +30,7 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	savers, err := catalog.LoadSavers(os.DirFS(chart))
+	savers, err := catalog.WrittenSavers(os.DirFS(chart))
 	if err != nil {
 		return err
 	}
@@ -41,25 +41,26 @@ func run(root string, check bool) error {
 	docs := documentation{root: root, chart: chart, backends: backends, savers: savers}
 	outputs := slices.Concat([]output{
 		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers, written.Retired()) }},
-		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return rules(written) }},
-		{filepath.Join(chart, "templates", "_facts.gen.tpl"), func([]byte) ([]byte, error) { return facts(chart, backends, savers) }},
+		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return encoded(written.Judged()) }},
+		{filepath.Join(chart, catalog.SaversFile), func([]byte) ([]byte, error) { return encoded(savers) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
-	}, docs.outputs())
+		{filepath.Join(chart, defaultsFile), func([]byte) ([]byte, error) { return defaults(chart) }},
+	}, facts(chart, backends), docs.outputs())
 	stale := 0
-	orphans, err := docs.orphans()
+	orphans, err := orphans(outputs, filepath.Join(chart, catalog.FactsFolder), docs.folder())
 	if err != nil {
 		return err
 	}
-	for _, page := range orphans {
+	for _, file := range orphans {
 		if check {
 			stale++
-			fmt.Fprintf(os.Stderr, "%s is of no backend; run: make generate\n", page)
+			fmt.Fprintf(os.Stderr, "%s is of no backend; run: make generate\n", file)
 			continue
 		}
-		if err := os.Remove(page); err != nil {
+		if err := os.Remove(file); err != nil {
 			return err
 		}
-		fmt.Println("removed", page)
+		fmt.Println("removed", file)
 	}
 	for _, output := range outputs {
 		old, err := os.ReadFile(output.file)
@@ -90,4 +91,19 @@ func run(root string, check bool) error {
 		return fmt.Errorf("%d generated files are stale", stale)
 	}
 	return nil
+}
+
+// orphans are the files in generated folders that nothing generates: they are of backends that do not exist.
+func orphans(outputs []output, folders ...string) ([]string, error) {
+	var found []string
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, files...)
+	}
+	return slices.DeleteFunc(found, func(file string) bool {
+		return slices.ContainsFunc(outputs, func(o output) bool { return o.file == file })
+	}), nil
 }

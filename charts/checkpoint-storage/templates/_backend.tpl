@@ -1,11 +1,26 @@
 {{/*
 Dispatch to the backend that the values name. Nothing here, or in any other shared template, knows a backend's name:
-what one is able to do is data (checkpoint-storage.backend.<backend>.facts, generated), what it renders are its hooks.
+what one is able to do is data (facts/<backend>.json, generated), what it renders are its hooks.
 */}}
+
+{{/*
+Inputs: dict "context" (a chart context) "file". Outputs: what stands in one of this chart's own JSON files. Everything that
+reads them does so here: a parent's own context has other files, and .Subcharts.<alias> has these.
+*/}}
+{{- define "checkpoint-storage.file" -}}
+{{- $text := "" }}
+{{- with .context.Files }}
+{{- $text = .Get $.file }}
+{{- end }}
+{{- if not $text }}
+{{- fail (printf "\n\nthe context that a define of checkpoint-storage was given has no file %s.\n  Fix: pass .Subcharts.<alias>, where <alias> is that of the store\n" .file) }}
+{{- end }}
+{{- $text }}
+{{- end }}
 
 {{/* Outputs: what the chosen backend can do, as JSON. */}}
 {{- define "checkpoint-storage.facts" -}}
-{{- include (printf "checkpoint-storage.backend.%s.facts" .Values.backend) . }}
+{{- include "checkpoint-storage.file" (dict "context" . "file" (printf "facts/%s.json" .Values.backend)) }}
 {{- end }}
 
 {{/*

@@ -41,7 +41,7 @@ who writes it has the controller that reads it.
 {{- define "checkpoint-storage.protect" -}}
 {{- $root := .root }}
 {{- $all := .annotations }}
-{{- $delivery := ($root.Files.Get "rules.json" | mustFromJson).delivery }}
+{{- $delivery := (include "checkpoint-storage.file" (dict "context" $root "file" "rules.json") | mustFromJson).delivery }}
 {{- $protection := dict }}
 {{- range $by, $protects := $delivery.protects }}
 {{- range $when, $annotations := $protects }}

@@ -16,7 +16,7 @@ type Catalog struct {
 
 // LoadCatalog reads the catalog of a chart's folder.
 func LoadCatalog(from fs.FS) (c Catalog, err error) {
-	known, err := catalog.LoadRules(from)
+	known, err := catalog.WrittenRules(from)
 	if err != nil {
 		return c, fmt.Errorf("the chart's rules: %w", err)
 	}

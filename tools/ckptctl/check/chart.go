@@ -3,12 +3,10 @@ package check
 import (
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"sync"
 	"testing/fstest"
 
-	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
@@ -31,8 +29,6 @@ type Chart struct {
 	// own is the chart itself; nil where there is a parent.
 	own    *definition
 	parent *values.Parent
-	// complete is the chart that the tool was built with: a packaged chart leaves out what only tools read.
-	complete fs.FS
 
 	mutex sync.Mutex
 	// definitions are those of the stores in a parent, by their alias.
@@ -49,9 +45,9 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 }
 
 // OpenParent opens a parent chart, its folder or its archive; the stores in it are judged by the charts that it brings
-// along. What those leave out, as packaged charts do with what only tools read, is taken from complete.
-func OpenParent(path string, helm Helm, complete fs.FS) *Chart {
-	return &Chart{helm: helm, parent: values.OpenParent(path, helm), complete: complete, definitions: map[string]*definition{}}
+// along.
+func OpenParent(path string, helm Helm) *Chart {
+	return &Chart{helm: helm, parent: values.OpenParent(path, helm), definitions: map[string]*definition{}}
 }
 
 // read reads the files that all overlays share.
@@ -114,31 +110,18 @@ func (c *Chart) define(dependency values.Dependency) (*definition, error) {
 	if known := c.definitions[key]; known != nil {
 		return known, nil
 	}
-	files, err := Packaged(dependency.Files, c.complete)
-	if err != nil {
-		return nil, err
-	}
-	d, err := define(files, c.helm)
+	d, err := define(Files(dependency.Files), c.helm)
 	if err == nil {
 		c.definitions[key] = d
 	}
 	return d, err
 }
 
-// Packaged are a chart's files, with those of complete that packaging leaves out: what only tools read. Templates of complete
-// would take the place of those that another version has in files of other names.
-func Packaged(files map[string][]byte, complete fs.FS) (fs.FS, error) {
+// Files is a chart that has been read already, by the paths of its files.
+func Files(read map[string][]byte) fs.FS {
 	out := fstest.MapFS{}
-	err := fs.WalkDir(complete, catalog.Root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path.Ext(name) == ".tpl" {
-			return err
-		}
-		text, err := fs.ReadFile(complete, name)
-		out[name] = &fstest.MapFile{Data: text}
-		return err
-	})
-	for name, text := range files {
+	for name, text := range read {
 		out[name] = &fstest.MapFile{Data: text}
 	}
-	return out, err
+	return out
 }

@@ -18,7 +18,7 @@ type definition struct {
 	rules    *rules.RuleSet
 }
 
-// define reads a chart's folder, and its backends when values first name them.
+// define reads a chart's folder, and its facts of a backend when values first name it.
 func define(from fs.FS, helm Helm) (*definition, error) {
 	d := &definition{}
 	text, err := fs.ReadFile(from, "values.yaml")
@@ -39,7 +39,7 @@ func define(from fs.FS, helm Helm) (*definition, error) {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
 	d.rules, err = rules.New(known.Rules, d.defaults.Values(), rules.Source{
-		Backend:  func(name string) (catalog.Backend, error) { return catalog.LoadOne(from, name) },
+		Facts:    func(backend string) (catalog.Facts, error) { return catalog.LoadFacts(from, backend) },
 		Delivery: known.Delivery,
 		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
 	})

@@ -9,7 +9,7 @@ What a schema cannot see, refused before anything is rendered.
 
 {{/* Inputs: dict "root" "rule" "case" "path" and "args" (for the words of rules.yaml). Outputs: nothing; ends the rendering. */}}
 {{- define "checkpoint-storage.refuse.case" -}}
-{{- $words := get (get (.root.Files.Get "rules.json" | mustFromJson).rules .rule).cases .case }}
+{{- $words := get (get (include "checkpoint-storage.file" (dict "context" .root "file" "rules.json") | mustFromJson).rules .rule).cases .case }}
 {{- $in := merge (dict "values" .root.Values) .args }}
 {{- include "checkpoint-storage.refuse" (dict "root" .root "finding" (dict
   "rule" .rule
@@ -21,8 +21,8 @@ What a schema cannot see, refused before anything is rendered.
 
 {{- define "checkpoint-storage.check" -}}
 {{- $root := . }}
-{{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.defaults" . | mustFromJson) "have" .Values) }}
-{{- $rules := (.Files.Get "rules.json" | mustFromJson).rules }}
+{{- include "checkpoint-storage.check.removed" (dict "root" . "path" "" "want" (include "checkpoint-storage.file" (dict "context" . "file" "defaults.json") | mustFromJson) "have" .Values) }}
+{{- $rules := (include "checkpoint-storage.file" (dict "context" . "file" "rules.json") | mustFromJson).rules }}
 {{- include "checkpoint-storage.check.rules" (dict "root" . "rules" (pick $rules "E21") "in" (dict "values" .Values)) }}
 {{- range include "checkpoint-storage.shards" . | mustFromJson }}
 {{- $in := include "checkpoint-storage.rules.subject" (merge (dict "context" $root) .) | mustFromJson }}

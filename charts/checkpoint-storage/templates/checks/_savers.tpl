@@ -19,7 +19,7 @@
 {{- $values := .Values }}
 {{- /* Savers on a raw device are a mistake of its own. */}}
 {{- if and $values.savers (ne $values.volumeMode "Block") }}
-{{- $catalog := include "checkpoint-storage.savers" . | mustFromJson }}
+{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "savers.json") | mustFromJson }}
 {{- $able := include "checkpoint-storage.savers.able" . | mustFromJson }}
 {{- $in := include "checkpoint-storage.rules.subject" . | mustFromJson }}
 {{- range $name := sortAlpha $values.savers }}
@@ -46,7 +46,7 @@
 
 {{/* Outputs: who wants each operation, as JSON: {"renameFile": "dcp, megatron", …}. */}}
 {{- define "checkpoint-storage.savers.wanted" -}}
-{{- $catalog := include "checkpoint-storage.savers" . | mustFromJson }}
+{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "savers.json") | mustFromJson }}
 {{- $wanted := dict "fsync" (list "all") }}
 {{- if has "ReadWriteMany" .Values.accessModes }}
 {{- $_ := set $wanted "visible" (list "ReadWriteMany") }}

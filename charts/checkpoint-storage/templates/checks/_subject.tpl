@@ -81,7 +81,7 @@ where that is a list, as a JSON list.
 */}}
 {{- define "checkpoint-storage.rules.annotations" -}}
 {{- $values := .Values }}
-{{- $lists := (.Files.Get "rules.json" | mustFromJson).delivery.lists }}
+{{- $lists := (include "checkpoint-storage.file" (dict "context" . "file" "rules.json") | mustFromJson).delivery.lists }}
 {{- $all := list }}
 {{- range $at := list "claim.annotations" "claim.labels" "commonAnnotations" "commonLabels" "volume.annotations" "volume.labels" }}
 {{- $place := dict "path" $at "in" (dict "values" $values) }}

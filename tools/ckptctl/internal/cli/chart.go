@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 
 	embedded "checkpoint-storage/charts/checkpoint-storage"
+	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/check"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -13,15 +15,41 @@ import (
 )
 
 // load reads the catalog of a chart, or of the chart that ckptctl was built with.
-func load(path string) (check.Catalog, error) {
-	if path == "" {
+func load(chart string) (check.Catalog, error) {
+	if chart == "" {
 		return check.LoadCatalog(embedded.FS)
 	}
-	_, files, err := open("--chart", path)
+	_, files, err := open("--chart", chart)
 	if err != nil {
 		return check.Catalog{}, err
 	}
+	if files, err = documented(files); err != nil {
+		return check.Catalog{}, err
+	}
 	return check.LoadCatalog(files)
+}
+
+// documented are a chart's files; where it is packaged, with the built-in chart's documentation of rules and backends, which
+// a package leaves out.
+func documented(files fs.FS) (fs.FS, error) {
+	own, err := fs.Glob(files, path.Join(catalog.Root, "*", catalog.SchemaFile))
+	if err != nil || len(own) > 0 {
+		return files, err
+	}
+	read := map[string][]byte{}
+	for _, from := range []fs.FS{embedded.FS, files} {
+		err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			read[name], err = fs.ReadFile(from, name)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return check.Files(read), nil
 }
 
 // target opens the chart whose values are checked: the built-in chart, another version of it, or a parent chart.
@@ -33,7 +61,7 @@ func target(path string, helm check.Helm) (*check.Chart, error) {
 			return nil, err
 		}
 		if name != check.Name {
-			return check.OpenParent(path, helm, embedded.FS), nil
+			return check.OpenParent(path, helm), nil
 		}
 		files = own
 	}
@@ -74,5 +102,5 @@ func unpack(path string) (fs.FS, error) {
 	for _, each := range packed {
 		files[each.Name] = each.Data
 	}
-	return check.Packaged(files, embedded.FS)
+	return check.Files(files), nil
 }

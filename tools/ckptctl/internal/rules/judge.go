@@ -32,10 +32,10 @@ type judge struct {
 // sectionOf is the backend's section with its defaults and a shard's own keys.
 func (j *judge) sectionOf(shard int) map[string]any {
 	if shard >= 0 {
-		return section(j.backend.Name, j.backend.defaults, j.values, shard)
+		return section(j.backend.Name, j.backend.Defaults, j.values, shard)
 	}
 	if j.whole == nil {
-		j.whole = section(j.backend.Name, j.backend.defaults, j.values, shard)
+		j.whole = section(j.backend.Name, j.backend.Defaults, j.values, shard)
 	}
 	return j.whole
 }
@@ -86,7 +86,7 @@ func (j *judge) subject(shard int) *subject {
 
 // modes are the access modes that the backend serves with the store's volumeMode.
 func (j *judge) modes() []string {
-	return j.backend.Capabilities.AccessModes[fmt.Sprint(j.values["volumeMode"])]
+	return j.backend.AccessModes[fmt.Sprint(j.values["volumeMode"])]
 }
 
 func (j *judge) section(name string) map[string]any {

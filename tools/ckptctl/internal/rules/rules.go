@@ -39,10 +39,10 @@ type compiledCase struct {
 
 // backend is one backend as the rules see it.
 type backend struct {
-	catalog.Backend
-	defaults map[string]any
-	facts    map[string]any
-	cases    []*compiledCase
+	catalog.Facts
+	// facts are the same as conditions look them up.
+	facts map[string]any
+	cases []*compiledCase
 	// topology has the node label that a key of the section is a value of, or the labels that each value stands for.
 	topology map[string]any
 	// options has the mount option that a key of the section stands for.
@@ -55,8 +55,8 @@ type backend struct {
 
 // Source reads what the rules ask of a chart when values first name it.
 type Source struct {
-	// Backend reads a backend; the error is fs.ErrNotExist when there is none of the name.
-	Backend func(name string) (catalog.Backend, error)
+	// Facts reads what the chart knows of a backend; the error is fs.ErrNotExist when there is none of the name.
+	Facts func(backend string) (catalog.Facts, error)
 	// Delivery is what storage may say to what delivers the release.
 	Delivery catalog.Delivery
 	// Savers reads what each saver needs.
@@ -120,23 +120,23 @@ func (r *RuleSet) backend(name string) (*backend, error) {
 	if known := r.backends[name]; known != nil {
 		return known, nil
 	}
-	loaded, err := r.source.Backend(name)
+	loaded, err := r.source.Facts(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := &backend{Backend: loaded, defaults: loaded.Defaults()}
+	out := &backend{Facts: loaded}
 	if out.facts, err = facts(loaded); err != nil {
 		return nil, err
 	}
-	if when := loaded.Capabilities.Semantics.When; when != nil {
+	if when := loaded.SemanticsWhen; when != nil {
 		if out.semantics, err = compile(when); err != nil {
 			return nil, err
 		}
 	}
-	for _, o := range loaded.Capabilities.ReadOnly.Options {
+	for _, o := range loaded.ReadOnly.Options {
 		option := readOnlyOption{option: o.Option}
 		if o.When != nil {
 			if option.when, err = compile(o.When); err != nil {

@@ -28,10 +28,10 @@ func (j *judge) savers() error {
 		names = append(names, fmt.Sprint(name))
 	}
 	sort.Strings(names)
-	needed := j.backend.Capabilities.MountOptions.Needed
+	needed := j.backend.MountOptionsNeeded
 	options, _ := j.mountOptions(j.sectionOf(-1))
 	for _, name := range names {
-		_, missing := known.Serves(j.backend.Backend, name)
+		_, missing := known.Judge(j.backend.Semantics, name)
 		var titles []string
 		for _, o := range missing {
 			titles = append(titles, o.Title)

@@ -33,8 +33,8 @@ func TestSavers(t *testing.T) {
 			merged[key] = value
 		}
 		set, err := New(rules.Rules, nil, Source{
-			Backend: func(string) (catalog.Backend, error) { return b, nil },
-			Savers:  func() (catalog.Savers, error) { return savers, nil },
+			Facts:  func(string) (catalog.Facts, error) { return b.Facts(), nil },
+			Savers: func() (catalog.Savers, error) { return savers, nil },
 		})
 		require.NoError(t, err)
 		got, err := set.Check(merged, names.Names{Fullname: "checkpoints"}, func(f report.Finding, path string, _ []string) report.Finding {

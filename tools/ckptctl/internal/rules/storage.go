@@ -32,10 +32,10 @@ func (r *RuleSet) Place(values map[string]any, named names.Names) Place {
 		return Place{}
 	}
 	j := &judge{rules: r, values: values, backend: known, names: named}
-	out := Place{NodeBound: known.Capabilities.NodeBound, Exclusive: j.exclusive()}
+	out := Place{NodeBound: known.NodeBound, Exclusive: j.exclusive()}
 	by, _ := j.onlyReads(j.sectionOf(-1))
 	out.ReadOnly = len(by) > 0
-	if key := known.Schema.Directory(); key != "" {
+	if key := known.Identity.Directory(); key != "" {
 		out.Apart = name + "." + key
 	}
 	for _, shard := range j.each() {
@@ -55,23 +55,23 @@ func (r *RuleSet) Place(values map[string]any, named names.Names) Place {
 // exclusive says that one node at a time may have the storage: a device, or a volume that is attached to one.
 func (j *judge) exclusive() bool {
 	volumeMode := fmt.Sprint(j.values["volumeMode"])
-	if volumeMode == "Block" || j.backend.Schema.Directory() != "" {
+	if volumeMode == "Block" || j.backend.Identity.Directory() != "" {
 		return volumeMode == "Block"
 	}
 	alone := !slices.ContainsFunc(items(j.values["accessModes"]), func(mode any) bool { return mode == "ReadWriteMany" || mode == "ReadOnlyMany" })
-	return !slices.Contains(j.backend.Capabilities.AccessModes[volumeMode], "ReadWriteMany") || alone && j.backend.Capabilities.Attach == catalog.Yes
+	return !slices.Contains(j.backend.AccessModes[volumeMode], "ReadWriteMany") || alone && j.backend.Attach == catalog.Yes
 }
 
 // storage is what a shard's data lies on; not ok where the storage is named after the volume, because volumes have names
 // of their own. The chart's template checkpoint-storage.identity says the same.
 func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 	section := j.sectionOf(shard)
-	storage.Kind = j.backend.Schema.Kind
+	storage.Kind = j.backend.Kind
 	if storage.Kind == "" {
-		storage.Kind = j.backend.Capabilities.Driver
+		storage.Kind = j.backend.Driver
 	}
 	var steps []string
-	for _, key := range j.backend.Schema.Identity {
+	for _, key := range j.backend.Identity {
 		value := section[key.Key]
 		list, several := value.([]any)
 		if ok = ok || value != nil; !several {
@@ -88,7 +88,7 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 		case key.As == "secret":
 			ref, _ := value.(map[string]any)
 			storage.Words = append(storage.Words, first(ref["namespace"], j.names.Namespace)+"/"+first(ref["name"], ""))
-		case key.Key == "driver" && j.backend.Capabilities.Driver == "":
+		case key.Key == "driver" && j.backend.Driver == "":
 			storage.Kind = fmt.Sprint(value)
 		case value == nil && (key.As == "host" || key.As == "nid"):
 		case key.As == "host":
@@ -119,7 +119,7 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 		storage.Directory = identity.Directory(steps...)
 	}
 	// One path on two nodes is two directories.
-	if j.backend.Capabilities.NodeBound || slices.ContainsFunc(storage.Places, identity.Loopback) {
+	if j.backend.NodeBound || slices.ContainsFunc(storage.Places, identity.Loopback) {
 		storage.Nodes = nodes(j.affinity(shard))
 	}
 	if shard < 0 && storage.Numbered() {
@@ -130,8 +130,7 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 
 // port is the port of a host that names none: that of the mount options, where those can say so.
 func (j *judge) port(key catalog.IdentityKey, section map[string]any) int {
-	about, _ := j.backend.Schema.Properties[key.Key]["host"].(map[string]any)
-	if about["portOption"] != true {
+	if !j.backend.HostKeys[key.Key].PortOption {
 		return key.Port
 	}
 	_, mounted := j.mountOptions(section)

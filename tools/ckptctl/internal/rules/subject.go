@@ -156,9 +156,9 @@ func (j *judge) mountOptions(section map[string]any) (options, mounted []any) {
 	if list, ok := j.values["mountOptions"].([]any); ok {
 		options = readOptions(list)
 		mounted = options
-	} else if own := j.backend.Capabilities.MountOptions; j.values["volumeMode"] == "Filesystem" {
-		list := own.Default
-		if chosen, ok := own.For[fmt.Sprint(section[own.By])]; ok {
+	} else if j.values["volumeMode"] == "Filesystem" {
+		list := j.backend.MountOptions
+		if chosen, ok := j.backend.MountOptionsFor[fmt.Sprint(section[j.backend.MountOptionsBy])]; ok {
 			list = chosen
 		}
 		mounted = readOptions(items(list))
@@ -271,8 +271,8 @@ func numbered(value any, shard int) any {
 }
 
 // facts are what the templates know of a backend, as they know it: having been JSON.
-func facts(b catalog.Backend) (map[string]any, error) {
-	text, err := json.Marshal(b.Facts())
+func facts(known catalog.Facts) (map[string]any, error) {
+	text, err := json.Marshal(known)
 	if err != nil {
 		return nil, err
 	}
