@@ -206,7 +206,7 @@ type keyRow struct{ Name, Default, Description, Use string }
 // commonKeys are the top-level keys of values.yaml that are no backend's section, as values.yaml orders them, with what the
 // schema says of each.
 func (d documentation) commonKeys() ([]keyRow, error) {
-	schema, err := os.ReadFile(filepath.Join(d.chart, "values.schema.json"))
+	schema, err := os.ReadFile(filepath.Join(d.chart, describedSchema))
 	if err != nil {
 		return nil, err
 	}

@@ -39,8 +39,7 @@ func run(root string, check bool) error {
 		return err
 	}
 	docs := documentation{root: root, chart: chart, backends: backends, savers: savers}
-	outputs := slices.Concat([]output{
-		{filepath.Join(chart, "values.schema.json"), func([]byte) ([]byte, error) { return schema(chart, backends, savers, written.Retired()) }},
+	outputs := slices.Concat(schemas(chart, backends, savers, written.Retired()), []output{
 		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return encoded(written.Judged()) }},
 		{filepath.Join(chart, catalog.SaversFile), func([]byte) ([]byte, error) { return encoded(savers) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},

@@ -10,8 +10,29 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// schemas are the schema that Helm and ckptctl read, and the same with descriptions, for editors: every release carries the
+// one, and values.yaml describes the keys to whoever has the package alone.
+func schemas(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) []output {
+	written := func(part func(any) any) func([]byte) ([]byte, error) {
+		return func([]byte) ([]byte, error) {
+			root, err := schema(chart, backends, savers, retired)
+			if err != nil {
+				return nil, err
+			}
+			return lines(part(root).(map[string]any))
+		}
+	}
+	return []output{
+		{filepath.Join(chart, "values.schema.json"), written(lean)},
+		{filepath.Join(chart, describedSchema), written(func(root any) any { return root })},
+	}
+}
+
+// describedSchema is the schema with descriptions, inside the chart's folder and outside its package.
+const describedSchema = "docs/values.schema.json"
+
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) ([]byte, error) {
+func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) (map[string]any, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -74,7 +95,29 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers, ret
 		"examples":    []any{[]any{savers.Names()[0]}},
 	}
 	root["allOf"] = conditions
-	return lines(root)
+	return root, nil
+}
+
+// lean is a schema without what is for reading alone.
+func lean(schema any) any {
+	switch schema := schema.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range schema {
+			if _, text := value.(string); text && (key == "description" || key == "title") {
+				continue
+			}
+			out[key] = lean(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(schema))
+		for i, each := range schema {
+			out[i] = lean(each)
+		}
+		return out
+	}
+	return schema
 }
 
 // section is the schema of one backend's values. Every key takes null, by which an overlay removes what a base file set.
