@@ -126,12 +126,23 @@ any other.
   for five overlays and counted for a thousand. Node validates documents that were merged beforehand, in a
   process that is up and warm. CPU is that of all cores, on the same bytes, with nothing done with what is parsed.
 - **check** of what no cluster has, which both refuse: from the start to the end of the command.
-- **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards.
+- **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards; and of one store of NFS, beside a chart whose
+  templates are the objects themselves.
 - **install**: from the command to the claim Bound, and on to a pod that has written and flushed its first byte, beside
   `+"`kubectl apply`"+` of the same objects. Helm's own part is an install of the same objects from a chart that has no schema
   and nothing to work out.
 - **write, read**: fio in the pod's own view of the claim, 8 jobs of 128 MiB in blocks of 1 MiB, fsync at the end; beside
   a directory of the same disk, on the node itself.
+
+## Where a rendering spends its time
+
+Of the CPU of `+"`helm template`"+` of one store, half is what Helm takes for any chart, a quarter the schema and a quarter the
+templates. Helm compiles the schema in each run: reading it and judging it by the schema of schemas takes half of that,
+compiling it the other half, and the values next to nothing. It grows with what the schema says, not with what the values
+say: of its 2,000 parts 650 are keys of sections and 1,050 conditions, by which a backend asks for its required keys and a
+shard's own keys are those of the chosen section. Without those conditions the schema would take 40 %% less, and `+"`helm lint`"+`
+and editors would pass a section that lacks what it needs; one condition for a backend instead of up to three saves nothing.
+Of the templates, a fifth is reading them; the rest is mostly the conditions of the rules.
 
 ## Where a check spends its time
 
