@@ -61,6 +61,8 @@ type Backend struct {
 	ExampleValues map[string]any `json:"exampleValues,omitempty"`
 	// Hooks are the templates that the folder has, for what data does not say.
 	Hooks []string `json:"hooks,omitempty"`
+	// classHookKeys are the keys of the section that the hooks of a class read.
+	classHookKeys map[string]bool
 }
 
 // Capabilities says what a backend can do; templates, tool, tests and documentation read it here and nowhere else.
@@ -86,7 +88,10 @@ type Capabilities struct {
 	// or ReadWriteOnceWithFSType) and podInfoOnMount. FSGroup is None too where kubelet leaves ownership alone.
 	Attach  Support `json:"attach"`
 	FSGroup string  `json:"fsGroup"`
-	PodInfo Support `json:"podInfo"`
+	// MountGroup says that the driver itself mounts the volume with the pod's fsGroup (VOLUME_MOUNT_GROUP): the kubelet
+	// hands it over whatever the policy, and changes no file.
+	MountGroup bool    `json:"mountGroup,omitempty"`
+	PodInfo    Support `json:"podInfo"`
 	// Expansion, Snapshot and Clone are about a claim that exists: may it grow, be snapshotted, be copied?
 	Expansion Support `json:"expansion"`
 	Snapshot  Support `json:"snapshot"`
@@ -114,6 +119,11 @@ type Pod struct {
 type MountOptions struct {
 	Supported bool     `json:"supported"`
 	Default   []string `json:"default,omitempty"`
+	// Type is what the volume is mounted as, where that is one of nfs, cifs, lustre, gcsfuse, mountpoint and disk, the file
+	// systems of a block device: E33 knows options of each.
+	Type string `json:"type,omitempty"`
+	// Ignored says that the driver takes them and passes none on to the mount.
+	Ignored bool `json:"ignored,omitempty"`
 	// By is the key of the section whose value picks a list of For instead of Default.
 	By  string              `json:"by,omitempty"`
 	For map[string][]string `json:"for,omitempty"`
@@ -324,9 +334,6 @@ func Load(chart fs.FS) ([]Backend, error) {
 		if err != nil {
 			return nil, err
 		}
-		if backend.Hooks, err = hooks(chart, folder.Name()); err != nil {
-			return nil, err
-		}
 		backends = append(backends, backend)
 	}
 	sort.Slice(backends, func(i, j int) bool { return backends[i].Name < backends[j].Name })
@@ -344,23 +351,42 @@ func read(chart fs.FS, name string) (Backend, error) {
 	if err := yaml.UnmarshalStrict(text, &backend); err != nil {
 		return backend, fmt.Errorf("%s: %w", file, err)
 	}
-	return backend, nil
+	err = backend.readHooks(chart)
+	return backend, err
 }
 
-// hooks lists the templates checkpoint-storage.backend.<backend>.<hook> of a backend's folder.
-func hooks(chart fs.FS, backend string) ([]string, error) {
-	text, err := fs.ReadFile(chart, path.Join(Root, backend, "_backend.tpl"))
+// hook begins a template checkpoint-storage.backend.<backend>.<hook>.
+var hook = regexp.MustCompile(`define "checkpoint-storage\.backend\.\w+\.(\w+)"`)
+
+// sectionKey is a key of the section that a template reads.
+var sectionKey = regexp.MustCompile(`section\.(\w+)`)
+
+// readHooks reads the templates of a backend's folder.
+func (b *Backend) readHooks(chart fs.FS) error {
+	text, err := fs.ReadFile(chart, path.Join(Root, b.Name, "_backend.tpl"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []string
-	define := regexp.MustCompile(`define "checkpoint-storage\.backend\.` + regexp.QuoteMeta(backend) + `\.(\w+)"`)
-	for _, found := range define.FindAllStringSubmatch(string(text), -1) {
-		out = append(out, found[1])
+	b.classHookKeys = map[string]bool{}
+	begins := hook.FindAllSubmatchIndex(text, -1)
+	for i, at := range begins {
+		end := len(text)
+		if i+1 < len(begins) {
+			end = begins[i+1][0]
+		}
+		name := string(text[at[2]:at[3]])
+		b.Hooks = append(b.Hooks, name)
+		// Those of a volume alone.
+		if slices.Contains([]string{"handle", "attributes", "source"}, name) {
+			continue
+		}
+		for _, key := range sectionKey.FindAllSubmatch(text[at[0]:end], -1) {
+			b.classHookKeys[string(key[1])] = true
+		}
 	}
-	sort.Strings(out)
-	return out, nil
+	sort.Strings(b.Hooks)
+	return nil
 }

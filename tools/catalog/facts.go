@@ -32,6 +32,8 @@ type Facts struct {
 	MountOptionsFor       map[string][]string     `json:"mountOptionsFor,omitempty"`
 	MountOptionsSupported bool                    `json:"mountOptionsSupported"`
 	MountOptionsVerbatim  bool                    `json:"mountOptionsVerbatim,omitempty"`
+	MountOptionsIgnored   bool                    `json:"mountOptionsIgnored,omitempty"`
+	MountType             string                  `json:"mountType,omitempty"`
 	MountOptionsNeeded    map[string]NeededOption `json:"mountOptionsNeeded,omitempty"`
 	// NeededOptions are the keys of MountOptionsNeeded, for rules to go through.
 	NeededOptions []string `json:"neededOptions,omitempty"`
@@ -41,6 +43,7 @@ type Facts struct {
 	Attach                Support  `json:"attach"`
 	Expansion             Support  `json:"expansion"`
 	FSGroup               string   `json:"fsGroup"`
+	MountGroup            bool     `json:"mountGroup,omitempty"`
 	Size                  *Size    `json:"size,omitempty"`
 	NodeBound             bool     `json:"nodeBound,omitempty"`
 	TopologyKeys          []string `json:"topologyKeys,omitempty"`
@@ -54,11 +57,13 @@ type Facts struct {
 	SemanticsWhen Condition `json:"semanticsWhen,omitempty"`
 
 	// ClassKeys are the paths of the keys that become parameters of a class, OnlyClassKeys of those that become nothing else.
-	ClassKeys     []string       `json:"classKeys,omitempty"`
-	OnlyClassKeys []string       `json:"onlyClassKeys,omitempty"`
-	Defaults      map[string]any `json:"defaults"`
-	Required      []string       `json:"required,omitempty"`
-	ClassRequired []string       `json:"classRequired,omitempty"`
+	ClassKeys     []string `json:"classKeys,omitempty"`
+	OnlyClassKeys []string `json:"onlyClassKeys,omitempty"`
+	// OnlyVolumeKeys are the paths of the keys that describe nothing but a static volume.
+	OnlyVolumeKeys []string       `json:"onlyVolumeKeys,omitempty"`
+	Defaults       map[string]any `json:"defaults"`
+	Required       []string       `json:"required,omitempty"`
+	ClassRequired  []string       `json:"classRequired,omitempty"`
 	// Examples are of the keys that are required.
 	Examples map[string]any `json:"examples,omitempty"`
 	Kind     string         `json:"kind,omitempty"`
@@ -124,6 +129,8 @@ func (b Backend) Facts() Facts {
 		MountOptionsFor:       c.MountOptions.For,
 		MountOptionsSupported: c.MountOptions.Supported,
 		MountOptionsVerbatim:  c.MountOptions.Verbatim,
+		MountOptionsIgnored:   c.MountOptions.Ignored,
+		MountType:             c.MountOptions.Type,
 		MountOptionsNeeded:    c.MountOptions.Needed,
 		NeededOptions:         slices.Sorted(maps.Keys(c.MountOptions.Needed)),
 		ReadOnly:              readOnly,
@@ -131,6 +138,7 @@ func (b Backend) Facts() Facts {
 		Attach:                c.Attach,
 		Expansion:             c.Expansion,
 		FSGroup:               c.FSGroup,
+		MountGroup:            c.MountGroup,
 		Size:                  c.Size,
 		NodeBound:             c.NodeBound,
 		TopologyKeys:          c.TopologyKeys,
@@ -141,6 +149,7 @@ func (b Backend) Facts() Facts {
 		SemanticsWhen:         c.Semantics.When,
 		ClassKeys:             b.classKeys(false),
 		OnlyClassKeys:         b.classKeys(true),
+		OnlyVolumeKeys:        b.volumeKeys(),
 		Defaults:              b.Defaults(),
 		Required:              slices.Sorted(slices.Values(b.Schema.Required)),
 		ClassRequired:         slices.Sorted(slices.Values(b.Schema.ClassRequired)),
@@ -191,6 +200,22 @@ func (b Backend) classKeys(only bool) []string {
 		}
 		// What the mount options go by is looked at too.
 		if elsewhere = elsewhere || key == b.Capabilities.MountOptions.By; !only || !elsewhere {
+			keys = append(keys, b.Name+"."+key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// volumeKeys are the paths of the keys that shape nothing but a static volume.
+func (b Backend) volumeKeys() []string {
+	keys := []string{}
+	for key, property := range b.Schema.Properties {
+		elsewhere := b.classHookKeys[key] || slices.Contains([]string{"driver", "fsType", "podServiceAccountName", "readOnly"}, key) || key == b.Capabilities.MountOptions.By
+		for _, other := range []string{parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey} {
+			elsewhere = elsewhere || property[other] != nil
+		}
+		if !elsewhere && b.Capabilities.Serves("dynamic") && b.Capabilities.Serves("static") {
 			keys = append(keys, b.Name+"."+key)
 		}
 	}

@@ -32,7 +32,7 @@ func capabilities(c catalog.Capabilities) []row {
 		row{"Read-only enforced by", readOnly(c.ReadOnly)},
 		row{"Smallest size", size.Minimum}, row{"Largest size", size.Maximum}, row{"Size is a multiple of", size.Step},
 		row{"Expansion", c.Expansion.String()}, row{"Snapshots", c.Snapshot.String()}, row{"Clones", c.Clone.String()},
-		row{"attachRequired", c.Attach.String()}, row{"fsGroupPolicy", fsGroup}, row{"podInfoOnMount", c.PodInfo.String()},
+		row{"attachRequired", c.Attach.String()}, row{"fsGroupPolicy", fsGroup}, row{"fsGroup applied by", mountGroup(c)}, row{"podInfoOnMount", c.PodInfo.String()},
 		row{"VolumeAttributesClass", yesNo(c.VolumeAttributesClass)},
 		row{"Node labels in a static volume's affinity", quoted(strings.Join(c.TopologyKeys, "`, `"))},
 		row{"volumeBindingMode of the chart's class", c.BindingMode},
@@ -41,9 +41,20 @@ func capabilities(c catalog.Capabilities) []row {
 	return slices.DeleteFunc(out, func(r row) bool { return r.Value == "" })
 }
 
+// mountGroup names the driver where it applies a pod's fsGroup; otherwise the policy says whether the kubelet does.
+func mountGroup(c catalog.Capabilities) string {
+	if c.MountGroup {
+		return "the driver, when it mounts"
+	}
+	return ""
+}
+
 func mountOptions(m catalog.MountOptions) []row {
 	if !m.Supported {
 		return []row{{"Mount options", "refused by the kubelet"}}
+	}
+	if m.Ignored {
+		return []row{{"Mount options", "ignored by the driver ([source](" + m.Source + "))"}}
 	}
 	source := ""
 	if m.Source != "" {

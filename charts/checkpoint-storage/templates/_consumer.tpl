@@ -108,13 +108,14 @@ set.
 
 {{/*
 Outputs: "true" where kubelet applies a pod's fsGroup to the volume, or may: for unknown drivers and
-existing claims that is unknown.
+existing claims that is unknown. A driver that mounts with the group itself leaves kubelet nothing to do.
 */}}
 {{- define "checkpoint-storage.fsGroupApplies" -}}
 {{- $values := (.context | default .).Values }}
-{{- $policy := (include "checkpoint-storage.facts" (.context | default .) | mustFromJson).fsGroup }}
-{{- $applies := ne $policy "None" }}
-{{- if eq $policy "ReadWriteOnceWithFSType" }}
+{{- $facts := include "checkpoint-storage.facts" (.context | default .) | mustFromJson }}
+{{- $policy := $facts.fsGroup }}
+{{- $applies := not (or (eq $policy "None") (and $facts.mountGroup (ne $values.provisioning "existing"))) }}
+{{- if and $applies (eq $policy "ReadWriteOnceWithFSType") }}
 {{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.section" . | mustFromJson).fsType }}
 {{- $applies = and $typed (or (has "ReadWriteOnce" $values.accessModes) (has "ReadWriteOncePod" $values.accessModes)) }}
 {{- end }}

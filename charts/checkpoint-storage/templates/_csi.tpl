@@ -14,7 +14,11 @@ parameter, secrets, topology); a backend's hooks add what data cannot say:
 csi:
   driver: {{ .section.driver | default $facts.driver | quote }}
   volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | default .volume | quote }}
-  {{- with include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | mustFromJson }}
+  {{- $attributes := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | mustFromJson }}
+  {{- range $key, $value := .root.Values.volume.attributes }}
+  {{- $_ := set $attributes $key $value }}
+  {{- end }}
+  {{- with $attributes }}
   volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}
   {{- end }}
   {{- with include "checkpoint-storage.csi.fsType" $in }}

@@ -13,7 +13,7 @@ metadata:
   {{- end }}
 spec:
   capacity:
-    storage: {{ $root.Values.size | quote }}
+    storage: {{ $root.Values.volume.size | default $root.Values.size | quote }}
   accessModes: {{- toYaml $root.Values.accessModes | nindent 4 }}
   volumeMode: {{ $root.Values.volumeMode }}
   persistentVolumeReclaimPolicy: {{ $root.Values.volume.reclaimPolicy }}

@@ -8,7 +8,12 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $context := .context | default . }}
 {{- $suffix := ternary "-0" "" (gt (int $context.Values.shards) 0) }}
 {{- $claim := $context.Values.claim.name | default (include "checkpoint-storage.fullname" $context) }}
-{{- $names := dict "claim" (include "checkpoint-storage.cut" (dict "name" $claim "suffix" $suffix) | trimSuffix $suffix) }}
+{{- $values := $context.Values }}
+{{- /* A class that makes no volumes is none to the rules about those that do. */}}
+{{- if and (eq $values.provisioning "static") $values.storageClass.create }}
+{{- $values = set (deepCopy $values) "storageClass" (set (deepCopy $values.storageClass) "create" false) }}
+{{- end }}
+{{- $names := dict "class" $context.Values.storageClass.create "claim" (include "checkpoint-storage.cut" (dict "name" $claim "suffix" $suffix) | trimSuffix $suffix) }}
 {{- with $context.Values.retention.checkpointSize }}
 {{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}
 {{- $_ := set $names "room" (printf "%.0fGi" (ceil (divf $all (max 1 (int $context.Values.shards)) 1073741824))) }}
@@ -37,7 +42,7 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $options = include "checkpoint-storage.mountOptions.read" $options | mustFromJson }}
 {{- end }}
 {{- dict
-  "values" $context.Values
+  "values" $values
   "section" $section
   "facts" $facts
   "affinity" $affinity
@@ -83,7 +88,7 @@ where that is a list, as a JSON list.
 {{- $values := .Values }}
 {{- $lists := (include "checkpoint-storage.file" (dict "context" . "file" "rules.json") | mustFromJson).delivery.lists }}
 {{- $all := list }}
-{{- range $at := list "claim.annotations" "claim.labels" "commonAnnotations" "commonLabels" "volume.annotations" "volume.labels" }}
+{{- range $at := list "claim.annotations" "claim.labels" "commonAnnotations" "commonLabels" "storageClass.annotations" "storageClass.labels" "volume.annotations" "volume.labels" }}
 {{- $place := dict "path" $at "in" (dict "values" $values) }}
 {{- include "checkpoint-storage.rules.at" $place }}
 {{- range $key, $value := $place.value }}

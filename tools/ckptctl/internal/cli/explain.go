@@ -84,6 +84,9 @@ func abilities(w io.Writer, b catalog.Backend) {
 	if policy == "" {
 		policy = string(catalog.Unknown)
 	}
+	if c.MountGroup {
+		policy += "; the driver mounts with the pod's fsGroup"
+	}
 	row("fsGroup policy", policy)
 	row("pod information", c.PodInfo.String())
 	row("node labels", strings.Join(c.TopologyKeys, ", "))

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"checkpoint-storage/tools/catalog"
 )
@@ -68,6 +69,14 @@ func compileTest(written any) (test, error) {
 			}
 			all = append(all, func(value any, s *subject, one each) bool { return !inner(value, s, one) })
 		case "matches":
+			if text, ok := reference(fmt.Sprint(operand)); ok {
+				path := strings.Split(text, ".")
+				all = append(all, func(value any, s *subject, one each) bool {
+					pattern := compiled(s.word(path, one))
+					return pattern != nil && matches(pattern, value)
+				})
+				continue
+			}
 			pattern, err := regexp.Compile(fmt.Sprint(operand))
 			if err != nil {
 				return nil, err
@@ -143,6 +152,26 @@ func steps(holds func(n float64) bool) comparison {
 		want, two := quantity(limit)
 		return one && two && holds(have/want)
 	}
+}
+
+// patterns are those that {path} has stood for.
+var patterns sync.Map
+
+// compiled is the pattern in a value; nil where there is none.
+func compiled(value any) *regexp.Regexp {
+	text, ok := value.(string)
+	if !ok {
+		return nil
+	}
+	if known, ok := patterns.Load(text); ok {
+		return known.(*regexp.Regexp)
+	}
+	pattern, err := regexp.Compile(text)
+	if err != nil {
+		return nil
+	}
+	patterns.Store(text, pattern)
+	return pattern
 }
 
 func matches(pattern *regexp.Regexp, value any) bool {

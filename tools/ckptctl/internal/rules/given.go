@@ -11,7 +11,7 @@ import (
 // list: at is the values' key.
 func (j *judge) annotations() []any {
 	var out []any
-	for _, at := range []string{"claim.annotations", "claim.labels", "commonAnnotations", "commonLabels", "volume.annotations", "volume.labels"} {
+	for _, at := range []string{"claim.annotations", "claim.labels", "commonAnnotations", "commonLabels", "storageClass.annotations", "storageClass.labels", "volume.annotations", "volume.labels"} {
 		var value any = j.values
 		for _, step := range strings.Split(at, ".") {
 			section, _ := value.(map[string]any)

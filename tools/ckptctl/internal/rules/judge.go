@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -23,6 +24,8 @@ type judge struct {
 	locate   Locate
 	// seen are the paths and messages of findings that shards may share.
 	seen map[string]bool
+	// class says that the chart makes a class, of whatever use.
+	class bool
 	// vague says that what the storage is cannot be told: a path leads back out of itself, or overrides are missing.
 	vague bool
 	// whole is the section of a store without shards, or of one whose shards only differ by their number.
@@ -59,7 +62,7 @@ func (j *judge) each() []int {
 func (j *judge) subject(shard int) *subject {
 	section := j.sectionOf(shard)
 	options, mounted := j.mountOptions(section)
-	names := map[string]any{"claim": j.names.OwnClaim(), "overrides": len(items(j.values["shardOverrides"]))}
+	names := map[string]any{"class": j.class, "claim": j.names.OwnClaim(), "overrides": len(items(j.values["shardOverrides"]))}
 	if modes := j.modes(); len(modes) > 0 {
 		names["modes"] = modes
 	}
@@ -82,6 +85,16 @@ func (j *judge) subject(shard int) *subject {
 	mounted = j.readOnly(s, section, names, mounted)
 	s.roots["mounted"], names["twice"] = mounted, twice(mounted)
 	return s
+}
+
+// onlyMakers hides the class of a static volume from the rules: it makes no volumes, and they are about those that do.
+func (j *judge) onlyMakers() {
+	class := j.section("storageClass")
+	if j.class = class["create"] == true; j.class && j.values["provisioning"] == "static" {
+		j.values, class = maps.Clone(j.values), maps.Clone(class)
+		class["create"] = false
+		j.values["storageClass"] = class
+	}
 }
 
 // modes are the access modes that the backend serves with the store's volumeMode.

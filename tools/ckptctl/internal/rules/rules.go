@@ -175,6 +175,7 @@ func (r *RuleSet) Check(values map[string]any, named names.Names, locate Locate)
 		j.cases(slices.DeleteFunc(slices.Clone(r.cases), func(c *compiledCase) bool { return c.Rule != catalog.RetiredRule }), &subject{values: values})
 		return j.findings, nil
 	}
+	j.onlyMakers()
 	for _, shard := range j.each() {
 		s := j.subject(shard)
 		j.cases(r.cases, s)

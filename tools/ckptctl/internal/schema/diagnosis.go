@@ -94,7 +94,11 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	section, _ := f.value.(map[string]any)
 	known, _ := f.schema["properties"].(map[string]any)
 	taken, _ := lookup(d.given, f.path).(map[string]any)
-	words := slices.Sorted(maps.Keys(known))
+	words := slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(key string) bool {
+		property, _ := known[key].(map[string]any)
+		// What is accepted to be refused in words, the retired volume types aside, whose names are close to a backend's.
+		return property["deprecated"] == true && len(f.path) > 0
+	})
 	homes := map[string][]string{}
 	var out []Mistake
 	for _, key := range slices.Sorted(maps.Keys(section)) {
