@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestCSIDriverMissing holds that a claim whose driver nobody has installed is Pending, and that the notes of the release,
+// TestCSIDriverMissing holds that a claim whose driver is not installed is Pending, and that the notes of the release,
 // which `helm test` prints as well, say what to look at and which driver it is.
 func TestCSIDriverMissing(t *testing.T) {
 	t.Parallel()

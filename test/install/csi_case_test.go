@@ -168,7 +168,7 @@ func fixtureName(file string) string {
 func (c csiCase) forTheCluster() {
 	c.values["keep"] = false
 	c.values["shards"] = 0
-	// The claim's own name is told from the namespace's, and nothing is copied from a snapshot that is not there.
+	// The claim's own name is distinguished from the namespace's, and nothing is copied from a snapshot that is not there.
 	delete(c.values, "claim")
 	if class, ok := c.values["storageClass"].(map[string]any); ok {
 		delete(class, "name")
@@ -192,7 +192,7 @@ func csiDrivers(t *testing.T, cases []csiCase) []csi.Driver {
 	for _, c := range cases {
 		facts, name := c.backend.Capabilities, c.driver()
 		require.NotEmpty(t, name, "backend %s, %s: no driver", c.backend.Name, c.name())
-		// What nobody has said is what Kubernetes takes when a CSIDriver object does not say it.
+		// What is not said is what Kubernetes takes when a CSIDriver object does not say it.
 		d := csi.Driver{Name: name, Attach: facts.Attach != catalog.No, FSGroup: facts.FSGroup, PodInfo: facts.PodInfo == catalog.Yes}
 		if old, ok := byName[name]; ok && facts.Driver != "" && said[name] != "" {
 			assert.Equal(t, old, d, "backends %s and %s say different things of driver %s", said[name], c.backend.Name, name)

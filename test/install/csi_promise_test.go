@@ -166,7 +166,7 @@ func classSecret(class *storagev1.StorageClass, use string) *corev1.SecretRefere
 	return &corev1.SecretReference{Name: name, Namespace: class.Parameters[ofKubernetes+use+"-secret-namespace"]}
 }
 
-// assertDocumented holds, without the chart's templates, that each key of the section came to be what the backend's
+// assertDocumented holds, without the chart's templates, that each key of the section became what the backend's
 // folder says: an attribute or a parameter under the driver's own name for it.
 func assertDocumented(t *testing.T, c csiCase, property string, got map[string]string) {
 	t.Helper()

@@ -129,7 +129,7 @@ func (suite *csiSuite) prove(s *store, c csiCase, row *csiRow) {
 	}, patience, 100*time.Millisecond, "the driver was not asked to mount the volume: %v", records)
 	if want.class != nil {
 		made := pick(records, "CreateVolume")
-		require.NotEmpty(t, made, "nobody asked the driver for a volume")
+		require.NotEmpty(t, made, "the driver was not asked for a volume")
 		class, err := s.client.StorageV1().StorageClasses().Get(t.Context(), *pvc.Spec.StorageClassName, metav1.GetOptions{})
 		require.NoError(t, err)
 		want.class.Name = class.Name

@@ -40,7 +40,7 @@ const (
 	interval = 750 * time.Millisecond
 )
 
-// store is one release of the chart in a namespace of its own.
+// store is one release of the chart in its own namespace.
 type store struct {
 	t       *testing.T
 	cluster cluster.Cluster
@@ -49,7 +49,7 @@ type store struct {
 	ns      string
 	// program is the Helm that the release is Helm's of: "" for Helm 3.
 	program string
-	// hooks are the release's, where its install has told them.
+	// hooks are the release's, where its install has reported them.
 	hooks []string
 }
 

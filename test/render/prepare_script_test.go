@@ -49,7 +49,7 @@ func newClaimRoot(t *testing.T) claimRoot {
 }
 
 // TestPrepareTakesNothing checks that a directory with files in it stays whose it is, unless the values say that it is
-// theirs to give away; and which directories are no such case. Nobody has to be root for it: to give away is only said.
+// theirs to give away; and which directories are no such case. It needs no root: to give away is only said.
 func TestPrepareTakesNothing(t *testing.T) {
 	t.Parallel()
 	programs := t.TempDir()

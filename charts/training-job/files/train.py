@@ -64,7 +64,7 @@ def save(store, step, state):
     write(pointer, f"{final.name}\n".encode())
     os.rename(pointer, store / "latest")
     durable(store)
-    dist.barrier()  # Nobody goes on before it is published, so no more than one interval can be lost.
+    dist.barrier()  # No rank goes on before it is published, so no more than one interval can be lost.
     prune(store)
 
 

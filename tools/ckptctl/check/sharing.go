@@ -139,10 +139,10 @@ func shared(first, second footprint) *conflict {
 		return nil
 	}
 	c := &conflict{rule: "E08", args: map[string]any{
-		"other": first.release, "namespace": first.names.Namespace, "claim": first.names.OwnClaim(), "own": "give each a share, a bucket or a volume of its own",
+		"other": first.release, "namespace": first.names.Namespace, "claim": first.names.OwnClaim(), "own": "give each its own share, bucket or volume",
 	}}
 	if second.Apart != "" {
-		c.args["own"] = fmt.Sprintf("set %s to a directory of its own", second.Apart)
+		c.args["own"] = fmt.Sprintf("set %s to its own directory", second.Apart)
 	}
 	switch same := lies == identity.Same; {
 	case same && (first.Exclusive || second.Exclusive):

@@ -20,7 +20,7 @@ owns="the root of the claim is $(stat -c '%u:%g mode %a' .), and $(me)"
 [ ! -L "$DIRECTORY" ] || die "$DIRECTORY is a symbolic link, and where it leads is not for this to change; $owns"
 [ -d "$DIRECTORY" ] || [ ! -e "$DIRECTORY" ] || die "$DIRECTORY is there already, and is no directory"
 [ -d "$DIRECTORY" ] || mkdir "$DIRECTORY" || [ -d "$DIRECTORY" ] ||
-  die "cannot make $DIRECTORY; $owns. Set prepare.owner and prepare.group, so that root makes it; where the server maps root to nobody, set podSecurityContext to who may write there"
+  die "cannot make $DIRECTORY; $owns. Set prepare.owner and prepare.group, so that root makes it; where the server maps root to another user, set podSecurityContext to who may write there"
 cd -P "$DIRECTORY" || die "cannot enter $DIRECTORY, which is $(stat -c '%u:%g mode %a' "$DIRECTORY"); $(me)"
 [ "$(pwd -P)" = "${root%/}/$DIRECTORY" ] && [ .. -ef "$root" ] ||
   die "$DIRECTORY leads elsewhere: it became a symbolic link, or was moved, while it was entered"
@@ -46,8 +46,8 @@ ours() {
 right || ours ||
   die "$DIRECTORY is there already, with files in it, and belongs to user $(have %u) (group $(have %g), mode $(have %a)). Choose another prepare.directory; or, where it is yours to give away, set prepare.takeOver: true, which changes the directory and nothing in it"
 # The mode comes last: before, who it belonged to could set another one.
-[ -z "$OWNER" ] || [ "$(have %u)" = "$OWNER" ] || chown "$OWNER" . || die "cannot give $DIRECTORY to user $OWNER; where the server maps root to nobody, leave prepare.owner out"
-[ -z "$GROUP" ] || [ "$(have %g)" = "$GROUP" ] || chgrp "$GROUP" . || die "cannot give $DIRECTORY to group $GROUP; where the server maps root to nobody, leave prepare.group out"
+[ -z "$OWNER" ] || [ "$(have %u)" = "$OWNER" ] || chown "$OWNER" . || die "cannot give $DIRECTORY to user $OWNER; where the server maps root to another user, leave prepare.owner out"
+[ -z "$GROUP" ] || [ "$(have %g)" = "$GROUP" ] || chgrp "$GROUP" . || die "cannot give $DIRECTORY to group $GROUP; where the server maps root to another user, leave prepare.group out"
 [ "$(have %a)" = "${mode:-0}" ] || chmod "$MODE" . || die "cannot set the mode of $DIRECTORY, which belongs to $(have %u:%g); $(me)"
 # Until then, who it belonged to could also put something into it.
 [ -z "$empty" ] || [ -z "$(find . ! -name . -prune ! -user "$(have %u)")" ] || {

@@ -68,7 +68,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- end }}
 {{- end }}
 
-{{/* A rank that is filled from another's checkpoint, or from none while the others are, restores what nobody saved. */}}
+{{/* A rank that is filled from another's checkpoint, or from none while the others are, restores what it did not save. */}}
 {{- define "checkpoint-storage.check.dataSources" -}}
 {{- $root := . }}
 {{- $values := .Values }}

@@ -3,7 +3,7 @@
 {{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- $able := $facts.semantics | default dict }}
 {{- if eq .Values.provisioning "existing" }}
-{{- /* The claim is somebody else's, whatever backend the values name. */}}
+{{- /* The claim is not the chart's, whatever backend the values name. */}}
 {{- $able = dict }}
 {{- else if $facts.semanticsWhen }}
 {{- if not (include "checkpoint-storage.rules.hold" (dict "when" $facts.semanticsWhen "in" (include "checkpoint-storage.rules.subject" . | mustFromJson))) }}
@@ -13,11 +13,11 @@
 {{- $able | toJson }}
 {{- end }}
 
-{{/* What a declared saver needs and the backend is known not to have. What nobody knows is left to `helm test`. */}}
+{{/* What a declared saver needs and the backend is known not to have. What is unknown is left to `helm test`. */}}
 {{- define "checkpoint-storage.check.savers" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- /* Savers on a raw device are a mistake of its own. */}}
+{{- /* Savers on a raw device are another mistake. */}}
 {{- if and $values.savers (ne $values.volumeMode "Block") }}
 {{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "savers.json") | mustFromJson }}
 {{- $able := include "checkpoint-storage.savers.able" . | mustFromJson }}
@@ -52,7 +52,7 @@
 {{- $_ := set $wanted "visible" (list "ReadWriteMany") }}
 {{- end }}
 {{- if not .Values.savers }}
-{{- /* Nobody said who saves, and most who do publish by a rename. */}}
+{{- /* Without declared savers, most publish by a rename. */}}
 {{- $_ := set $wanted "renameFile" (list "all") }}
 {{- end }}
 {{- range $name := sortAlpha .Values.savers }}

@@ -26,7 +26,7 @@ type judge struct {
 	seen map[string]bool
 	// class says that the chart makes a class, of whatever use.
 	class bool
-	// vague says that what the storage is cannot be told: a path leads back out of itself, or overrides are missing.
+	// vague says that what the storage is remains unknown: a path leads back out of itself, or overrides are missing.
 	vague bool
 	// whole is the section of a store without shards, or of one whose shards only differ by their number.
 	whole map[string]any
@@ -198,7 +198,7 @@ func (j *judge) removed(path string, want []defaultKey, have map[string]any) {
 	}
 }
 
-// identical says that a section is the default itself, which merged values share where nobody wrote anything.
+// identical says that a section is the default itself, which merged values share where the user wrote nothing.
 func identical(section map[string]any, byDefault any) bool {
 	return reflect.ValueOf(section).UnsafePointer() == reflect.ValueOf(byDefault).UnsafePointer()
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// savers looks for what a declared saver needs and the backend is known not to have. What nobody knows is left to
+// savers looks for what a declared saver needs and the backend is known not to have. What is unknown is left to
 // `helm test`, which tries it.
 func (j *judge) savers() error {
-	// Of a claim that is somebody else's, the backend says nothing; and a raw device is a mistake of its own.
+	// Of an existing claim, the backend says nothing; and a raw device is another mistake.
 	if j.values["provisioning"] == "existing" || j.values["volumeMode"] == "Block" {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSavers judges declared savers on storage that lacks an operation, has it, or where nobody knows.
+// TestSavers judges declared savers on storage that lacks an operation, has it, or where that is unknown.
 func TestSavers(t *testing.T) {
 	chart := os.DirFS("../../../../charts/checkpoint-storage")
 	rules, err := catalog.LoadRules(chart)
@@ -53,8 +53,8 @@ func TestSavers(t *testing.T) {
 	assert.Equal(t, "orbax needs to rename a directory, and backend bucket cannot.", got[1].Message)
 	assert.Equal(t, report.Finding{Rule: "E22", Severity: "error", Path: "savers"}, report.Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
 
-	assert.Empty(t, check(able, nil), "nobody said who saves")
-	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what nobody knows is for the test to find out")
+	assert.Empty(t, check(able, nil), "no saver is declared")
+	assert.Empty(t, check(able, map[string]any{"savers": []any{"lightning"}}), "what is unknown is for the test to find out")
 	assert.Empty(t, check(able, map[string]any{"savers": []any{"dcp"}, "provisioning": "existing", "claim": map[string]any{"existing": "theirs"}}))
 
 	able.When = catalog.Condition{"flat": true}

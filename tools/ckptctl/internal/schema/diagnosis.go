@@ -11,7 +11,7 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
-// diagnosis turns keywords that failed into mistakes that somebody made.
+// diagnosis turns keywords that failed into mistakes of the user.
 type diagnosis struct {
 	schema          *Schema
 	instance, given map[string]any
@@ -236,7 +236,7 @@ func (d diagnosis) home(from values.Path, key string) (string, bool) {
 		return backend, true
 	}
 	if top, _ := d.schema.document()["properties"].(map[string]any); len(from) > 0 {
-		// What somebody wrote there is not to be overwritten.
+		// What the user wrote there is not to be overwritten.
 		return "", top[key] != nil && d.given[key] == nil
 	}
 	// A key that several sections have says nothing of where it was meant to stand.

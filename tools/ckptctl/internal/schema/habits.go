@@ -111,7 +111,7 @@ func (d diagnosis) block(key string, block map[string]any) (hint string, edits [
 	return "write instead: " + listed(said) + rest, edits, d.proven(edits...)
 }
 
-// written are the edits that say in this chart's words what a value says in another's. taken says that somebody wrote the
+// written are the edits that say in this chart's words what a value says in another's. taken says that the user wrote the
 // key already.
 func (d diagnosis) written(h habit, value any) (edits []Edit, taken bool) {
 	if h.To == "" {

@@ -30,7 +30,7 @@ type spoiler struct {
 
 // TestHints holds that what a hint asks for, when it is done, mends what the hint was about and makes nothing else wrong:
 // for values of every backend, spoilt as people spoil them. What is missing, or is wrong below a key that now has its right
-// name, was not seen before, and has a hint of its own.
+// name, was not seen before, and has its own hint.
 func TestHints(t *testing.T) {
 	text, err := embedded.FS.ReadFile("values.schema.json")
 	require.NoError(t, err)

@@ -224,7 +224,7 @@ func typeWords(value any) []string {
 	}
 	var out []string
 	for _, each := range stringsOf(value) {
-		// null is how an overlay takes a key back; nobody who writes a value means it.
+		// null is how an overlay takes a key back; a written value never means it.
 		if each != "null" {
 			out = append(out, names[each])
 		}

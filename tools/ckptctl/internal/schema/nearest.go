@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Nearest returns the word of the list that somebody who wrote this one may have meant, or "".
+// Nearest returns the word of the list that the user may have meant, or "".
 func Nearest(word string, list []string) string { return nearest(word, list, nil) }
 
-// nearest returns the word of the list that somebody who wrote this one may have meant, or "". Words that taken holds
+// nearest returns the word of the list that the user may have meant, or "". Words that taken holds
 // are there already and were not meant.
 func nearest(word string, list []string, taken map[string]any) string {
 	best, distance := "", max(1, len(word)/3)

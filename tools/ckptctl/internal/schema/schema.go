@@ -90,7 +90,7 @@ type failure struct {
 	name bool
 }
 
-// Validate returns the mistakes in the values, in a stable order. given are the keys that somebody wrote, without the
+// Validate returns the mistakes in the values, in a stable order. given are the keys that the user wrote, without the
 // chart's defaults: a key that is there by default may still be the one that was meant.
 func (s *Schema) Validate(instance, given map[string]any) ([]Mistake, error) {
 	failures, err := s.failures(instance)

@@ -30,7 +30,7 @@ type File struct {
 
 	// at leads to where Helm lays the values: those of a chart below a parent lie at its alias.
 	at Path
-	// chart says that the file belongs to a chart: nobody gave it.
+	// chart says that the file belongs to a chart: the user did not give it.
 	chart     bool
 	text      []byte
 	documents []document

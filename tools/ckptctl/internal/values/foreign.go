@@ -174,7 +174,7 @@ func (f *File) Foreign(backend func(name string) bool) *Foreign {
 
 func (f *File) kind(backend func(string) bool) (kindOf, bool) {
 	for i, k := range kindsOf {
-		// What has the chart's own first key is somebody's values, whatever else is in it; encrypted it is none.
+		// What has the chart's own first key is a values file, whatever else is in it; encrypted it is none.
 		if k.has(f.Values) && (i == 0 || f.Values["backend"] == nil) {
 			return k, true
 		}

@@ -48,7 +48,7 @@ type Defaults struct {
 	helm   Helm
 }
 
-// bare are the defaults as Helm gives them to the templates when nobody wrote anything.
+// bare are the defaults as Helm gives them to the templates when the user wrote nothing.
 func (d *Defaults) bare() map[string]any {
 	out := make(map[string]any, len(d.values))
 	for key, value := range d.values {

@@ -31,7 +31,7 @@ type origin struct {
 	children map[string]*origin
 }
 
-// origins are the positions of everything in the file, or nil when it has nothing that a position can be told of.
+// origins are the positions of everything in the file, or nil when it has nothing that has a position.
 func (f *File) origins() *origin {
 	var all *origin
 	for _, d := range f.documents {

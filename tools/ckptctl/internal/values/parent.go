@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Parent is a chart that has others as dependencies. It is read anew for every check: Helm's own code works on it, and
+// Parent is a chart that has others as dependencies. It is read again for every check: Helm's own code works on it, and
 // leaves it changed.
 type Parent struct {
 	// path is the chart's folder, or its archive.

@@ -45,7 +45,7 @@ var signs = func() (out [][]byte) {
 	return out
 }()
 
-// longestNote is how many bytes somebody writes who only says that something is to be written.
+// longestNote is how many bytes a note has that only says that something is to be written.
 const longestNote = 200
 
 // placeholder returns what in a value is to be replaced by something else, and what would replace it; "" where nothing is.
@@ -97,7 +97,7 @@ func unrendered(text []byte) (line int, found string) {
 	if line == 0 {
 		return 0, ""
 	}
-	// A line of its own decides what is there, or brings lines of its own along; within a line an action is a value.
+	// A whole line decides what is there, or brings its own lines along; within a line an action is a value.
 	filled := alone.ReplaceAll(text, nil)
 	for _, each := range []*regexp.Regexp{action, mark, atSign} {
 		filled = each.ReplaceAll(filled, []byte("x"))

@@ -115,7 +115,7 @@ func number(text string) (scalar, bool) {
 	return scalar{}, false
 }
 
-// fractional is no key: Helm's reader has a spelling of its own for those.
+// fractional is no key: Helm's reader has its own spelling for those.
 func fractional(value float64) scalar { return scalar{value: value, noKey: true} }
 
 // octal says that a whole number is written with a leading zero, by which YAML 1.1 reads it to the base of eight.

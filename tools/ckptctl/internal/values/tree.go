@@ -95,7 +95,7 @@ func load4(path string, depth int) (*chart4.Chart, error) {
 // deepest is how far charts that name each other by a path may nest: one that names itself never ends.
 const deepest = 16
 
-// vendor loads the dependencies that a chart names by a path and that nobody has copied into its charts folder yet, as
+// vendor loads the dependencies that a chart names by a path and that are not in its charts folder yet, as
 // `helm dependency build` would.
 func (t tree) vendor(path string, depth int, add func(folder string) error) error {
 	if depth > deepest {

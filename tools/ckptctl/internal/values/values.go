@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// DefaultsName stands for the file of what nobody wrote.
+// DefaultsName stands for the file of what the user did not write.
 const DefaultsName = "the chart's defaults"
 
 // Values are what Helm would give to the templates, and where they come from.
 type Values struct {
 	// Merged is the chart's defaults with everything else laid over them. It shares what did not change with the
-	// defaults and the files: nobody may write to it.
+	// defaults and the files: it is read-only.
 	Merged map[string]any
 	// Given is what the user gave, before the chart's defaults.
 	Given map[string]any
@@ -90,8 +90,8 @@ func given(base *Values, files []*File, in Inputs, helm Helm) (*Values, error) {
 // Prefix leads to these values in the files: the alias of a dependency, or nothing.
 func (v *Values) Prefix() Path { return v.prefix }
 
-// Where says where the first of the paths that somebody wrote was set; the first path decides otherwise, by the nearest
-// section above it that somebody wrote. key asks for the key rather than for what stands behind it.
+// Where says where the first of the paths that the user wrote was set; the first path decides otherwise, by the nearest
+// section above it that the user wrote. key asks for the key rather than for what stands behind it.
 func (v *Values) Where(key bool, paths ...Path) Position {
 	if v.origins == nil {
 		v.place()
@@ -120,7 +120,7 @@ func (v *Values) Where(key bool, paths ...Path) Position {
 	return Position{File: DefaultsName}
 }
 
-// Written says where a path was set, if somebody wrote it.
+// Written says where a path was set, if the user wrote it.
 func (v *Values) Written(path Path) (Position, bool) {
 	if v.origins == nil {
 		v.place()
@@ -128,7 +128,7 @@ func (v *Values) Written(path Path) (Position, bool) {
 	return v.written(path, false)
 }
 
-// place finds the positions of everything that somebody wrote.
+// place finds the positions of everything that the user wrote.
 func (v *Values) place() {
 	for _, file := range v.files {
 		if o := file.origins(); o != nil {
