@@ -17,6 +17,7 @@ import (
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "defaults", "baseline")
+	s.validates = true
 	s.install("--wait", "--timeout", "60s")
 	claim, volume := s.bound(release)
 	assert.Equal(t, "defaults."+release, volume.Name)
