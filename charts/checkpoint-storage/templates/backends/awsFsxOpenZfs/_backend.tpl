@@ -14,6 +14,7 @@ An Amazon FSx for OpenZFS file system, or one of its volumes.
 
 {{/* Outputs: further parameters of the StorageClass, as JSON. The driver expects JSON in them too, except for ResourceType. */}}
 {{- define "checkpoint-storage.backend.awsFsxOpenZfs.parameters" -}}
+{{- $section := .section }}
 {{- $parameters := dict "ResourceType" "volume" }}
 {{- with .section.parentVolumeId }}
 {{- $_ := set $parameters "ParentVolumeId" (toJson .) }}
@@ -24,8 +25,10 @@ An Amazon FSx for OpenZFS file system, or one of its volumes.
 {{- with .section.dataCompressionType }}
 {{- $_ := set $parameters "DataCompressionType" (toJson .) }}
 {{- end }}
-{{- with .section.recordSizeKiB }}
-{{- $_ := set $parameters "RecordSizeKiB" (include "checkpoint-storage.string" .) }}
+{{- range $key, $name := dict "recordSizeKiB" "RecordSizeKiB" "storageCapacityQuotaGiB" "StorageCapacityQuotaGiB" "storageCapacityReservationGiB" "StorageCapacityReservationGiB" }}
+{{- if hasKey $section $key }}
+{{- $_ := set $parameters $name (include "checkpoint-storage.string" (get $section $key)) }}
+{{- end }}
 {{- end }}
 {{- $parameters | toJson }}
 {{- end }}
