@@ -8,3 +8,8 @@ An Azure Blob container, mounted by blobfuse or over NFS.
 {{- dict "ClientID" . "mountWithWorkloadIdentityToken" "true" | toJson }}
 {{- end }}
 {{- end }}
+
+{{/* Outputs: further parameters of the StorageClass, as JSON: the same. */}}
+{{- define "checkpoint-storage.backend.azureBlob.parameters" -}}
+{{- include "checkpoint-storage.backend.azureBlob.attributes" . }}
+{{- end }}
