@@ -7,3 +7,15 @@ An OCI File Storage file system.
 {{- $address := .section.mountTargetAddress }}
 {{- .section.fileSystemId }}:{{ ternary (printf "[%s]" $address) $address (contains ":" $address) }}:{{ .section.exportPath }}
 {{- end }}
+
+{{/* Outputs: parameters of the StorageClass, as JSON; the driver takes lists as JSON in a string. */}}
+{{- define "checkpoint-storage.backend.ociFss.parameters" -}}
+{{- $parameters := dict }}
+{{- with .section.nsgIds }}
+{{- $_ := set $parameters "nsgOcids" (toJson .) }}
+{{- end }}
+{{- with .section.exportOptions }}
+{{- $_ := set $parameters "exportOptions" (toJson .) }}
+{{- end }}
+{{- $parameters | toJson }}
+{{- end }}

@@ -23,5 +23,8 @@ An OCI File Storage with Lustre file system. The driver takes lists as JSON in a
 {{- with .section.securityGroupIds }}
 {{- $_ := set $parameters "nsgIds" (toJson .) }}
 {{- end }}
+{{- with .section.rootSquashClientExceptions }}
+{{- $_ := set $parameters "rootSquashClientExceptions" (toJson .) }}
+{{- end }}
 {{- $parameters | toJson }}
 {{- end }}
