@@ -9,9 +9,7 @@ An Alibaba Cloud NAS file system.
 
 {{/* Outputs: parameters of the StorageClass, as JSON. */}}
 {{- define "checkpoint-storage.backend.aliNas.parameters" -}}
-{{- if eq .section.volumeAs "subpath" }}
+{{- if ne .section.volumeAs "filesystem" }}
 {{- dict "server" (printf "%s:%s" .section.server .section.path) | toJson }}
-{{- else if eq (.section.fileSystemType | default "") "extreme" }}
-{{- dict "capacity" .root.Values.size | toJson }}
 {{- end }}
 {{- end }}
