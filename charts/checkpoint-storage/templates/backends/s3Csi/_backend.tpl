@@ -9,7 +9,7 @@ A bucket, mounted by GeeseFS.
 
 {{/* Outputs: volume attributes, as JSON. */}}
 {{- define "checkpoint-storage.backend.s3Csi.attributes" -}}
-{{ dict "mounter" "geesefs" "capacity" .root.Values.size | toJson }}
+{{ dict "mounter" "geesefs" | toJson }}
 {{- end }}
 
 {{/* Outputs: parameters of the StorageClass, as JSON. */}}
