@@ -108,6 +108,11 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		path := f.path.To(key)
 		m := Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Message: fmt.Sprintf("there is no such key%s.", in(f.path))}
 		moved := func(to values.Path) Edit { return Edit{From: path, To: to, Value: section[key]} }
+		if len(f.path) == 1 && knownHabits().Sections[f.path[0]][key] != "" {
+			m.Hint = knownHabits().Sections[f.path[0]][key]
+			out = append(out, m)
+			continue
+		}
 		home, ok := d.home(f.path, key)
 		ok = ok && d.proven(moved(values.ParsePath(home).To(key)))
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
