@@ -111,12 +111,14 @@ Outputs: "true" where kubelet applies a pod's fsGroup to the volume, or may: for
 existing claims that is unknown. A driver that mounts with the group itself leaves kubelet nothing to do.
 */}}
 {{- define "checkpoint-storage.fsGroupApplies" -}}
-{{- $values := (.context | default .).Values }}
-{{- $facts := include "checkpoint-storage.facts" (.context | default .) | mustFromJson }}
+{{- $context := .context | default . }}
+{{- $values := $context.Values }}
+{{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
 {{- $policy := $facts.fsGroup }}
 {{- $applies := not (or (eq $policy "None") (and $facts.mountGroup (ne $values.provisioning "existing"))) }}
 {{- if and $applies (eq $policy "ReadWriteOnceWithFSType") }}
-{{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.section" . | mustFromJson).fsType }}
+{{- $source := dict "root" $context "section" (include "checkpoint-storage.section" . | mustFromJson) "volume" "" }}
+{{- $typed := or (ne $values.provisioning "static") (include "checkpoint-storage.csi.fsType" $source) }}
 {{- $applies = and $typed (or (has "ReadWriteOnce" $values.accessModes) (has "ReadWriteOncePod" $values.accessModes)) }}
 {{- end }}
 {{- if and $applies (eq $values.volumeMode "Filesystem") }}true{{ end }}

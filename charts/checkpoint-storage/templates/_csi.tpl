@@ -44,7 +44,10 @@ csi:
 {{- $facts := include "checkpoint-storage.facts" .root | mustFromJson }}
 {{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | mustFromJson }}
 {{- with include "checkpoint-storage.csi.fsType" $in }}
+{{- /* Some drivers read a parameter of that name themselves, and the provisioner refuses both. */}}
+{{- if not (hasKey $parameters "fsType") }}
 {{- $_ := set $parameters "csi.storage.k8s.io/fstype" . }}
+{{- end }}
 {{- end }}
 {{- range $key, $uses := $facts.becomes.secrets }}
 {{- with get $in.section $key }}
