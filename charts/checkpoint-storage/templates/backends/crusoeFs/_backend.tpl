@@ -1,0 +1,8 @@
+{{/*
+A Crusoe shared disk.
+*/}}
+
+{{/* Outputs: the volume handle. */}}
+{{- define "checkpoint-storage.backend.crusoeFs.handle" -}}
+{{ .section.diskId }}
+{{- end }}
