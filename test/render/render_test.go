@@ -107,7 +107,7 @@ func assertPair(t *testing.T, volume *corev1.PersistentVolume, claim *corev1.Per
 	assert.Equal(t, volume.Spec.AccessModes, claim.Spec.AccessModes)
 	assert.Equal(t, volume.Spec.VolumeMode, claim.Spec.VolumeMode)
 	assert.Equal(t, corev1.PersistentVolumeReclaimRetain, volume.Spec.PersistentVolumeReclaimPolicy)
-	assert.Equal(t, volume.Spec.Capacity[corev1.ResourceStorage], claim.Spec.Resources.Requests[corev1.ResourceStorage])
+	assert.GreaterOrEqual(t, volume.Spec.Capacity.Storage().Cmp(*claim.Spec.Resources.Requests.Storage()), 0, "a claim binds to a volume of its size or more")
 	assert.Equal(t, volume.Annotations["helm.sh/resource-policy"], claim.Annotations["helm.sh/resource-policy"], "keep both or neither")
 }
 
