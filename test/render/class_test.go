@@ -15,9 +15,6 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 )
 
-// classTemplates are what a dynamic store is made of.
-var classTemplates = []string{"templates/storage-class.yaml", "templates/persistent-volume-claim.yaml"}
-
 // TestVolumeKeys checks that the keys of which W22 says that they describe static volumes alone change nothing that is
 // rendered of a dynamic store.
 func TestVolumeKeys(t *testing.T) {
@@ -38,7 +35,7 @@ func TestVolumeKeys(t *testing.T) {
 		tried[b.Name] = true
 		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			without, err := render(t, &helm.Options{ValuesFiles: []string{f.file}}, classTemplates...)
+			without, err := render(t, &helm.Options{ValuesFiles: []string{f.file}})
 			require.NoError(t, err)
 			all := map[string]string{}
 			for _, path := range paths {
@@ -49,7 +46,7 @@ func TestVolumeKeys(t *testing.T) {
 					all[path] = string(text)
 				}
 			}
-			with, err := render(t, &helm.Options{ValuesFiles: []string{f.file}, SetJSONValues: all}, classTemplates...)
+			with, err := render(t, &helm.Options{ValuesFiles: []string{f.file}, SetJSONValues: all})
 			require.NoError(t, err)
 			assert.Equal(t, without, with)
 		})

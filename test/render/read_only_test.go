@@ -62,7 +62,7 @@ func TestReadOnlyIsReadOnly(t *testing.T) {
 					// Pods of many nodes, on a directory of one.
 					values[b.Name] = map[string]any{"path": "/mnt/data", "sharedMount": true}
 				}
-				if kind := b.Schema.Properties["kind"]; way == "mode" && kind != nil {
+				if kind := b.Schema.Properties["kind"]; way == "mode" && kind["default"] == "block" {
 					// A disk is one node's, whatever reads it.
 					section := maps.Clone(b.Example)
 					section["kind"] = "file"

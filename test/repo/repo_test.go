@@ -214,6 +214,7 @@ func TestRules(t *testing.T) {
 			judged[c.Rule] = true
 			assert.NotNil(t, c.When, "backend %s: a case of %s has no condition", b.Name, c.Rule)
 			assert.NotEmpty(t, c.Fix, "backend %s: a case of %s has no fix", b.Name, c.Rule)
+			assert.Equal(t, strings.HasPrefix(c.Rule, "W"), c.Severity == "warning", "backend %s: only warnings, which have a W, can be accepted by a comment: %s", b.Name, c.Rule)
 		}
 	}
 	coded := map[string]bool{}
