@@ -49,7 +49,7 @@ func TestDefaultsForNobody(t *testing.T) {
 	require.Contains(t, out, "--set "+fix)
 
 	out = s.helm("upgrade", release, charts.Chart(), "--set-json", oneNode, "--set", fix, "--wait", "--wait-for-jobs", "--timeout", "120s")
-	assert.Contains(t, out, "ROOT: the Job that makes /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.")
+	assert.Contains(t, out, "ROOT: the Job that creates /checkpoints/team-a runs as root, to give it to prepare.owner and prepare.group.")
 	assert.Contains(t, s.helm("test", release), "the claim can serve\n")
 }
 
