@@ -27,7 +27,7 @@ func refusedStatic(l *lifecycleStore) string {
 		{what: "another directory", set: []string{"--set", "local.path=" + l.dir + "/other"}, words: "spec.persistentvolumesource is immutable"},
 		{what: "another node", set: []string{"--set-json", `volume.nodeAffinity={"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":["elsewhere"]}]}]}}`}, words: "field is immutable"},
 		{what: "volume mode", set: []string{"--set", "volumeMode=Block"}, words: "field is immutable"},
-		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteMany"]`}, words: "Rule: E06"},
+		{what: "access mode", set: []string{"--set-json", `accessModes=["ReadWriteOncePod"]`}, words: "Rule: E06"},
 		{what: "another backend", set: []string{"--set", "backend=hostPath,hostPath.path=" + l.dir + "/data"}, words: "spec.persistentvolumesource is immutable"},
 		{what: "reclaim policy Delete", set: []string{"--set", "volume.reclaimPolicy=Delete"}, words: "Rule: E01"},
 		{what: "class", set: []string{"--set", "storageClassName=fast"}, words: "spec is immutable", half: true},
