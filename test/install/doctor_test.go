@@ -110,10 +110,11 @@ func (a scenario) prove(b *brokenStore, way way, table *doctorTable) {
 		b.program = "helm4"
 	}
 	a.breaks(b)
-	d := b.diagnosed(a.id)
-	for _, word := range a.says {
-		assert.Contains(t, d.Cause, strings.ReplaceAll(word, "$NS", b.ns))
+	says := make([]string, len(a.says))
+	for i, word := range a.says {
+		says[i] = strings.ReplaceAll(word, "$NS", b.ns)
 	}
+	d := b.diagnosed(a.id, says...)
 	assert.Equal(t, a.note, d.Severity == "warning", d.Cause)
 	assert.Equal(t, a.safe, d.Safe, d.Cause)
 	if way == byFix {
@@ -240,14 +241,18 @@ func (b *brokenStore) doctor(args ...string) (int, doctorReport) {
 	return command.ProcessState.ExitCode(), report
 }
 
-// diagnosed waits until doctor reports the id first and as the only error.
-func (b *brokenStore) diagnosed(id string) diagnosis {
+// diagnosed waits until doctor reports the id first, with the words that its cause is to have, and as the only error.
+func (b *brokenStore) diagnosed(id string, says ...string) diagnosis {
 	b.t.Helper()
 	var code int
 	var report doctorReport
 	said := b.until(patience/2, func() bool {
 		code, report = b.doctor()
-		return len(report.Diagnoses) > 0 && report.Diagnoses[0].ID == id
+		if len(report.Diagnoses) == 0 || report.Diagnoses[0].ID != id {
+			return false
+		}
+		// A diagnosis says more once its pod has been scheduled.
+		return !slices.ContainsFunc(says, func(word string) bool { return !strings.Contains(report.Diagnoses[0].Cause, word) })
 	})
 	require.True(b.t, said, "the doctor says %v (exit %d), not %s\n%s", report.Diagnoses, code, id, b.events(release))
 	d, broken := report.Diagnoses[0], 0
