@@ -136,7 +136,7 @@ def from_all(value):
     return values
 
 
-def listed(findings):
+def described(findings):
     return "; ".join(f"rank {r}: {what}" for r, what in findings.items())
 
 
@@ -205,7 +205,7 @@ def newest(store):
     """
     seen = from_all(survey(store))
     if failed := {r: each for r, each in enumerate(seen) if isinstance(each, str)}:
-        refuse(f"{store} cannot be listed, and nothing in it was changed: {listed(failed)}")
+        refuse(f"{store} cannot be listed, and nothing in it was changed: {described(failed)}")
     published, asides = (set().union(*each) for each in zip(*seen))
     passed = set(asides)
     for step in sorted(published, reverse=True):
@@ -217,20 +217,20 @@ def newest(store):
             before = saved_by.pop()
             refuse(f"{here} was saved by {before} workers, and this run has {world}; nothing was changed. Set workers: {before} to resume it, or have the {world} begin in another directory")
         if found["unreadable"]:
-            refuse(f"{here} cannot be read, and nothing was changed: {listed(found['unreadable'])}")
+            refuse(f"{here} cannot be read, and nothing was changed: {described(found['unreadable'])}")
         if found["torn"]:
             others = set().union(*from_all([] if rank in found["torn"] else whole_elsewhere(store, step, found["torn"])))
             if others:
                 refuse(f"{here} is torn where its own ranks read it, and whole where others do; nothing was changed. Look at the nodes of ranks {sorted(others)}, their memory and their mounts")
             set_aside(store / name_of(step), "torn")
-            say(f"TORN: {here} was published and is torn, and was set aside: {listed(found['torn'])}")
+            say(f"TORN: {here} was published and is torn, and was set aside: {described(found['torn'])}")
         elif not found["missing"]:
             # Once it is published, every shard was on the disk: a rank that was killed catches up.
             if (store / f"{name_of(step)}.part").exists():
                 move(store / f"{name_of(step)}.part", store / name_of(step))
             return step, shard, passed
         elif store == stores[0][0]:
-            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {listed(found['missing'])}")
+            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {described(found['missing'])}")
         passed.add(step)
     return 0, None, passed
 
