@@ -129,9 +129,13 @@ func acceptFixtures(t *testing.T, backend string, fits func(values map[string]an
 	return out
 }
 
+// makesClass says that a fixture has a class make volumes here. A copy that is only read is none: there is nothing to copy.
 func makesClass(values map[string]any) bool {
 	class, ok := values["storageClass"].(map[string]any)
-	return ok && class["create"] == true
+	claim, _ := values["claim"].(map[string]any)
+	modes, _ := values["accessModes"].([]any)
+	copied := claim["dataSourceRef"] != nil && slices.Equal(modes, []any{"ReadOnlyMany"})
+	return ok && class["create"] == true && values["provisioning"] == "dynamic" && !copied
 }
 
 // fixtures are the same case from each fixture for a static volume of its volume mode, those of its access mode first.

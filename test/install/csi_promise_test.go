@@ -153,7 +153,14 @@ func assertMade(t *testing.T, c csiCase, class *storagev1.StorageClass, record c
 	if assert.Len(t, record.Request.VolumeCapabilities, 1) {
 		got := record.Request.VolumeCapabilities[0]
 		assert.Equal(t, csiModes[c.mode], got.AccessMode.Mode)
-		assertCapability(t, c, got, class.Parameters[ofKubernetes+"fstype"], class.MountOptions, "CreateVolume")
+		fsType := class.Parameters[ofKubernetes+"fstype"]
+		for key, value := range class.Parameters {
+			// The provisioner's older name for it, which drivers read too.
+			if strings.EqualFold(key, "fstype") {
+				fsType = value
+			}
+		}
+		assertCapability(t, c, got, fsType, class.MountOptions, "CreateVolume")
 	}
 }
 
