@@ -167,7 +167,8 @@ func csiScenarios() []scenario {
 			id: "secret-missing", says: []string{"needs Secret share-login of namespace $NS"}, mended: runs("trainer"),
 		},
 		{
-			title: "two volumes of one handle in a pod",
+			// What a pod with both gets is the kubelet's to decide: some never start, and with 1.37.2 some do.
+			title: "two volumes of one handle",
 			breaks: func(b *brokenStore) {
 				b.csiStore(serving)
 				volume, claim := b.volume("twin"), b.claim("twin", b.ns+".twin")
@@ -178,19 +179,8 @@ func csiScenarios() []scenario {
 				_, err = b.client.CoreV1().PersistentVolumeClaims(b.ns).Create(b.t.Context(), claim, create)
 				require.NoError(b.t, err)
 				b.bound("twin")
-				b.train("trainer", func(spec *corev1.PodSpec) {
-					second := *spec.Volumes[0].DeepCopy()
-					second.Name, second.PersistentVolumeClaim.ClaimName = "twin", "twin"
-					spec.Volumes = append(spec.Volumes, second)
-					spec.Containers[0].VolumeMounts = append(spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: "twin", MountPath: "/twin"})
-				})
 			},
-			id: "duplicate-handle", says: []string{"the same handle", "the kubelet treats them as one volume"},
-			repair: func(b *brokenStore) {
-				b.kubectl("delete pod trainer")
-				b.train("trainer", nil)
-			},
-			mended: runs("trainer"),
+			id: "duplicate-handle", note: true, says: []string{"the same handle", "may never start"},
 		},
 		{
 			title: "the provisioner cannot make the volume",

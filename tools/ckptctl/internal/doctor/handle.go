@@ -32,7 +32,7 @@ func duplicateHandleStuck(g podState) *Diagnosis {
 			continue
 		}
 		if other := g.Snapshot.claim(v.PersistentVolumeClaim.ClaimName); other != nil && slices.Contains(twins, other.Spec.VolumeName) {
-			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet treats them as one volume, mounts it once, and waits forever for the other.",
+			d := g.found("the pod uses volumes %s, which have the same handle %q: the kubelet treats them as one volume, and may wait forever for the other.",
 				both(g.volume.Name, other.Spec.VolumeName), g.volume.Spec.CSI.VolumeHandle)
 			return d.repair(paste.Comment("mount only one of the two claims in the pod; for two directories of one storage use two subPath mounts of one claim, or two handles"),
 				whose(g.volume.Name, other.Spec.VolumeName))
@@ -55,7 +55,7 @@ func duplicateHandle(p *claimState) *Diagnosis {
 	if len(twins) == 0 {
 		return nil
 	}
-	d := p.found("volume %s has the same handle %q as %s: a pod that uses both never starts, and a driver may confuse one with the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
+	d := p.found("volume %s has the same handle %q as %s: a pod that uses both may never start, and a driver may confuse one with the other.", p.volume.Name, p.volume.Spec.CSI.VolumeHandle, few(twins))
 	return d.repair(paste.Comment("where the handle is free text, give each volume its own (volumeHandle in the backend's section); their claims:"),
 		whose(append([]string{p.volume.Name}, twins...)...))
 }
