@@ -119,9 +119,11 @@ type Pod struct {
 type MountOptions struct {
 	Supported bool     `json:"supported"`
 	Default   []string `json:"default,omitempty"`
-	// Type is what the volume is mounted as, where that is one of nfs, cifs, lustre, gcsfuse, mountpoint and disk, the file
-	// systems of a block device: E33 knows options of each.
+	// Type is what the volume is mounted as, where that is one of nfs, cifs, lustre, gcsfuse, blobfuse, mountpoint and disk, the
+	// file systems of a block device: E33 knows options of each.
 	Type string `json:"type,omitempty"`
+	// TypeFor is the type for each value of By, where it depends on that.
+	TypeFor map[string]string `json:"typeFor,omitempty"`
 	// Ignored says that the driver takes them and passes none on to the mount.
 	Ignored bool `json:"ignored,omitempty"`
 	// By is the key of the section whose value picks a list of For instead of Default.

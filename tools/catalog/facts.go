@@ -34,6 +34,7 @@ type Facts struct {
 	MountOptionsVerbatim  bool                    `json:"mountOptionsVerbatim,omitempty"`
 	MountOptionsIgnored   bool                    `json:"mountOptionsIgnored,omitempty"`
 	MountType             string                  `json:"mountType,omitempty"`
+	MountTypeFor          map[string]string       `json:"mountTypeFor,omitempty"`
 	MountOptionsNeeded    map[string]NeededOption `json:"mountOptionsNeeded,omitempty"`
 	// NeededOptions are the keys of MountOptionsNeeded, for rules to go through.
 	NeededOptions []string `json:"neededOptions,omitempty"`
@@ -131,6 +132,7 @@ func (b Backend) Facts() Facts {
 		MountOptionsVerbatim:  c.MountOptions.Verbatim,
 		MountOptionsIgnored:   c.MountOptions.Ignored,
 		MountType:             c.MountOptions.Type,
+		MountTypeFor:          c.MountOptions.TypeFor,
 		MountOptionsNeeded:    c.MountOptions.Needed,
 		NeededOptions:         slices.Sorted(maps.Keys(c.MountOptions.Needed)),
 		ReadOnly:              readOnly,

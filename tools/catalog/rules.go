@@ -63,6 +63,8 @@ type Case struct {
 	Severity string `json:"severity,omitempty"`
 	// By is "ckptctl" where the chart does not judge the case.
 	By string `json:"by,omitempty"`
+	// Vague says that values which break the rule so leave open what the storage is: it is not compared then.
+	Vague bool `json:"vague,omitempty"`
 	// Path is the key that the finding points at.
 	Path string `json:"path,omitempty"`
 	// Each lists paths, words or maps, for which the case is judged one by one, as $; {path} stands for the items of the

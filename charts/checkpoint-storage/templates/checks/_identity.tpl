@@ -48,8 +48,8 @@ says the same, and of IPv6 addresses too, which templates cannot read.
 {{- if $known }}
 {{- $places = sortAlpha $places }}
 {{- dict "places" $places "words" $words "directory" (join "/" $steps | clean) | toJson }}
-{{- /* One path on two nodes is two directories. */}}
-{{- if or $facts.nodeBound (regexMatch "^(localhost|127[.][0-9.]+|::1)( |$)" (join "\n" $places)) }}
+{{- /* One path on two nodes is two directories, unless both mount the same there. */}}
+{{- if or (and $facts.nodeBound (not $section.sharedMount)) (regexMatch "^(localhost|127[.][0-9.]+|::1)( |$)" (join "\n" $places)) }}
 {{- include "checkpoint-storage.nodeAffinity" $in }}
 {{- end }}
 {{- end }}

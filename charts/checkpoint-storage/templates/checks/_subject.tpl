@@ -33,6 +33,7 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $affinity := include "checkpoint-storage.nodeAffinity" . | mustFromJson }}
 {{- $_ := set $names "dataSource" (include "checkpoint-storage.dataSource" . | mustFromJson) }}
 {{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
+{{- $_ := set $names "mountType" (get ($facts.mountTypeFor | default dict) (get $section ($facts.mountOptionsBy | default "") | default "" | toString) | default $facts.mountType) }}
 {{- $_ := set $names "modes" (get $facts.accessModes $context.Values.volumeMode | default (index dict "")) }}
 {{- $_ := set $names "overrides" (len $context.Values.shardOverrides) }}
 {{- $mounted := include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | mustFromJson) | mustFromJson }}

@@ -174,6 +174,33 @@ func compiled(value any) *regexp.Regexp {
 	return pattern
 }
 
+// checkPatterns compiles the patterns that a condition finds in the rows of its case: one that is none would never hold.
+func checkPatterns(when catalog.Condition, rows []any) error {
+	for path, test := range when {
+		choices, _ := test.([]any)
+		for _, choice := range choices {
+			inner, _ := choice.(map[string]any)
+			if err := checkPatterns(inner, rows); err != nil {
+				return err
+			}
+		}
+		operators, _ := test.(map[string]any)
+		text, _ := reference(fmt.Sprint(operators["matches"]))
+		key, ofRow := strings.CutPrefix(text, eachWord+".")
+		for _, row := range rows {
+			row, isRow := row.(map[string]any)
+			if !ofRow || !isRow {
+				continue
+			}
+			pattern, _ := row[key].(string)
+			if _, err := regexp.Compile(pattern); err != nil || pattern == "" {
+				return fmt.Errorf("the chart's rule on %s: %s of a row is no pattern: %q", path, key, pattern)
+			}
+		}
+	}
+	return nil
+}
+
 func matches(pattern *regexp.Regexp, value any) bool {
 	list := items(value)
 	if list == nil {

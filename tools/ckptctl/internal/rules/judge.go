@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +27,7 @@ type judge struct {
 	seen map[string]bool
 	// class says that the chart makes a class, of whatever use.
 	class bool
-	// vague says that what the storage is remains unknown: a path leads back out of itself, or overrides are missing.
+	// vague says that a case was broken after which storages are not compared: see catalog.Case.
 	vague bool
 	// whole is the section of a store without shards, or of one whose shards only differ by their number.
 	whole map[string]any
@@ -63,6 +64,7 @@ func (j *judge) subject(shard int) *subject {
 	section := j.sectionOf(shard)
 	options, mounted := j.mountOptions(section)
 	names := map[string]any{"class": j.class, "claim": j.names.OwnClaim(), "overrides": len(items(j.values["shardOverrides"]))}
+	names["mountType"] = cmp.Or(j.backend.MountTypeFor[fmt.Sprint(section[j.backend.MountOptionsBy])], j.backend.MountType)
 	if modes := j.modes(); len(modes) > 0 {
 		names["modes"] = modes
 	}
@@ -121,9 +123,7 @@ func (j *judge) cases(cases []*compiledCase, s *subject) {
 // add reports a case that the values break, once where several shards do.
 func (j *judge) add(c *compiledCase, s *subject, one each) {
 	f, path := finding(c.Case, s, one), s.pathOf(one.along(strings.Split(fill(c.Path, s, one), ".")))
-	if f.Severity == report.Error && (c.Rule == "E23" || path == "shardOverrides") {
-		j.vague = true
-	}
+	j.vague = j.vague || c.Vague
 	if key := path + "\n" + f.Message; !j.seen[key] {
 		j.seen[key] = true
 		var read []string

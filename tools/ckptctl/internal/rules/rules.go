@@ -94,6 +94,9 @@ func appendCase(to *[]*compiledCase, c catalog.Case) error {
 	if err != nil {
 		return err
 	}
+	if err := checkPatterns(c.When, c.Each); err != nil {
+		return err
+	}
 	*to = append(*to, &compiledCase{c, when})
 	return nil
 }

@@ -118,8 +118,8 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 	if steps != nil {
 		storage.Directory = identity.Directory(steps...)
 	}
-	// One path on two nodes is two directories.
-	if j.backend.NodeBound || slices.ContainsFunc(storage.Places, identity.Loopback) {
+	// One path on two nodes is two directories, unless both mount the same there.
+	if j.backend.NodeBound && section["sharedMount"] != true || slices.ContainsFunc(storage.Places, identity.Loopback) {
 		storage.Nodes = nodes(j.affinity(shard))
 	}
 	if shard < 0 && storage.Numbered() {
