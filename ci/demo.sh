@@ -72,7 +72,7 @@ ended reader
 k logs reader
 verified=$(k logs reader | sed -n 's/^verified //p')
 
-step "the chart's own test: two pods save as savers do"
+step "the chart's own test: two pods save as frameworks do"
 run helm test checkpoints --namespace "$namespace" >"$build/demo.log" 2>&1 ||
   { cat "$build/demo.log" >&2; die "helm test failed"; }
 sed -n '/^CHECKED/,/^the claim/p' "$build/demo.log"

@@ -67,8 +67,8 @@ func TestOverlays(t *testing.T) {
 	}
 }
 
-// TestSavers compares the verdicts on savers that a backend cannot serve, in a chart where one lacks an operation.
-func TestSavers(t *testing.T) {
+// TestFrameworks compares the verdicts on frameworks that a backend cannot serve, in a chart where one lacks an operation.
+func TestFrameworks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "checkpoint-storage")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(charts.Chart())))
 	for _, backend := range []string{"nfs", "hostPath"} {
@@ -83,14 +83,14 @@ func TestSavers(t *testing.T) {
 		values  string
 		refused bool
 	}{
-		"a saver that needs it":         {nfs + "savers: [orbax]", true},
-		"two that need it":              {nfs + "savers: [orbax, huggingface]", true},
-		"one of two that needs it":      {nfs + "savers: [deepspeed, orbax]", true},
-		"a saver that does without":     {nfs + "savers: [dcp]", false},
-		"no saver":                      {nfs, false},
-		"a claim of another release":    {nfs + "savers: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
-		"where the answers hold":        {"savers: [orbax]", true},
-		"where the answers do not hold": {"savers: [orbax]\nhostPath: {path: /mnt, sharedMount: true}", false},
+		"a framework that needs it":     {nfs + "frameworks: [orbax]", true},
+		"two that need it":              {nfs + "frameworks: [orbax, huggingface]", true},
+		"one of two that needs it":      {nfs + "frameworks: [deepspeed, orbax]", true},
+		"a framework that does without": {nfs + "frameworks: [dcp]", false},
+		"no framework":                  {nfs, false},
+		"a claim of another release":    {nfs + "frameworks: [orbax]\nprovisioning: existing\nclaim: {existing: theirs}", false},
+		"where the answers hold":        {"frameworks: [orbax]", true},
+		"where the answers do not hold": {"frameworks: [orbax]\nhostPath: {path: /mnt, sharedMount: true}", false},
 	} {
 		file := filepath.Join(t.TempDir(), "values.yaml")
 		require.NoError(t, os.WriteFile(file, []byte(c.values), 0o600))

@@ -141,7 +141,7 @@ func run(t *testing.T, c cluster.Cluster, script string) string {
 	return out
 }
 
-// prepare prepares what the fixture needs and writes its values to a file, with all the savers that its backend supports.
+// prepare prepares what the fixture needs and writes its values to a file, with all the frameworks that its backend supports.
 func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 	t.Helper()
 	words := make([]string, 0, len(provisions))
@@ -157,7 +157,7 @@ func prepare(t *testing.T, c cluster.Cluster, f fixture) string {
 		}
 	}
 	if !f.block() {
-		text = strings.TrimRight(text, "\n") + "\nsavers: [" + strings.Join(savers(t, f.backend), ", ") + "]\n"
+		text = strings.TrimRight(text, "\n") + "\nframeworks: [" + strings.Join(frameworks(t, f.backend), ", ") + "]\n"
 	}
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))

@@ -62,8 +62,8 @@ done
 echo "whole $n"
 `
 
-// saver starts a pod that keeps saving, and restarts with its node.
-func (l *lifecycleStore) saver() *corev1.Pod {
+// writer starts a pod that keeps saving, and restarts with its node.
+func (l *lifecycleStore) writer() *corev1.Pod {
 	l.t.Helper()
 	pod := l.podOn(release, saveOn)
 	pod.Spec.RestartPolicy = corev1.RestartPolicyAlways
@@ -112,7 +112,7 @@ func restartNode(t *testing.T, c cluster.Cluster, node string) {
 func nodeStopped(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	before := l.pair(release)
-	pod := l.saver()
+	pod := l.writer()
 	least := l.published()
 	restartNode(l.t, l.cluster, pod.Spec.NodeName)
 	// It kept saving until the node stopped.
@@ -125,7 +125,7 @@ func nodeStopped(l *lifecycleStore) string {
 func kubeletKilled(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	before := l.pair(release)
-	pod := l.saver()
+	pod := l.writer()
 	least := l.published()
 	// There may be no kubelet for a moment, in which case pidof fails.
 	pid := func() string {

@@ -108,7 +108,7 @@ func (l *lifecycleStore) refused(out string, err error, words string) {
 	assert.Contains(l.t, strings.ReplaceAll(out, "\n", " "), words)
 }
 
-// save runs a pod that writes a checkpoint to the claim as savers do: flushed, and published by a rename.
+// save runs a pod that writes a checkpoint to the claim as frameworks do: flushed, and published by a rename.
 func (l *lifecycleStore) save(claim string) {
 	l.t.Helper()
 	log := l.ran(l.podOn(claim, `

@@ -56,7 +56,7 @@ func TestParent(t *testing.T) {
 		assert.Equal(t, []corev1.EnvVar{{Name: "CHECKPOINT_DIR", Value: "/checkpoints"}}, pod.Spec.Containers[0].Env)
 		require.Len(t, got.scripts, 2)
 		for _, scripts := range got.scripts {
-			assert.Contains(t, scripts.Data, "saver.sh", "the files of a dependency are not found")
+			assert.Contains(t, scripts.Data, "framework.sh", "the files of a dependency are not found")
 		}
 		require.Len(t, got.volumes, 2)
 		assert.NotEqual(t, got.volumes[0].Name, got.volumes[1].Name)

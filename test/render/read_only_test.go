@@ -138,7 +138,7 @@ func TestReadOnlyIsNotMoreThanSaid(t *testing.T) {
 		assert.False(t, pod.Containers[0].VolumeMounts[0].ReadOnly)
 		assert.NotContains(t, got.volumes[0].Spec.MountOptions, "ro")
 		assert.Equal(t, "false", got.configMaps[0].Data["CHECKPOINT_READ_ONLY"])
-		assert.Equal(t, []string{"sh", "/helm-test/saver.sh"}, pod.Containers[0].Command)
+		assert.Equal(t, []string{"sh", "/helm-test/framework.sh"}, pod.Containers[0].Command)
 	}
 }
 
@@ -178,7 +178,7 @@ func TestReadOnlyOfOneShard(t *testing.T) {
 	assertReadsOnly(t, got.jobs[0], "shard 0")
 	assert.Equal(t, "/helm-test/reader.sh", got.jobs[0].Spec.Template.Spec.Containers[0].Command[1])
 	assert.False(t, got.jobs[1].Spec.Template.Spec.Volumes[0].PersistentVolumeClaim.ReadOnly)
-	assert.Equal(t, "/helm-test/saver.sh", got.jobs[1].Spec.Template.Spec.Containers[0].Command[1])
+	assert.Equal(t, "/helm-test/framework.sh", got.jobs[1].Spec.Template.Spec.Containers[0].Command[1])
 	assert.Contains(t, got.volumes[0].Spec.MountOptions, "ro")
 	assert.NotContains(t, got.volumes[1].Spec.MountOptions, "ro")
 	assert.Equal(t, "true", got.configMaps[0].Data["CHECKPOINT_READ_ONLY"])
@@ -188,9 +188,9 @@ func TestReadOnlyOfOneShard(t *testing.T) {
 func TestNobodyWritesToAReadOnlyStore(t *testing.T) {
 	t.Parallel()
 	for writer, values := range map[string]string{
-		"savers":    `["dcp"]`,
-		"prepare":   `{"enabled": true, "directory": "team-a"}`,
-		"benchmark": `{"enabled": true, "image": {"repository": "fio"}}`,
+		"frameworks": `["dcp"]`,
+		"prepare":    `{"enabled": true, "directory": "team-a"}`,
+		"benchmark":  `{"enabled": true, "image": {"repository": "fio"}}`,
 	} {
 		for fix, more := range map[string]map[string]string{
 			" readOnly: false":                     {"readOnly": "true"},

@@ -58,11 +58,11 @@ func TestReport(t *testing.T) {
 		want                    []string
 	}{
 		"all is well":                      {all, rename("yes", "dcp"), disk, nil, true, []string{"ext4 /dev/sda, rw,noatime,rw,errors=ro", "rename a file .* yes +dcp +yes", "50.0GiB of 100.0GiB", "nodes +2 +2"}},
-		"a saver's need is missing":        {"renameFile|no|mv: no\n", rename("unknown", "dcp,orbax"), disk, nil, false, []string{"FAILED: dcp,orbax must be able to rename a file, and this mount cannot: mv: no"}},
+		"a framework's need is missing":    {"renameFile|no|mv: no\n", rename("unknown", "dcp,orbax"), disk, nil, false, []string{"FAILED: dcp,orbax must be able to rename a file, and this mount cannot: mv: no"}},
 		"a promise is broken":              {"renameFile|no|mv: no\n", rename("yes", "-"), disk, nil, false, []string{"FAILED: the backend should be able to rename a file"}},
-		"no saver needs it":                {"reread|yes|\nrenameFile|no|mv: no\n", rename("no", "-"), disk, nil, true, []string{"rename a file +no +- +no"}},
+		"no framework needs it":            {"reread|yes|\nrenameFile|no|mv: no\n", rename("no", "-"), disk, nil, true, []string{"rename a file +no +- +no"}},
 		"the worse of two sights":          {"reread|yes|\nrenameFile|no|twice\nrenameFile|yes|\n", rename("yes", "dcp"), disk, nil, false, []string{"cannot: twice"}},
-		"it could not be tried":            {"reread|yes|\nlock|untested|\n", "lock|yes|a saver|lock a file\n", disk, nil, true, []string{"ATTENTION: could not try to lock a file"}},
+		"it could not be tried":            {"reread|yes|\nlock|untested|\n", "lock|yes|a framework|lock a file\n", disk, nil, true, []string{"ATTENTION: could not try to lock a file"}},
 		"the other pod read something":     {"reread|no|wrong content: shard-2\n", "", disk, nil, false, []string{"FAILED: all must be able to read the other pod's shards, and this mount cannot: wrong content: shard-2"}},
 		"the other pod saw no file":        {"reread|yes|\nvisible|no|not within 75 s\n", "visible|yes|ReadWriteMany|see another pod's new file\n", disk, nil, false, []string{"FAILED: ReadWriteMany must be able to see"}},
 		"the other pod saw it late":        {"reread|yes|\nvisible|yes|after 31.4 s\n", "visible|yes|-|see another pod's new file\n", disk, nil, true, []string{"ATTENTION: a file is seen by other pods only after 31.4 s"}},

@@ -78,7 +78,7 @@ func TestHelmTestMeetsAsTheModeAllows(t *testing.T) {
 	alone := job(`["ReadOnlyMany"]`)
 	assert.EqualValues(t, 1, *alone.Spec.Completions)
 	assert.Equal(t, "/helm-test/reader.sh", script(alone))
-	assert.Equal(t, "/helm-test/saver.sh", script(after))
+	assert.Equal(t, "/helm-test/framework.sh", script(after))
 
 	block := set(t, map[string]string{
 		"backend": `"iscsi"`, "volumeMode": `"Block"`, "mountPath": `"/dev/ckpt"`,
@@ -119,8 +119,8 @@ func TestHelmTestDoesNotWaitForAPodThatFailed(t *testing.T) {
 	assert.Equal(t, "FAILED: the other pod has failed, and says why\n", said.String())
 }
 
-// TestHelmTestNeedsWhatSaversNeed checks the test's input: operation, declared by the backend, needed by which savers.
-func TestHelmTestNeedsWhatSaversNeed(t *testing.T) {
+// TestHelmTestNeedsWhatFrameworksNeed checks the test's input: operation, declared by the backend, needed by which frameworks.
+func TestHelmTestNeedsWhatFrameworksNeed(t *testing.T) {
 	t.Parallel()
 	wants := func(values map[string]string) map[string]string {
 		out := map[string]string{}
@@ -132,12 +132,12 @@ func TestHelmTestNeedsWhatSaversNeed(t *testing.T) {
 		return out
 	}
 	undeclared := wants(manyNodes(nil))
-	assert.Equal(t, "yes all", undeclared["renameFile"], "most savers publish by a rename")
+	assert.Equal(t, "yes all", undeclared["renameFile"], "most frameworks publish by a rename")
 	assert.Equal(t, "yes all", undeclared["fsync"])
 	assert.Equal(t, "yes ReadWriteMany", undeclared["visible"])
 	assert.Equal(t, "yes -", undeclared["renameDirectory"])
 
-	declared := wants(manyNodes(map[string]string{"savers": `["orbax", "huggingface"]`}))
+	declared := wants(manyNodes(map[string]string{"frameworks": `["orbax", "huggingface"]`}))
 	assert.Equal(t, "yes huggingface,orbax", declared["renameDirectory"])
 	assert.Equal(t, "yes -", declared["renameFile"], "neither renames a file")
 

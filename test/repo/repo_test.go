@@ -48,10 +48,10 @@ func walk(t *testing.T, folder string, visit func(path, text string)) {
 }
 
 func TestBackendFolders(t *testing.T) {
-	savers, err := catalog.LoadSavers(os.DirFS(charts.Chart()))
+	frameworks, err := catalog.LoadFrameworks(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
 	var operations []string
-	for _, o := range savers.Operations {
+	for _, o := range frameworks.Operations {
 		operations = append(operations, o.Name)
 	}
 	for _, b := range backends(t) {
@@ -100,7 +100,7 @@ func TestBackendFolders(t *testing.T) {
 }
 
 // assertCapabilities checks that what a backend says of itself is whole, and in words that its readers know;
-// operations are those of savers.yaml.
+// operations are those of frameworks.yaml.
 func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 	t.Helper()
 	c := b.Capabilities
@@ -230,7 +230,7 @@ func TestRules(t *testing.T) {
 	for id := range judged {
 		assert.True(t, !judged[id] || broken[id], "no mistake in the table breaks %s", id)
 	}
-	// Two shards of one storage, a default that is null, and what savers need: all else is data.
+	// Two shards of one storage, a default that is null, and what frameworks need: all else is data.
 	assert.Equal(t, map[string]bool{"E08.sameSource": true, "E12.sameSource": true, "E12.noSource": true, "E19.removed": true, "E22.missing": true, "E22.option": true}, coded)
 }
 

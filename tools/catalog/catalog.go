@@ -138,7 +138,7 @@ type MountOptions struct {
 
 // NeededOption says what depends on a mount option.
 type NeededOption struct {
-	// Operation is what a file system can do with it alone; a saver that needs that is refused without.
+	// Operation is what a file system can do with it alone; a framework that needs that is refused without.
 	Operation string `json:"operation,omitempty"`
 	// Why says what happens without it.
 	Why string `json:"why"`

@@ -21,8 +21,8 @@ type Facts struct {
 
 	Driver       string   `json:"driver"`
 	Provisioning []string `json:"provisioning"`
-	// WayOut says what to do where a kind of provisioning is missing; empty where none is.
-	WayOut        string              `json:"wayOut,omitempty"`
+	// Fix says what to do where a kind of provisioning is missing; empty where none is.
+	Fix           string              `json:"fix,omitempty"`
 	WhyNotStatic  string              `json:"whyNotStatic,omitempty"`
 	WhyNotDynamic string              `json:"whyNotDynamic,omitempty"`
 	AccessModes   map[string][]string `json:"accessModes"`
@@ -72,7 +72,7 @@ type Facts struct {
 	// Hosts are the keys of HostKeys, for rules to go through.
 	Hosts    []string        `json:"hosts,omitempty"`
 	HostKeys map[string]Host `json:"hostKeys,omitempty"`
-	Becomes  Mapping         `json:"becomes"`
+	Mapping  Mapping         `json:"mapping"`
 	Hooks    []string        `json:"hooks,omitempty"`
 	Rules    []Case          `json:"rules,omitempty"`
 }
@@ -121,7 +121,7 @@ func (b Backend) Facts() Facts {
 		Name:                  b.Name,
 		Driver:                c.Driver,
 		Provisioning:          append([]string{}, c.Provisioning...),
-		WayOut:                b.wayOut(),
+		Fix:                   b.provisioningFix(),
 		WhyNotStatic:          c.WhyNotStatic,
 		WhyNotDynamic:         c.WhyNotDynamic,
 		AccessModes:           c.AccessModes,
@@ -160,14 +160,14 @@ func (b Backend) Facts() Facts {
 		Identity:              b.Schema.Identity,
 		Hosts:                 slices.Sorted(maps.Keys(b.hosts())),
 		HostKeys:              b.hosts(),
-		Becomes:               b.mapping(),
+		Mapping:               b.mapping(),
 		Hooks:                 b.Hooks,
 		Rules:                 b.Rules,
 	}
 }
 
-// wayOut says how to use a backend whose provisioning is not the one that was asked for.
-func (b Backend) wayOut() string {
+// provisioningFix says how to use a backend whose provisioning is not the one that was asked for.
+func (b Backend) provisioningFix() string {
 	if b.Capabilities.Serves("static") && b.Capabilities.Serves("dynamic") {
 		return ""
 	}

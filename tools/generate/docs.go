@@ -28,7 +28,7 @@ type output struct {
 type documentation struct {
 	root, chart string
 	backends    []catalog.Backend
-	savers      catalog.Savers
+	frameworks  catalog.Frameworks
 }
 
 func (d documentation) folder() string { return filepath.Join(d.chart, "docs", "backends") }
@@ -38,7 +38,7 @@ func (d documentation) outputs() []output {
 	out := []output{
 		{filepath.Join(d.chart, "README.md"), d.block("values", func() (any, error) { return d.commonKeys() })},
 		{filepath.Join(d.chart, "docs", "choosing-a-backend.md"), d.block("backends", func() (any, error) { return d.families(), nil })},
-		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworks(), nil })},
+		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworkRows(), nil })},
 	}
 	for _, b := range d.backends {
 		out = append(out, output{filepath.Join(d.folder(), b.Name+".md"), func([]byte) ([]byte, error) {
@@ -171,16 +171,16 @@ type framework struct {
 	Unknown []string
 }
 
-func (d documentation) frameworks() []framework {
+func (d documentation) frameworkRows() []framework {
 	var out []framework
-	for _, name := range d.savers.Names() {
-		of := d.savers.Savers[name]
-		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Instead}
-		for _, o := range d.savers.Needed(name) {
+	for _, name := range d.frameworks.Names() {
+		of := d.frameworks.Frameworks[name]
+		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative}
+		for _, o := range d.frameworks.Needed(name) {
 			f.Needs = append(f.Needs, struct{ Name, Why string }{o.Name, of.Needs[o.Name]})
 		}
 		for _, b := range d.backends {
-			switch answer, missing := d.savers.Serves(b, name); answer {
+			switch answer, missing := d.frameworks.Serves(b, name); answer {
 			case catalog.No:
 				f.Refused = append(f.Refused, row{b.Name, operationNames(missing)})
 			case catalog.Unknown:

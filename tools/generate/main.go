@@ -30,7 +30,7 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	savers, err := catalog.WrittenSavers(os.DirFS(chart))
+	frameworks, err := catalog.WrittenFrameworks(os.DirFS(chart))
 	if err != nil {
 		return err
 	}
@@ -38,10 +38,10 @@ func run(root string, check bool) error {
 	if err != nil {
 		return err
 	}
-	docs := documentation{root: root, chart: chart, backends: backends, savers: savers}
-	outputs := slices.Concat(schemas(chart, backends, savers, written.Retired()), []output{
+	docs := documentation{root: root, chart: chart, backends: backends, frameworks: frameworks}
+	outputs := slices.Concat(schemas(chart, backends, frameworks, written.Retired()), []output{
 		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return encoded(written.Judged()) }},
-		{filepath.Join(chart, catalog.SaversFile), func([]byte) ([]byte, error) { return encoded(savers) }},
+		{filepath.Join(chart, catalog.FrameworksFile), func([]byte) ([]byte, error) { return encoded(frameworks) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
 		{filepath.Join(chart, defaultsFile), func([]byte) ([]byte, error) { return defaults(chart) }},
 	}, facts(chart, backends), docs.outputs())

@@ -82,7 +82,7 @@ func (d documentation) page(b catalog.Backend) (backendPage, error) {
 func (d documentation) operations(b catalog.Backend) []operationRow {
 	var out []operationRow
 	known := false
-	for _, o := range d.savers.Operations {
+	for _, o := range d.frameworks.Operations {
 		s := b.Capabilities.Semantics
 		out = append(out, operationRow{Name: o.Name, Title: o.Title, Answer: s.Does(o.Name), Note: s.Notes[o.Name]})
 		known = known || s.Does(o.Name) != catalog.Unknown
@@ -96,8 +96,8 @@ func (d documentation) operations(b catalog.Backend) []operationRow {
 // served groups the frameworks by the answer for them.
 func (d documentation) served(b catalog.Backend) []row {
 	names := map[catalog.Support][]string{}
-	for _, name := range d.savers.Names() {
-		answer, missing := d.savers.Serves(b, name)
+	for _, name := range d.frameworks.Names() {
+		answer, missing := d.frameworks.Serves(b, name)
 		shown := "`" + name + "`"
 		if len(missing) > 0 {
 			shown += " (needs `" + operationNames(missing) + "`)"
@@ -118,7 +118,7 @@ func (d documentation) served(b catalog.Backend) []row {
 
 func keyOf(b catalog.Backend, key string) keyRow {
 	property := b.Schema.Properties[key]
-	out := keyRow{Name: key, Default: b.Note(key), Description: fmt.Sprint(property["description"]), Use: strings.Join(b.Becomes(key), ", ")}
+	out := keyRow{Name: key, Default: b.Note(key), Description: fmt.Sprint(property["description"]), Use: strings.Join(b.MappedTo(key), ", ")}
 	if value, given := property["default"]; given && out.Default != "required" {
 		out.Default = fmt.Sprintf("`%v`", value)
 	}

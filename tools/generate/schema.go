@@ -12,10 +12,10 @@ import (
 
 // schemas are the schema that Helm and ckptctl read, and the same with descriptions, for editors: every release carries the
 // one, and values.yaml describes the keys to whoever has the package alone.
-func schemas(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) []output {
+func schemas(chart string, backends []catalog.Backend, frameworks catalog.Frameworks, retired []map[string]any) []output {
 	written := func(part func(any) any) func([]byte) ([]byte, error) {
 		return func([]byte) ([]byte, error) {
-			root, err := schema(chart, backends, savers, retired)
+			root, err := schema(chart, backends, frameworks, retired)
 			if err != nil {
 				return nil, err
 			}
@@ -32,7 +32,7 @@ func schemas(chart string, backends []catalog.Backend, savers catalog.Savers, re
 const describedSchema = "docs/values.schema.json"
 
 // schema joins the common keys with the backends' sections.
-func schema(chart string, backends []catalog.Backend, savers catalog.Savers, retired []map[string]any) (map[string]any, error) {
+func schema(chart string, backends []catalog.Backend, frameworks catalog.Frameworks, retired []map[string]any) (map[string]any, error) {
 	text, err := os.ReadFile(filepath.Join(chart, "values.schema.base.yaml"))
 	if err != nil {
 		return nil, err
@@ -87,12 +87,12 @@ func schema(chart string, backends []catalog.Backend, savers catalog.Savers, ret
 		"errorMessage": "`ckptctl backends` lists what it can be",
 		"description":  "Storage that holds the checkpoints; the section of the same name describes it.",
 	}
-	properties["savers"] = map[string]any{
+	properties["frameworks"] = map[string]any{
 		"type":        "array",
 		"uniqueItems": true,
-		"items":       map[string]any{"type": "string", "enum": savers.Names()},
+		"items":       map[string]any{"type": "string", "enum": frameworks.Names()},
 		"description": "Who saves checkpoints here; the storage must be able to do what each needs.",
-		"examples":    []any{[]any{savers.Names()[0]}},
+		"examples":    []any{[]any{frameworks.Names()[0]}},
 	}
 	root["allOf"] = conditions
 	return root, nil

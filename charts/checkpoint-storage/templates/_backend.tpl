@@ -66,7 +66,7 @@ one that follows from where the section says that the storage is.
 {{- end }}
 {{- end }}
 {{- if not $affinity }}
-{{- $topology := (include "checkpoint-storage.facts" $context | mustFromJson).becomes.topology }}
+{{- $topology := (include "checkpoint-storage.facts" $context | mustFromJson).mapping.topology }}
 {{- $expressions := list }}
 {{- range include "checkpoint-storage.csi.topology" (dict "section" (include "checkpoint-storage.section" . | mustFromJson) "topology" $topology) | mustFromJson }}
 {{- $expressions = append $expressions (set . "operator" "In") }}
@@ -97,7 +97,7 @@ which a store that is only read is mounted so.
 {{- else if eq $values.volumeMode "Filesystem" }}
 {{- $options = get ($facts.mountOptionsFor | default dict) (get $section $facts.mountOptionsBy | toString) | default $facts.mountOptions }}
 {{- end }}
-{{- range $key, $option := $facts.becomes.mountOptions }}
+{{- range $key, $option := $facts.mapping.mountOptions }}
 {{- $value := get $section $key }}
 {{- if and (kindIs "bool" $value) $value }}
 {{- $options = append $options $option }}

@@ -64,7 +64,7 @@ one for each rank, after an entry RANK. Outputs: an entry of a container's env.
 {{- define "checkpoint-storage.podAnnotations" -}}
 {{- $context := .context | default . }}
 {{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
-{{- $in := merge (dict "root" $context "keys" $facts.becomes.podAnnotations "hook" "podAnnotations") (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
+{{- $in := merge (dict "root" $context "keys" $facts.mapping.podAnnotations "hook" "podAnnotations") (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
 {{- $annotations := merge (include "checkpoint-storage.csi.mapped" $in | mustFromJson) ($facts.pod.annotations | default dict) }}
 {{- with $annotations }}
 {{- include "checkpoint-storage.stringMap" . }}

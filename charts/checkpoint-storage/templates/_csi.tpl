@@ -14,7 +14,7 @@ parameter, secrets, topology); a backend's hooks add what data cannot say:
 csi:
   driver: {{ .section.driver | default $facts.driver | quote }}
   volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | default .volume | quote }}
-  {{- $attributes := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.attributes "hook" "attributes") $in) | mustFromJson }}
+  {{- $attributes := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.mapping.attributes "hook" "attributes") $in) | mustFromJson }}
   {{- range $key, $value := .root.Values.volume.attributes }}
   {{- $_ := set $attributes $key $value }}
   {{- end }}
@@ -28,7 +28,7 @@ csi:
   {{- if or .section.readOnly (and $facts.readOnly.attach (include "checkpoint-storage.readOnly.in" .)) }}
   readOnly: true
   {{- end }}
-  {{- range $key, $uses := $facts.becomes.secrets }}
+  {{- range $key, $uses := $facts.mapping.secrets }}
   {{- with get $in.section $key }}
   {{- $ref := . }}
   {{- range without $uses "provisioner" }}
@@ -42,14 +42,14 @@ csi:
 {{- define "checkpoint-storage.csi.parameters" -}}
 {{- $in := . }}
 {{- $facts := include "checkpoint-storage.facts" .root | mustFromJson }}
-{{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.becomes.parameters "hook" "parameters") $in) | mustFromJson }}
+{{- $parameters := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.mapping.parameters "hook" "parameters") $in) | mustFromJson }}
 {{- with include "checkpoint-storage.csi.fsType" $in }}
 {{- /* Some drivers read a parameter of that name themselves, and the provisioner refuses both. */}}
 {{- if not (hasKey $parameters "fsType") }}
 {{- $_ := set $parameters "csi.storage.k8s.io/fstype" . }}
 {{- end }}
 {{- end }}
-{{- range $key, $uses := $facts.becomes.secrets }}
+{{- range $key, $uses := $facts.mapping.secrets }}
 {{- with get $in.section $key }}
 {{- $ref := . }}
 {{- range $uses }}

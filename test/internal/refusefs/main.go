@@ -1,7 +1,7 @@
 // Command refusefs mounts a directory elsewhere and refuses some operations there, as mounts of buckets do: a file
-// system that a saver cannot publish on. It runs until it is unmounted.
+// system that a framework cannot publish on. It runs until it is unmounted.
 //
-// Usage: refusefs OPERATION[,OPERATION…] DIRECTORY MOUNTPOINT, operations as in the chart's savers.yaml.
+// Usage: refusefs OPERATION[,OPERATION…] DIRECTORY MOUNTPOINT, operations as in the chart's frameworks.yaml.
 package main
 
 import (

@@ -7,11 +7,11 @@ import (
 	"checkpoint-storage/tools/catalog"
 )
 
-// Catalog is a chart's rules, backends and savers, to look things up in.
+// Catalog is a chart's rules, backends and frameworks, to look things up in.
 type Catalog struct {
-	Rules    map[string]catalog.Rule
-	Backends []catalog.Backend
-	Savers   catalog.Savers
+	Rules      map[string]catalog.Rule
+	Backends   []catalog.Backend
+	Frameworks catalog.Frameworks
 }
 
 // LoadCatalog reads the catalog of a chart's folder.
@@ -24,8 +24,8 @@ func LoadCatalog(from fs.FS) (c Catalog, err error) {
 	if c.Backends, err = catalog.Load(from); err != nil {
 		return c, fmt.Errorf("the chart's backends: %w", err)
 	}
-	if c.Savers, err = catalog.LoadSavers(from); err != nil {
-		return c, fmt.Errorf("the chart's savers: %w", err)
+	if c.Frameworks, err = catalog.LoadFrameworks(from); err != nil {
+		return c, fmt.Errorf("the chart's frameworks: %w", err)
 	}
 	return c, nil
 }

@@ -39,9 +39,9 @@ func define(from fs.FS, helm Helm) (*definition, error) {
 		return nil, fmt.Errorf("the chart's rules: %w", err)
 	}
 	d.rules, err = rules.New(known.Rules, d.defaults.Values(), rules.Source{
-		Facts:    func(backend string) (catalog.Facts, error) { return catalog.LoadFacts(from, backend) },
-		Delivery: known.Delivery,
-		Savers:   sync.OnceValues(func() (catalog.Savers, error) { return catalog.LoadSavers(from) }),
+		Facts:      func(backend string) (catalog.Facts, error) { return catalog.LoadFacts(from, backend) },
+		Delivery:   known.Delivery,
+		Frameworks: sync.OnceValues(func() (catalog.Frameworks, error) { return catalog.LoadFrameworks(from) }),
 	})
 	return d, err
 }

@@ -1,4 +1,4 @@
-# What one pod alone can find out: each function does an operation as savers do, and says why it failed.
+# What one pod alone can find out: each function does an operation as frameworks do, and says why it failed.
 
 try_fsync() { content fsync | dd of=file bs=64k conv=fsync; }
 

@@ -32,7 +32,7 @@ What a schema cannot see, refused before anything is rendered.
 {{- include "checkpoint-storage.check.shards" . }}
 {{- include "checkpoint-storage.check.dataSources" . }}
 {{- end }}
-{{- include "checkpoint-storage.check.savers" . }}
+{{- include "checkpoint-storage.check.frameworks" . }}
 {{- end }}
 
 {{/* Inputs: dict "root" "rules" "in" (the subject). Refuses the first error that the conditions find. */}}

@@ -81,8 +81,8 @@ func modes(b catalog.Backend, volumeMode string) string {
 func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
-		Use:     "explain BACKEND|SAVER|RULE|DIAGNOSIS",
-		Short:   "Explain a backend's keys and capabilities, what a saver needs, a rule, or a diagnosis of doctor",
+		Use:     "explain BACKEND|FRAMEWORK|RULE|DIAGNOSIS",
+		Short:   "Explain a backend's keys and capabilities, what a framework needs, a rule, or a diagnosis of doctor",
 		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -100,9 +100,9 @@ func explainCommand() *cobra.Command {
 				}
 				topics[b.Name] = true
 			}
-			for _, name := range l.Savers.Names() {
+			for _, name := range l.Frameworks.Names() {
 				if name == args[0] {
-					return explainSaver(command.OutOrStdout(), name, l)
+					return explainFramework(command.OutOrStdout(), name, l)
 				}
 				topics[name] = true
 			}
@@ -119,7 +119,7 @@ func explainCommand() *cobra.Command {
 				}
 				topics[e.ID] = true
 			}
-			return fmt.Errorf("no backend, saver, rule or diagnosis has the name %s%s", args[0], suggestion(args[0], topics))
+			return fmt.Errorf("no backend, framework, rule or diagnosis has the name %s%s", args[0], suggestion(args[0], topics))
 		},
 	}
 	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; default: the chart that ckptctl was built with")

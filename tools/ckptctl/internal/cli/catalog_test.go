@@ -44,7 +44,7 @@ func TestExplainSaysWhereAFactStands(t *testing.T) {
 	_, out, _ := ckptctl("explain", "azureFile")
 	for _, want := range []string{
 		"volume attribute shareName", "nodeStage secret", "mount option uid={}", "with protocol nfs: hard", "source  ",
-		"over NFS; the option nobrl", "grow: yes",
+		"over NFS; the option nobrl", "expand: yes",
 	} {
 		assert.Contains(t, out, want)
 	}

@@ -209,10 +209,10 @@ func TestCatalogue(t *testing.T) {
 		code, found := findings(t, "-f", file(t, "example.yaml", example))
 		assert.Equal(t, OK, code, "the example of %s: %v", b.Name, found)
 	}
-	for name, saver := range l.Savers.Savers {
+	for name, framework := range l.Frameworks.Frameworks {
 		code, explained, _ := ckptctl("explain", name)
 		assert.Equal(t, OK, code)
-		for operation, why := range saver.Needs {
+		for operation, why := range framework.Needs {
 			assert.Regexp(t, "(?m)^  "+operation+" .* "+regexp.QuoteMeta(why)+"$", explained)
 		}
 		assert.Regexp(t, `(?m)^  nfs +yes`, explained)

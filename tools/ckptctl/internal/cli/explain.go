@@ -22,7 +22,7 @@ func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	abilities(w, b)
-	operations(w, b.Capabilities.Semantics, known.Savers)
+	operations(w, b.Capabilities.Semantics, known.Frameworks)
 	fmt.Fprintf(w, "\nsource\t%s\n", b.Source)
 	for _, fact := range slices.Sorted(maps.Keys(b.Sources)) {
 		fmt.Fprintf(w, "  of %s\t%s\n", fact, b.Sources[fact])
@@ -33,7 +33,7 @@ func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error
 		if note == "" && slices.Contains(b.Schema.ClassRequired, key) {
 			note = "required for a class"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%v\t%s\n", key, note, b.Schema.Properties[key]["description"], strings.Join(b.Becomes(key), ", "))
+		fmt.Fprintf(w, "  %s\t%s\t%v\t%s\n", key, note, b.Schema.Properties[key]["description"], strings.Join(b.MappedTo(key), ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -78,7 +78,7 @@ func abilities(w io.Writer, b catalog.Backend) {
 			row(limit.name, limit.value)
 		}
 	}
-	row("a claim may", fmt.Sprintf("grow: %s, be snapshotted: %s, be copied: %s", c.Expansion, c.Snapshot, c.Clone))
+	row("a claim may", fmt.Sprintf("expand: %s, be snapshotted: %s, be copied: %s", c.Expansion, c.Snapshot, c.Clone))
 	row("attached", c.Attach.String())
 	policy := c.FSGroup
 	if policy == "" {
@@ -147,12 +147,12 @@ func held(r catalog.ReadOnly) string {
 }
 
 // operations prints the operations that a file system on the storage supports, and the condition for them.
-func operations(w io.Writer, s catalog.Semantics, savers catalog.Savers) {
+func operations(w io.Writer, s catalog.Semantics, frameworks catalog.Frameworks) {
 	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
 	if key, value, ok := s.When.Key(); ok {
 		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", key, value)
 	}
-	for _, o := range savers.Operations {
+	for _, o := range frameworks.Operations {
 		note := ""
 		if s.Notes[o.Name] != "" {
 			note = ": " + s.Notes[o.Name]

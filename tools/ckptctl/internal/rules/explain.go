@@ -13,7 +13,7 @@ import (
 var phrases = map[string]string{
 	"facts.topologyFix":     "set the key of the section that names the place, or volume.nodeAffinity",
 	"facts.topologyKeys":    "LABELS",
-	"facts.wayOut":          "set provisioning to what the backend can be used with",
+	"facts.fix":             "set provisioning to what the backend can be used with",
 	"facts.whyNotDynamic":   "REASON",
 	"facts.whyNotStatic":    "REASON",
 	"names.readOnly":        "readOnly: true",

@@ -59,8 +59,8 @@ type Source struct {
 	Facts func(backend string) (catalog.Facts, error)
 	// Delivery is what storage may say to what delivers the release.
 	Delivery catalog.Delivery
-	// Savers reads what each saver needs.
-	Savers func() (catalog.Savers, error)
+	// Frameworks reads what each framework needs.
+	Frameworks func() (catalog.Frameworks, error)
 }
 
 // defaultKey is a key that the chart has by default, with those below it.
@@ -148,9 +148,9 @@ func (r *RuleSet) backend(name string) (*backend, error) {
 		}
 		out.readOnly = append(out.readOnly, option)
 	}
-	becomes, _ := out.facts["becomes"].(map[string]any)
-	out.topology, _ = becomes["topology"].(map[string]any)
-	out.options, _ = becomes["mountOptions"].(map[string]any)
+	mapping, _ := out.facts["mapping"].(map[string]any)
+	out.topology, _ = mapping["topology"].(map[string]any)
+	out.options, _ = mapping["mountOptions"].(map[string]any)
 	for _, c := range loaded.Rules {
 		if err := appendCase(&out.cases, c); err != nil {
 			return nil, err
@@ -188,7 +188,7 @@ func (r *RuleSet) Check(values map[string]any, named names.Names, locate Locate)
 		j.shards()
 		j.dataSources()
 	}
-	err = j.savers()
+	err = j.frameworks()
 	return j.findings, err
 }
 

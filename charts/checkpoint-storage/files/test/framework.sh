@@ -1,4 +1,4 @@
-# Saves as savers do, from two pods: the first tries every operation, then both write, read, lock and wait for each
+# Saves as frameworks do, from two pods: the first tries every operation, then both write, read, lock and wait for each
 # other's files, and the second prints what was seen. After one another (ReadWriteOncePod), the second only reads.
 set -eu
 . "$(dirname "$0")/lib.sh"

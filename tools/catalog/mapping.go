@@ -119,8 +119,8 @@ func nodeLabelled(property map[string]any) {
 	}
 }
 
-// Becomes says in words where a key's value goes, for readers who know the driver's documentation.
-func (b Backend) Becomes(key string) []string {
+// MappedTo says in words where a key's value goes, for readers who know the driver's documentation.
+func (b Backend) MappedTo(key string) []string {
 	property := b.Schema.Properties[key]
 	var out []string
 	for _, to := range []struct{ key, word string }{

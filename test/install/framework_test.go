@@ -18,21 +18,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func saverCatalog(t *testing.T) catalog.Savers {
+func frameworkCatalog(t *testing.T) catalog.Frameworks {
 	t.Helper()
-	all, err := catalog.LoadSavers(os.DirFS(charts.Chart()))
+	all, err := catalog.LoadFrameworks(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
 	return all
 }
 
-// savers returns the savers that a backend is not known to be unable to serve.
-func savers(t *testing.T, backend string) []string {
+// frameworks returns the frameworks that a backend is not known to be unable to serve.
+func frameworks(t *testing.T, backend string) []string {
 	t.Helper()
 	backends, err := catalog.Load(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
 	i := slices.IndexFunc(backends, func(b catalog.Backend) bool { return b.Name == backend })
 	require.NotEqual(t, -1, i)
-	all := saverCatalog(t)
+	all := frameworkCatalog(t)
 	var out []string
 	for _, name := range all.Names() {
 		if answer, _ := all.Serves(backends[i], name); answer != catalog.No {
@@ -57,7 +57,7 @@ func served(t *testing.T, f fixture, table string) {
 		assert.Contains(t, table, "the device is there and can be read")
 		return
 	}
-	for _, o := range saverCatalog(t).Operations {
+	for _, o := range frameworkCatalog(t).Operations {
 		if o.Name != "mmap" {
 			assert.Equal(t, "yes", row(t, table, o.Title), "%s:\n%s", o.Name, table)
 		}
@@ -103,12 +103,12 @@ func refusing(t *testing.T, c cluster.Cluster, name, operations string) string {
 	return mountpoint
 }
 
-// TestSaverOnAMountThatRefuses checks that a claim that cannot serve a declared saver is reported, by the line that says so,
-// regardless of what the backend in the values can do, and that the claim passes for a saver that it can serve.
-func TestSaverOnAMountThatRefuses(t *testing.T) {
+// TestFrameworkOnAMountThatRefuses checks that a claim that cannot serve a declared framework is reported, by the line that
+// says so, regardless of what the backend in the values can do, and that the claim passes for a framework that it can serve.
+func TestFrameworkOnAMountThatRefuses(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	all := saverCatalog(t)
+	all := frameworkCatalog(t)
 	title := map[string]string{}
 	for _, o := range all.Operations {
 		title[o.Name] = o.Title
@@ -124,12 +124,12 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 	} {
 		t.Run(test.refuses, func(t *testing.T) {
 			t.Parallel()
-			name := "saver-" + strings.ToLower(test.refuses)
+			name := "framework-" + strings.ToLower(test.refuses)
 			mountpoint := refusing(t, c, name, test.refuses)
 			s := newStore(t, name, "restricted")
 			values := []string{"--wait", "--timeout", "60s", "--set-json",
 				fmt.Sprintf(`accessModes=["ReadWriteMany"],hostPath={"path":%q,"sharedMount":true}`, mountpoint)}
-			s.install(append(values, "--set", "savers={"+test.fails+"}")...)
+			s.install(append(values, "--set", "frameworks={"+test.fails+"}")...)
 			s.bound(release)
 			table, err := s.tryHelm("test", release)
 			require.Error(t, err)
@@ -140,7 +140,7 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 			assert.Contains(t, table, "the claim cannot serve\n")
 			assert.Equal(t, 1, strings.Count(table, "FAILED: "), table)
 
-			s.helm("upgrade", release, charts.Chart(), "--reuse-values", "--set", "savers={"+test.passes+"}")
+			s.helm("upgrade", release, charts.Chart(), "--reuse-values", "--set", "frameworks={"+test.passes+"}")
 			table = s.helm("test", release)
 			assert.Equal(t, "no", row(t, table, title[test.refuses]), table)
 			assert.Contains(t, table, "the claim can serve\n")
@@ -148,12 +148,12 @@ func TestSaverOnAMountThatRefuses(t *testing.T) {
 	}
 }
 
-// TestSaverOfOnePodAtATime checks that the test pods of a ReadWriteOncePod claim run one after the other, and that the
+// TestFrameworkOfOnePodAtATime checks that the test pods of a ReadWriteOncePod claim run one after the other, and that the
 // second finds what the first has saved.
-func TestSaverOfOnePodAtATime(t *testing.T) {
+func TestFrameworkOfOnePodAtATime(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, "saver-one-pod", "restricted")
-	s.install("--set-json", `backend="csi",provisioning="dynamic",accessModes=["ReadWriteOncePod"],size="1Gi",savers=["huggingface","orbax"]`)
+	s := newStore(t, "framework-one-pod", "restricted")
+	s.install("--set-json", `backend="csi",provisioning="dynamic",accessModes=["ReadWriteOncePod"],size="1Gi",frameworks=["huggingface","orbax"]`)
 	table := s.helm("test", release)
 	assert.Equal(t, "yes", row(t, table, "write 4 shards at once"))
 	assert.Equal(t, "yes", row(t, table, "read the other pod's shards"))
@@ -162,13 +162,13 @@ func TestSaverOfOnePodAtATime(t *testing.T) {
 	assert.Contains(t, table, "the claim can serve\n")
 }
 
-// TestSaverCannotWrite checks that a claim whose directory belongs to another user is reported with its fix.
-func TestSaverCannotWrite(t *testing.T) {
+// TestFrameworkCannotWrite checks that a claim whose directory belongs to another user is reported with its fix.
+func TestFrameworkCannotWrite(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	s := newStore(t, "saver-owner", "restricted")
-	run(t, c, "rm -rf /mnt/shared/saver-owner; mkdir -p /mnt/shared/saver-owner")
-	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/saver-owner","sharedMount":true}`)
+	s := newStore(t, "framework-owner", "restricted")
+	run(t, c, "rm -rf /mnt/shared/framework-owner; mkdir -p /mnt/shared/framework-owner")
+	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/framework-owner","sharedMount":true}`)
 	table, err := s.tryHelm("test", release)
 	require.Error(t, err)
 	assert.Contains(t, table, "FAILED: cannot write as 65534:65534; the volume's root is 0:0 mode 755. "+
@@ -176,15 +176,15 @@ func TestSaverCannotWrite(t *testing.T) {
 		"or save as its owner: --set podSecurityContext.runAsUser=0")
 }
 
-// TestSaverBenchmark checks that fio's results are complete, and that it leaves nothing on the claim.
-func TestSaverBenchmark(t *testing.T) {
+// TestFrameworkBenchmark checks that fio's results are complete, and that it leaves nothing on the claim.
+func TestFrameworkBenchmark(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
 	require.NotEmpty(t, c.Trainer(), "there is no image with fio; `make trainer-image` makes one")
 	repository, tag, _ := strings.Cut(c.Trainer(), ":")
-	s := newStore(t, "saver-benchmark", "restricted")
-	run(t, c, "rm -rf /mnt/shared/saver-benchmark; mkdir -p /mnt/shared/saver-benchmark; chmod 1777 /mnt/shared/saver-benchmark")
-	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/saver-benchmark","sharedMount":true}`,
+	s := newStore(t, "framework-benchmark", "restricted")
+	run(t, c, "rm -rf /mnt/shared/framework-benchmark; mkdir -p /mnt/shared/framework-benchmark; chmod 1777 /mnt/shared/framework-benchmark")
+	s.install("--wait", "--timeout", "60s", "--set-json", `accessModes=["ReadWriteMany"],hostPath={"path":"/mnt/shared/framework-benchmark","sharedMount":true}`,
 		"--set-json", fmt.Sprintf(`test={"enabled":false},benchmark={"enabled":true,"image":{"repository":%q,"tag":%q},"writers":4,"bytesPerWriter":"16Mi","checkpointSize":"105Gi"}`, repository, tag))
 	out := s.helm("test", release)
 	workers := c.Workers()
@@ -198,21 +198,21 @@ func TestSaverBenchmark(t *testing.T) {
 		assert.Regexp(t, "(?m)^"+line+"$", out)
 	}
 	assert.NotRegexp(t, ` 0\.0+ (GB/s|s,)`, out, "a figure is nothing")
-	assert.Empty(t, run(t, c, "ls -A /mnt/shared/saver-benchmark"), "something is left on the claim")
+	assert.Empty(t, run(t, c, "ls -A /mnt/shared/framework-benchmark"), "something is left on the claim")
 }
 
-// TestSaverOfEveryRank checks that each claim of a store of shards is tested separately.
-func TestSaverOfEveryRank(t *testing.T) {
+// TestFrameworkOfEveryRank checks that each claim of a store of shards is tested separately.
+func TestFrameworkOfEveryRank(t *testing.T) {
 	t.Parallel()
 	c := cluster.Open(t)
-	s := newStore(t, "saver-ranks", "restricted")
-	run(t, c, "cd /mnt; rm -rf saver-ranks; mkdir -p saver-ranks/0 saver-ranks/1 saver-ranks/2; chmod 1777 saver-ranks/*")
-	s.install("--wait", "--timeout", "60s", "--set-json", fmt.Sprintf(`shards=3,hostPath={"path":"/mnt/saver-ranks/{shard}"},savers=["megatron"],`+
+	s := newStore(t, "framework-ranks", "restricted")
+	run(t, c, "cd /mnt; rm -rf framework-ranks; mkdir -p framework-ranks/0 framework-ranks/1 framework-ranks/2; chmod 1777 framework-ranks/*")
+	s.install("--wait", "--timeout", "60s", "--set-json", fmt.Sprintf(`shards=3,hostPath={"path":"/mnt/framework-ranks/{shard}"},frameworks=["megatron"],`+
 		`volume={"nodeAffinity":{"required":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"In","values":[%q]}]}]}}}`,
 		c.Workers()[0]))
 	tables := s.helm("test", release)
 	for rank := range 3 {
-		assert.Contains(t, tables, fmt.Sprintf("claim saver-ranks/checkpoints-%d: ", rank))
+		assert.Contains(t, tables, fmt.Sprintf("claim framework-ranks/checkpoints-%d: ", rank))
 	}
 	assert.Equal(t, 3, strings.Count(tables, "the claim can serve\n"), tables)
 }

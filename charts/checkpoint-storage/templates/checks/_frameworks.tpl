@@ -1,5 +1,5 @@
 {{/* Inputs: a chart context. Outputs: what the backend says of operations, as JSON; {} where it can say nothing. */}}
-{{- define "checkpoint-storage.savers.able" -}}
+{{- define "checkpoint-storage.frameworks.able" -}}
 {{- $facts := include "checkpoint-storage.facts" . | mustFromJson }}
 {{- $able := $facts.semantics | default dict }}
 {{- if eq .Values.provisioning "existing" }}
@@ -13,30 +13,30 @@
 {{- $able | toJson }}
 {{- end }}
 
-{{/* What a declared saver needs and the backend is known not to have. What is unknown is left to `helm test`. */}}
-{{- define "checkpoint-storage.check.savers" -}}
+{{/* What a declared framework needs and the backend is known not to have. What is unknown is left to `helm test`. */}}
+{{- define "checkpoint-storage.check.frameworks" -}}
 {{- $root := . }}
 {{- $values := .Values }}
-{{- /* Savers on a raw device are another mistake. */}}
-{{- if and $values.savers (ne $values.volumeMode "Block") }}
-{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "savers.json") | mustFromJson }}
-{{- $able := include "checkpoint-storage.savers.able" . | mustFromJson }}
+{{- /* Frameworks on a raw device are another mistake. */}}
+{{- if and $values.frameworks (ne $values.volumeMode "Block") }}
+{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "frameworks.json") | mustFromJson }}
+{{- $able := include "checkpoint-storage.frameworks.able" . | mustFromJson }}
 {{- $in := include "checkpoint-storage.rules.subject" . | mustFromJson }}
-{{- range $name := sortAlpha $values.savers }}
-{{- $saver := get $catalog.savers $name }}
+{{- range $name := sortAlpha $values.frameworks }}
+{{- $framework := get $catalog.frameworks $name }}
 {{- $missing := list }}
 {{- range $catalog.operations }}
-{{- if and (hasKey $saver.needs .name) (eq (dig .name "unknown" $able) "no") }}
+{{- if and (hasKey $framework.needs .name) (eq (dig .name "unknown" $able) "no") }}
 {{- $missing = append $missing .title }}
 {{- end }}
 {{- end }}
 {{- if $missing }}
-{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "missing" "path" "savers" "args" (dict "saver" $name "operations" (join ", " $missing) "instead" $saver.instead)) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "missing" "path" "frameworks" "args" (dict "framework" $name "operations" (join ", " $missing) "alternative" $framework.alternative)) }}
 {{- end }}
 {{- range $option, $needed := $in.facts.mountOptionsNeeded }}
 {{- range $catalog.operations }}
-{{- if and (eq .name ($needed.operation | default "")) (hasKey $saver.needs .name) (kindIs "slice" $in.options) (not (has $option ($in.options | default list))) }}
-{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "option" "path" "mountOptions" "args" (dict "saver" $name "operation" .title "option" $option)) }}
+{{- if and (eq .name ($needed.operation | default "")) (hasKey $framework.needs .name) (kindIs "slice" $in.options) (not (has $option ($in.options | default list))) }}
+{{- include "checkpoint-storage.refuse.case" (dict "root" $root "rule" "E22" "case" "option" "path" "mountOptions" "args" (dict "framework" $name "operation" .title "option" $option)) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -45,18 +45,18 @@
 {{- end }}
 
 {{/* Outputs: who wants each operation, as JSON: {"renameFile": "dcp, megatron", …}. */}}
-{{- define "checkpoint-storage.savers.wanted" -}}
-{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "savers.json") | mustFromJson }}
+{{- define "checkpoint-storage.frameworks.wanted" -}}
+{{- $catalog := include "checkpoint-storage.file" (dict "context" . "file" "frameworks.json") | mustFromJson }}
 {{- $wanted := dict "fsync" (list "all") }}
 {{- if has "ReadWriteMany" .Values.accessModes }}
 {{- $_ := set $wanted "visible" (list "ReadWriteMany") }}
 {{- end }}
-{{- if not .Values.savers }}
-{{- /* Without declared savers, most publish by a rename. */}}
+{{- if not .Values.frameworks }}
+{{- /* Without declared frameworks, most publish by a rename. */}}
 {{- $_ := set $wanted "renameFile" (list "all") }}
 {{- end }}
-{{- range $name := sortAlpha .Values.savers }}
-{{- range $operation, $_ := (get $catalog.savers $name).needs }}
+{{- range $name := sortAlpha .Values.frameworks }}
+{{- range $operation, $_ := (get $catalog.frameworks $name).needs }}
 {{- $who := without (get $wanted $operation | default list) "all" }}
 {{- $_ := set $wanted $operation (append $who $name) }}
 {{- end }}

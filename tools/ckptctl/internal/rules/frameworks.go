@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// savers looks for what a declared saver needs and the backend is known not to have. What is unknown is left to
+// frameworks looks for what a declared framework needs and the backend is known not to have. What is unknown is left to
 // `helm test`, which tries it.
-func (j *judge) savers() error {
+func (j *judge) frameworks() error {
 	// Of an existing claim, the backend says nothing; and a raw device is another mistake.
 	if j.values["provisioning"] == "existing" || j.values["volumeMode"] == "Block" {
 		return nil
 	}
-	declared := items(j.values["savers"])
+	declared := items(j.values["frameworks"])
 	if len(declared) == 0 || j.backend.semantics != nil && !j.backend.semantics.holds(j.subject(-1), each{}) {
 		return nil
 	}
-	known, err := j.rules.source.Savers()
+	known, err := j.rules.source.Frameworks()
 	if err != nil {
 		return err
 	}
@@ -37,14 +37,14 @@ func (j *judge) savers() error {
 			titles = append(titles, o.Title)
 		}
 		if len(titles) > 0 {
-			j.report("E22", "missing", "savers", map[string]any{
-				"saver": name, "operations": strings.Join(titles, ", "), "instead": known.Savers[name].Instead,
+			j.report("E22", "missing", "frameworks", map[string]any{
+				"framework": name, "operations": strings.Join(titles, ", "), "alternative": known.Frameworks[name].Alternative,
 			})
 		}
 		for _, option := range slices.Sorted(maps.Keys(needed)) {
 			for _, o := range known.Needed(name) {
 				if o.Name == needed[option].Operation && options != nil && !slices.Contains(options, any(option)) {
-					j.report("E22", "option", "mountOptions", map[string]any{"saver": name, "operation": o.Title, "option": option})
+					j.report("E22", "option", "mountOptions", map[string]any{"framework": name, "operation": o.Title, "option": option})
 				}
 			}
 		}
