@@ -200,6 +200,10 @@ func goExists(args []string) error {
 		}
 		source += string(text)
 	}
+	// What follows a lone -- is for another program.
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
 	for i, arg := range args {
 		name, isFlag := strings.CutPrefix(arg, "-")
 		switch {

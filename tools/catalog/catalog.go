@@ -59,6 +59,10 @@ type Backend struct {
 	Example map[string]any `json:"example"`
 	// ExampleValues are further values that the minimal example needs.
 	ExampleValues map[string]any `json:"exampleValues,omitempty"`
+	// Verdict is what the backend's own driver answered; nil where none was asked.
+	Verdict *Verdict `json:"-"`
+	// Mounted says that the install tests mount the real storage, with the folder's testdata/_install-*.values.yaml.
+	Mounted bool `json:"-"`
 	// Hooks are the templates that the folder has, for what data does not say.
 	Hooks []string `json:"hooks,omitempty"`
 	// classHookKeys are the keys of the section that the hooks of a class read.
@@ -352,6 +356,14 @@ func read(chart fs.FS, name string) (Backend, error) {
 	}
 	if err := yaml.UnmarshalStrict(text, &backend); err != nil {
 		return backend, fmt.Errorf("%s: %w", file, err)
+	}
+	mounted, err := fs.Glob(chart, path.Join(Root, name, "testdata", "_install-*.values.yaml"))
+	if err != nil {
+		return backend, err
+	}
+	backend.Mounted = len(mounted) > 0
+	if backend.Verdict, err = readVerdict(chart, name); err != nil {
+		return backend, err
 	}
 	err = backend.readHooks(chart)
 	return backend, err

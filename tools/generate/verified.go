@@ -45,6 +45,12 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	if err := yaml.UnmarshalStrict(text, &reasons); err != nil {
 		return v, err
 	}
+	if verdict := b.Verdict; verdict != nil {
+		v.Grade = "judged by its driver"
+		v.Text = "The driver itself (" + verdict.Driver + ", " + verdict.Date + ") was asked what Kubernetes asks for the objects of every fixture, with stand-ins for the programs that mount. " +
+			"Its answers, and the mounts that it ran, are in [_verdict.yaml](../../templates/backends/" + b.Name + "/" + catalog.VerdictFile + "). What the file system supports was read in the sources below."
+		return v, nil
+	}
 	v.Grade = "read"
 	if why := reasons[b.Name]; why != "" {
 		v.Text = "The facts of this page were read in the sources below. The tests mount no such volume: it " + why +

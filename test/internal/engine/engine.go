@@ -72,8 +72,10 @@ func (c Chart) rendered(values map[string]any, release, namespace string) (map[s
 	if err != nil {
 		return nil, err
 	}
-	if err := c.schema.Validate(map[string]any(merged)); err != nil {
-		return nil, err
+	if c.schema != nil {
+		if err := c.schema.Validate(map[string]any(merged)); err != nil {
+			return nil, err
+		}
 	}
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.chart, values, options, chartutil.DefaultCapabilities, true)
@@ -114,3 +116,25 @@ func (c Chart) Render(values map[string]any, release, namespace string) ([]map[s
 func (c Chart) Takes(key string, value any) bool {
 	return c.keys[key].Validate(value) == nil
 }
+
+// Unchecked renders values as if nothing refused them: without the schema, and without the chart's own checks.
+func Unchecked(values map[string]any, release, namespace string) ([]map[string]any, error) {
+	c, err := unchecked()
+	if err != nil {
+		return nil, err
+	}
+	return c.Render(values, release, namespace)
+}
+
+// checks is the template that refuses values.
+const checks = "templates/checks/before/checks.yaml"
+
+var unchecked = sync.OnceValues(func() (Chart, error) {
+	read, err := loader.LoadDir(charts.Chart())
+	if err != nil {
+		return Chart{}, err
+	}
+	read.Schema = nil
+	read.Templates = slices.DeleteFunc(read.Templates, func(f *chart.File) bool { return f.Name == checks })
+	return Chart{chart: read}, nil
+})

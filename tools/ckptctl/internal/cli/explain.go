@@ -53,6 +53,17 @@ func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error
 	return nil
 }
 
+// verified says what has agreed with a backend's facts.
+func verified(b catalog.Backend) string {
+	switch {
+	case b.Mounted:
+		return "mounted in the tests"
+	case b.Verdict != nil:
+		return "judged by the driver, " + b.Verdict.Driver + ", on " + b.Verdict.Date
+	}
+	return "read, not judged"
+}
+
 func abilities(w io.Writer, b catalog.Backend) {
 	c := b.Capabilities
 	row := func(name, text string) {
@@ -61,6 +72,7 @@ func abilities(w io.Writer, b catalog.Backend) {
 		}
 	}
 	row("driver", c.Driver)
+	row("verified", verified(b))
 	row("provisioning", strings.Join(c.Ways(), ", "))
 	row("not static", c.WhyNotStatic)
 	row("not dynamic", c.WhyNotDynamic)

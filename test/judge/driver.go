@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"checkpoint-storage/test/internal/calls"
+	"checkpoint-storage/tools/catalog"
+
+	"github.com/container-storage-interface/spec/lib/go/csi"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// standIns are the programs that drivers mount with.
+var standIns = []string{
+	"mount", "umount", "mount.nfs", "mount.nfs4", "mount.cifs", "mount.lustre", "mount.efs", "mount.ceph", "ceph-fuse", "beegfs", "blobfuse2",
+	"azfilesauth", "mount-s3", "geesefs", "s3fs", "rclone", "weed", "juicefs", "wekafs",
+}
+
+// standIn records its arguments, and does nothing; but where the driver waits for the mount of a program of its own, it binds
+// an empty directory on its last argument.
+const standIn = `#!/bin/sh
+{ printf '%s' "${0##*/}"; printf ' %s' "$@"; echo; } >> "$COMMANDS"
+case "${0##*/}" in geesefs)
+	for last; do :; done
+	exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last" ;;
+esac
+`
+
+// patience is how long a call may take. A driver that takes longer has accepted it, and asks a cloud that does not answer.
+const patience = 5 * time.Second
+
+// driver is a running driver.
+type driver struct {
+	process    *exec.Cmd
+	log        *bytes.Buffer
+	connection *grpc.ClientConn
+	// directory is the judge's own, with the stand-ins, their record, and the paths that volumes are mounted on.
+	directory string
+	node      map[csi.NodeServiceCapability_RPC_Type]bool
+	// attachment is what the driver answered when it attached the volume that is next mounted.
+	attachment map[string]string
+	// provisions says that it has a controller that makes volumes, and attaches that it has one that attaches them.
+	provisions, attaches bool
+}
+
+// start runs the driver's program, and asks it what it can do.
+func start(ctx context.Context, command []string) (*driver, error) {
+	directory, err := os.MkdirTemp("", "judge-")
+	if err != nil {
+		return nil, err
+	}
+	d := &driver{directory: directory, log: &bytes.Buffer{}, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	bin := filepath.Join(directory, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return nil, err
+	}
+	for _, name := range standIns {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(standIn), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	endpoint := "unix://" + filepath.Join(directory, "csi.sock")
+	fill := strings.NewReplacer("{endpoint}", endpoint, "{directory}", directory)
+	var args []string
+	for _, a := range command[1:] {
+		args = append(args, fill.Replace(a))
+	}
+	d.process = exec.CommandContext(ctx, command[0], args...)
+	d.process.Dir, d.process.Stdout, d.process.Stderr = directory, d.log, d.log
+	d.process.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "COMMANDS="+d.commandsFile(), "CSI_ENDPOINT="+endpoint, "NODE_ID="+calls.Node)
+	if err := d.process.Start(); err != nil {
+		return nil, err
+	}
+	if d.connection, err = grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		d.stop()
+		return nil, err
+	}
+	if err := d.learn(ctx); err != nil {
+		d.stop()
+		return nil, fmt.Errorf("%w; the driver's log:\n%s", err, d.log)
+	}
+	return d, nil
+}
+
+// learn waits for the driver, and reads its capabilities.
+func (d *driver) learn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if _, err := csi.NewIdentityClient(d.connection).GetPluginInfo(ctx, &csi.GetPluginInfoRequest{}, grpc.WaitForReady(true)); err != nil {
+		return err
+	}
+	node, err := csi.NewNodeClient(d.connection).NodeGetCapabilities(ctx, &csi.NodeGetCapabilitiesRequest{})
+	if err != nil {
+		return err
+	}
+	for _, c := range node.Capabilities {
+		d.node[c.GetRpc().GetType()] = true
+	}
+	// A driver may run as a node's alone.
+	controller, err := csi.NewControllerClient(d.connection).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{})
+	if err != nil {
+		return nil
+	}
+	for _, c := range controller.Capabilities {
+		d.provisions = d.provisions || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_CREATE_DELETE_VOLUME
+		d.attaches = d.attaches || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_UNPUBLISH_VOLUME
+	}
+	return nil
+}
+
+func (d *driver) stop() {
+	if d.connection != nil {
+		_ = d.connection.Close()
+	}
+	_ = d.process.Process.Signal(syscall.SIGTERM)
+	_ = d.process.Wait()
+	_ = os.RemoveAll(d.directory)
+}
+
+func (d *driver) commandsFile() string { return filepath.Join(d.directory, "commands") }
+
+// ask sends a fixture's calls, until one fails, and undoes what they did.
+func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, error) {
+	defer func() {
+		for _, name := range []string{calls.Target, calls.Staging} {
+			path := filepath.Join(d.directory, name)
+			_ = syscall.Unmount(path, syscall.MNT_DETACH)
+			_ = os.RemoveAll(path)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Join(d.directory, calls.Staging), 0o750); err != nil {
+		return nil, err
+	}
+	d.attachment = nil
+	var answers []catalog.Answer
+	var undo []func(context.Context)
+	defer func() {
+		for _, one := range slices.Backward(undo) {
+			one(ctx)
+		}
+	}()
+	for _, call := range f.Calls {
+		send := d.method(call)
+		if send == nil {
+			continue
+		}
+		if err := os.WriteFile(d.commandsFile(), nil, 0o600); err != nil {
+			return nil, err
+		}
+		one, cancel := context.WithTimeout(ctx, patience)
+		after, err := send(one)
+		undo = append(undo, after)
+		commands, readErr := d.commands()
+		if readErr != nil {
+			cancel()
+			return nil, readErr
+		}
+		answer := catalog.Answer{Call: call.Method, Code: status.Code(err).String(), Message: d.plain(status.Convert(err).Message()), Commands: commands}
+		if status.Code(err) == codes.DeadlineExceeded || one.Err() != nil {
+			answer.Code, answer.Message = codes.DeadlineExceeded.String(), "the driver took the call, and waited for what is not there"
+		}
+		answers = append(answers, answer)
+		cancel()
+		if err != nil {
+			break
+		}
+	}
+	return answers, nil
+}
+
+// method returns what sends the call as this driver gets it, and gives back what undoes it; nil where Kubernetes would not
+// send it.
+func (d *driver) method(call calls.Call) func(context.Context) (undo func(context.Context), err error) {
+	node, controller := csi.NewNodeClient(d.connection), csi.NewControllerClient(d.connection)
+	stages := d.node[csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME]
+	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, calls.Target)
+	switch request := proto.Clone(call.Request).(type) {
+	case *csi.NodeStageVolumeRequest:
+		if !stages {
+			return nil
+		}
+		request.StagingTargetPath, request.PublishContext = staging, d.attachment
+		return func(ctx context.Context) (func(context.Context), error) {
+			_, err := node.NodeStageVolume(ctx, request)
+			return func(ctx context.Context) {
+				_, _ = node.NodeUnstageVolume(ctx, &csi.NodeUnstageVolumeRequest{VolumeId: request.VolumeId, StagingTargetPath: staging})
+			}, err
+		}
+	case *csi.NodePublishVolumeRequest:
+		request.TargetPath, request.PublishContext = target, d.attachment
+		if stages {
+			request.StagingTargetPath = staging
+		}
+		return func(ctx context.Context) (func(context.Context), error) {
+			_, err := node.NodePublishVolume(ctx, request)
+			return func(ctx context.Context) {
+				_, _ = node.NodeUnpublishVolume(ctx, &csi.NodeUnpublishVolumeRequest{VolumeId: request.VolumeId, TargetPath: target})
+			}, err
+		}
+	case *csi.ControllerPublishVolumeRequest:
+		if !d.attaches {
+			return nil
+		}
+		return func(ctx context.Context) (func(context.Context), error) {
+			attached, err := controller.ControllerPublishVolume(ctx, request)
+			d.attachment = attached.GetPublishContext()
+			return func(ctx context.Context) {
+				_, _ = controller.ControllerUnpublishVolume(ctx, &csi.ControllerUnpublishVolumeRequest{VolumeId: request.VolumeId, NodeId: request.NodeId, Secrets: request.Secrets})
+			}, err
+		}
+	case *csi.CreateVolumeRequest:
+		if !d.provisions {
+			return nil
+		}
+		return func(ctx context.Context) (func(context.Context), error) {
+			made, err := controller.CreateVolume(ctx, request)
+			return func(ctx context.Context) {
+				if made != nil {
+					_, _ = controller.DeleteVolume(ctx, &csi.DeleteVolumeRequest{VolumeId: made.Volume.VolumeId, Secrets: request.Secrets})
+				}
+			}, err
+		}
+	}
+	return nil
+}
+
+// commands are the mounts since the file was emptied, each once.
+func (d *driver) commands() ([]string, error) {
+	text, err := os.ReadFile(d.commandsFile())
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for line := range strings.Lines(string(text)) {
+		line = d.plain(strings.TrimSpace(line))
+		// The mount library tries at its start whether umount knows symbolic links.
+		if !strings.HasPrefix(line, "umount") && !strings.Contains(line, "kubelet-detect-safe-umount") && !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}
+
+// plain takes out of a text what differs from run to run.
+func (d *driver) plain(text string) string {
+	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, ""))
+}
