@@ -29,7 +29,7 @@ var standIns = []string{
 	"azfilesauth", "mount-s3", "geesefs", "s3fs", "rclone", "weed", "juicefs", "wekafs",
 }
 
-// standIn records its arguments, and does nothing; but where the driver waits for the mount of a program of its own, it binds
+// standIn records its arguments, and does nothing; but where the driver waits until a program has mounted, it binds
 // an empty directory on its last argument.
 const standIn = `#!/bin/sh
 { printf '%s' "${0##*/}"; printf ' %s' "$@"; echo; } >> "$COMMANDS"
