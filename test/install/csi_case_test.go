@@ -75,8 +75,7 @@ func csiCases(t *testing.T, b catalog.Backend) []csiCase {
 	if b.Capabilities.Serves("static") {
 		for _, volumeMode := range []string{"Filesystem", "Block"} {
 			for _, mode := range b.Capabilities.AccessModes[volumeMode] {
-				values := map[string]any{"backend": b.Name, b.Name: b.Example}
-				maps.Copy(values, b.ExampleValues)
+				values := b.ExampleDocument()
 				c := csiCase{
 					backend: b, provisioning: "static", volumeMode: volumeMode, mode: mode, values: values,
 					golden: filepath.Join(testdata, "_example.golden.yaml"),

@@ -23,23 +23,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// standIns are the programs that drivers mount with.
-var standIns = []string{
-	"mount", "umount", "mount.nfs", "mount.nfs4", "mount.cifs", "mount.lustre", "mount.efs", "mount.ceph", "ceph-fuse", "beegfs", "blobfuse2",
-	"azfilesauth", "mount-s3", "geesefs", "s3fs", "rclone", "weed", "juicefs", "wekafs",
-}
-
-// standIn records its arguments, and does nothing; but where the driver waits until a program has mounted, it binds
-// an empty directory on its last argument.
-const standIn = `#!/bin/sh
+// record stands in for mount and umount: it writes down its arguments, and does nothing.
+const record = `#!/bin/sh
 { printf '%s' "${0##*/}"; printf ' %s' "$@"; echo; } >> "$COMMANDS"
-case "${0##*/}" in geesefs)
-	for last; do :; done
-	exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last" ;;
-esac
 `
 
-// patience is how long a call may take. A driver that takes longer has accepted it, and asks a cloud that does not answer.
+// bind stands in for a program whose mount the driver waits for: it also binds a directory on its last argument.
+const bind = record + `for last; do :; done
+exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last"
+`
+
+// patience is how long a call may take; a call to a cloud that is not there takes longer.
 const patience = 5 * time.Second
 
 // driver is a running driver.
@@ -57,7 +51,7 @@ type driver struct {
 }
 
 // start runs the driver's program, and asks it what it can do.
-func start(ctx context.Context, command []string) (*driver, error) {
+func start(ctx context.Context, program string, run catalog.Run) (*driver, error) {
 	directory, err := os.MkdirTemp("", "judge-")
 	if err != nil {
 		return nil, err
@@ -67,20 +61,25 @@ func start(ctx context.Context, command []string) (*driver, error) {
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		return nil, err
 	}
-	for _, name := range standIns {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(standIn), 0o755); err != nil {
+	standIns := map[string]string{"mount": record, "umount": record}
+	for _, name := range run.Mounts {
+		standIns[name] = bind
+	}
+	for name, script := range standIns {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
 			return nil, err
 		}
 	}
 	endpoint := "unix://" + filepath.Join(directory, "csi.sock")
 	fill := strings.NewReplacer("{endpoint}", endpoint, "{directory}", directory)
 	var args []string
-	for _, a := range command[1:] {
+	for _, a := range run.Arguments {
 		args = append(args, fill.Replace(a))
 	}
-	d.process = exec.CommandContext(ctx, command[0], args...)
+	d.process = exec.CommandContext(ctx, program, args...)
 	d.process.Dir, d.process.Stdout, d.process.Stderr = directory, d.log, d.log
-	d.process.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "COMMANDS="+d.commandsFile(), "CSI_ENDPOINT="+endpoint, "NODE_ID="+calls.Node)
+	d.process.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "COMMANDS="+d.commandsFile())
+	d.process.Env = append(d.process.Env, run.Environment...)
 	if err := d.process.Start(); err != nil {
 		return nil, err
 	}
@@ -170,7 +169,7 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 		}
 		answer := catalog.Answer{Call: call.Method, Code: status.Code(err).String(), Message: d.plain(status.Convert(err).Message()), Commands: commands}
 		if status.Code(err) == codes.DeadlineExceeded || one.Err() != nil {
-			answer.Code, answer.Message = codes.DeadlineExceeded.String(), "the driver took the call, and waited for what is not there"
+			answer.Code, answer.Message = catalog.Unanswered, fmt.Sprintf("no answer within %v", patience)
 		}
 		answers = append(answers, answer)
 		cancel()
@@ -256,5 +255,5 @@ func (d *driver) commands() ([]string, error) {
 
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
-	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, ""))
+	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, "{directory}"))
 }

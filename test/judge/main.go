@@ -2,6 +2,8 @@
 //
 // Usage: go run ./test/judge -backend nfsCsi -driver v4.13.0-349-gd3b27c00 -- PLUGIN --nodeid=node-1 --endpoint={endpoint}
 //
+// Without arguments after the PLUGIN, it is started as for the backend's last verdict.
+//
 // It starts the driver with stand-ins for mount and its like first in the PATH, and sends what the kubelet, the attacher and
 // the provisioner would. Mounting needs no storage that way; a call that goes to a cloud ends in an error of the driver's, and
 // tells whether its own parsing and validation took what the chart renders.
@@ -25,21 +27,39 @@ import (
 func main() {
 	backend := flag.String("backend", "", "the backend whose fixtures are judged")
 	version := flag.String("driver", "", "the driver's version, as git describe prints it")
+	var run catalog.Run
+	flag.Func("env", "a variable of the driver's environment, NAME=VALUE; several times for several", appendTo(&run.Environment))
+	flag.Func("mounts", "a program that the driver mounts with, on its last argument; several times for several", appendTo(&run.Mounts))
 	flag.Parse()
 	if *backend == "" || *version == "" || flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: judge -backend BACKEND -driver VERSION -- PLUGIN [ARGUMENT…], where {endpoint} and {directory} are filled in")
 		os.Exit(2)
 	}
-	if err := judge(*backend, *version, flag.Args()); err != nil {
+	run.Arguments = flag.Args()[1:]
+	if err := judge(*backend, *version, flag.Arg(0), run); err != nil {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(1)
 	}
 }
 
+func appendTo(list *[]string) func(string) error {
+	return func(value string) error {
+		*list = append(*list, value)
+		return nil
+	}
+}
+
 // judge writes the verdict of a driver on a backend.
-func judge(name, version string, command []string) error {
+func judge(name, version, program string, run catalog.Run) error {
 	backend, err := find(name)
 	if err != nil {
+		return err
+	}
+	if len(run.Arguments) == 0 && backend.Verdict != nil {
+		run = backend.Verdict.Run
+	}
+	// The driver starts in a folder of the run.
+	if program, err = filepath.Abs(program); err != nil {
 		return err
 	}
 	fixtures, err := calls.Of(backend)
@@ -52,12 +72,12 @@ func judge(name, version string, command []string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	driver, err := start(ctx, command)
+	driver, err := start(ctx, program, run)
 	if err != nil {
 		return err
 	}
 	defer driver.stop()
-	verdict := catalog.Verdict{Driver: version, Date: time.Now().UTC().Format(time.DateOnly), Digest: digest, Fixtures: map[string][]catalog.Answer{}}
+	verdict := catalog.Verdict{Driver: version, Date: time.Now().UTC().Format(time.DateOnly), Digest: digest, Run: run, Fixtures: map[string][]catalog.Answer{}}
 	for _, f := range fixtures {
 		answers, err := driver.ask(ctx, f)
 		if err != nil {

@@ -25,10 +25,8 @@ func TestGolden(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "testdata/defaults.golden.yaml", "")
 	for _, b := range backends {
-		values := map[string]any{"backend": b.Name, b.Name: b.Example, "test": map[string]any{"enabled": false}}
-		for key, value := range b.ExampleValues {
-			values[key] = value
-		}
+		values := b.ExampleDocument()
+		values["test"] = map[string]any{"enabled": false}
 		text, err := yaml.Marshal(values)
 		require.NoError(t, err)
 		golden(t, filepath.Join(chartPath, catalog.Root, b.Name, "testdata", "_example.golden.yaml"), string(text))

@@ -55,8 +55,7 @@ func TestReadOnlyIsReadOnly(t *testing.T) {
 		for way, more := range ways {
 			t.Run(b.Name+"/"+way, func(t *testing.T) {
 				t.Parallel()
-				values := map[string]any{"backend": b.Name, b.Name: b.Example}
-				maps.Copy(values, b.ExampleValues)
+				values := b.ExampleDocument()
 				maps.Copy(values, more)
 				if way == "mode" && b.Capabilities.NodeBound && len(b.Schema.Required) == 0 {
 					// Pods of many nodes, on a directory of one.

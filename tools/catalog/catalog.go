@@ -61,8 +61,8 @@ type Backend struct {
 	ExampleValues map[string]any `json:"exampleValues,omitempty"`
 	// Verdict is what the backend's own driver answered; nil where none was asked.
 	Verdict *Verdict `json:"-"`
-	// Mounted says that the install tests mount the real storage, with the folder's testdata/_install-*.values.yaml.
-	Mounted bool `json:"-"`
+	// Mounted are the values files of testdata with which the install tests mount the real storage.
+	Mounted []string `json:"-"`
 	// Hooks are the templates that the folder has, for what data does not say.
 	Hooks []string `json:"hooks,omitempty"`
 	// classHookKeys are the keys of the section that the hooks of a class read.
@@ -267,6 +267,13 @@ func (b Backend) Defaults() map[string]any {
 	return defaults
 }
 
+// ExampleDocument returns the minimal example as a values document.
+func (b Backend) ExampleDocument() map[string]any {
+	out := map[string]any{"backend": b.Name, b.Name: b.Example}
+	maps.Copy(out, b.ExampleValues)
+	return out
+}
+
 // Keys are the section's keys, the required ones first.
 func (b Backend) Keys() []string {
 	var rest []string
@@ -357,11 +364,9 @@ func read(chart fs.FS, name string) (Backend, error) {
 	if err := yaml.UnmarshalStrict(text, &backend); err != nil {
 		return backend, fmt.Errorf("%s: %w", file, err)
 	}
-	mounted, err := fs.Glob(chart, path.Join(Root, name, "testdata", "_install-*.values.yaml"))
-	if err != nil {
+	if backend.Mounted, err = fs.Glob(chart, path.Join(Root, name, "testdata", "_install-*.values.yaml")); err != nil {
 		return backend, err
 	}
-	backend.Mounted = len(mounted) > 0
 	if backend.Verdict, err = readVerdict(chart, name); err != nil {
 		return backend, err
 	}

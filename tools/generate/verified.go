@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,18 +24,14 @@ type verification struct {
 func (d documentation) verified(b catalog.Backend) (verification, error) {
 	v := verification{Grade: "mounted in the tests", Text: "On a real Kubernetes cluster, the tests install the chart with these values, write a checkpoint, kill the writer, " +
 		"and read every byte back in another pod:"}
-	files, err := filepath.Glob(filepath.Join(d.testdata(b), "_install-*.values.yaml"))
-	if err != nil {
-		return v, err
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	for _, file := range b.Mounted {
+		text, err := os.ReadFile(filepath.Join(d.chart, file))
 		if err != nil {
 			return v, err
 		}
 		v.Files = append(v.Files, struct{ Name, Says string }{filepath.Base(file), firstComment(string(text))})
 	}
-	if len(files) > 0 {
+	if len(b.Mounted) > 0 {
 		return v, nil
 	}
 	text, err := os.ReadFile(filepath.Join(d.root, "test", "install", "unmounted.yaml"))
@@ -47,8 +44,8 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	}
 	if verdict := b.Verdict; verdict != nil {
 		v.Grade = "judged by its driver"
-		v.Text = "The driver itself (" + verdict.Driver + ", " + verdict.Date + ") was asked what Kubernetes asks for the objects of every fixture, with stand-ins for the programs that mount. " +
-			"Its answers, and the mounts that it ran, are in [_verdict.yaml](../../templates/backends/" + b.Name + "/" + catalog.VerdictFile + "). What the file system supports was read in the sources below."
+		v.Text = fmt.Sprintf("The driver itself (%s, %s) was asked what Kubernetes asks for the objects of every fixture, with stand-ins for the programs that mount; %s. ",
+			verdict.Driver, verdict.Date, answered(*verdict)) + "Its answers, and the mounts that it ran, are in [_verdict.yaml](../../templates/backends/" + b.Name + "/" + catalog.VerdictFile + "). What the file system supports was read in the sources below."
 		return v, nil
 	}
 	v.Grade = "read"
@@ -60,6 +57,23 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	v.Text = "The facts of this page were read in the sources below; the tests do not run the driver itself. A driver of the tests is registered under its name " +
 		"on a real Kubernetes cluster, and what the kubelet and the provisioner ask of it has to agree with the rendered objects."
 	return v, nil
+}
+
+// answered counts the calls by whether the driver could answer them without the storage.
+func answered(verdict catalog.Verdict) string {
+	all, waited := 0, 0
+	for _, answers := range verdict.Fixtures {
+		for _, a := range answers {
+			all++
+			if a.Code == catalog.Unanswered {
+				waited++
+			}
+		}
+	}
+	if waited == 0 {
+		return fmt.Sprintf("it answered all %d calls", all)
+	}
+	return fmt.Sprintf("it answered %d of %d calls, and waited for its cloud in the others: of those, the driver's own checks are judged at most", all-waited, all)
 }
 
 // firstComment is the comment that a file begins with, as one line without its full stop.

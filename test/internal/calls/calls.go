@@ -57,9 +57,7 @@ type Fixture struct {
 
 // Of returns the fixtures of a backend that lead to any call, sorted by name.
 func Of(b catalog.Backend) ([]Fixture, error) {
-	example := map[string]any{"backend": b.Name, b.Name: b.Example}
-	maps.Copy(example, b.ExampleValues)
-	values := map[string]map[string]any{"_example": example}
+	values := map[string]map[string]any{"_example": b.ExampleDocument()}
 	files, err := filepath.Glob(filepath.Join(charts.Chart(), catalog.Root, b.Name, "testdata", "_*.values.yaml"))
 	if err != nil {
 		return nil, err

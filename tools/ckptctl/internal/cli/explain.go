@@ -41,11 +41,7 @@ func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error
 	for _, c := range b.Rules {
 		fmt.Fprintf(out, "\n%s %s: %s\n  fix: %s\n", c.Rule, c.Path, c.Message, c.Fix)
 	}
-	example := map[string]any{"backend": b.Name, b.Name: b.Example}
-	for key, value := range b.ExampleValues {
-		example[key] = value
-	}
-	text, err := yaml.Marshal(example)
+	text, err := yaml.Marshal(b.ExampleDocument())
 	if err != nil {
 		return err
 	}
@@ -56,7 +52,7 @@ func explainBackend(out io.Writer, b catalog.Backend, known check.Catalog) error
 // verified says what has agreed with a backend's facts.
 func verified(b catalog.Backend) string {
 	switch {
-	case b.Mounted:
+	case len(b.Mounted) > 0:
 		return "mounted in the tests"
 	case b.Verdict != nil:
 		return "judged by the driver, " + b.Verdict.Driver + ", on " + b.Verdict.Date
