@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,65 +34,96 @@ const bind = record + `for last; do :; done
 exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last"
 `
 
+// fsGroup is the group of the pods, which is their securityContext's.
+const fsGroup = "1000"
+
 // patience is how long a call may take; a call to a cloud that is not there takes longer.
 const patience = 5 * time.Second
 
 // driver is a running driver.
 type driver struct {
-	process    *exec.Cmd
-	log        *bytes.Buffer
-	connection *grpc.ClientConn
+	processes []*exec.Cmd
+	log       *bytes.Buffer
+	// connection is to the node's part, and controller to the controller, which is mostly the same.
+	connection, controller *grpc.ClientConn
 	// directory is the judge's own, with the stand-ins, their record, and the paths that volumes are mounted on.
 	directory string
-	node      map[csi.NodeServiceCapability_RPC_Type]bool
+	// secrets are added to those of every call that has any.
+	secrets map[string]string
+	node    map[csi.NodeServiceCapability_RPC_Type]bool
 	// attachment is what the driver answered when it attached the volume that is next mounted.
 	attachment map[string]string
 	// provisions says that it has a controller that makes volumes, and attaches that it has one that attaches them.
 	provisions, attaches bool
+	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
+	severalWriters bool
 }
 
-// start runs the driver's program, and asks it what it can do.
-func start(ctx context.Context, program string, run catalog.Run) (*driver, error) {
+// start runs the driver's program, and its controller's where that is another, and asks what it can do.
+func start(ctx context.Context, program, controller string, run catalog.Run) (*driver, error) {
 	directory, err := os.MkdirTemp("", "judge-")
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{directory: directory, log: &bytes.Buffer{}, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
-	bin := filepath.Join(directory, "bin")
-	if err := os.Mkdir(bin, 0o755); err != nil {
+	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	if err := d.standIns(run.Mounts); err != nil {
 		return nil, err
 	}
-	standIns := map[string]string{"mount": record, "umount": record}
-	for _, name := range run.Mounts {
-		standIns[name] = bind
-	}
-	for name, script := range standIns {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	endpoint := "unix://" + filepath.Join(directory, "csi.sock")
-	fill := strings.NewReplacer("{endpoint}", endpoint, "{directory}", directory)
-	var args []string
-	for _, a := range run.Arguments {
-		args = append(args, fill.Replace(a))
-	}
-	d.process = exec.CommandContext(ctx, program, args...)
-	d.process.Dir, d.process.Stdout, d.process.Stderr = directory, d.log, d.log
-	d.process.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "COMMANDS="+d.commandsFile())
-	d.process.Env = append(d.process.Env, run.Environment...)
-	if err := d.process.Start(); err != nil {
-		return nil, err
-	}
-	if d.connection, err = grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if d.connection, err = d.run(ctx, program, "csi.sock", run.Environment, run.Arguments); err != nil {
 		d.stop()
 		return nil, err
+	}
+	d.controller = d.connection
+	if len(run.Controller) > 0 {
+		if d.controller, err = d.run(ctx, controller, "controller.sock", run.Environment, run.Controller); err != nil {
+			d.stop()
+			return nil, err
+		}
 	}
 	if err := d.learn(ctx); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("%w; the driver's log:\n%s", err, d.log)
 	}
 	return d, nil
+}
+
+// standIns writes the programs that stand in for mount and its like.
+func (d *driver) standIns(mounts []string) error {
+	bin := filepath.Join(d.directory, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		return err
+	}
+	scripts := map[string]string{"mount": record, "umount": record}
+	for _, name := range mounts {
+		scripts[name] = bind
+	}
+	for name, script := range scripts {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run starts a program of the driver, and connects to its socket.
+func (d *driver) run(ctx context.Context, program, socket string, environment, arguments []string) (*grpc.ClientConn, error) {
+	endpoint := "unix://" + filepath.Join(d.directory, socket)
+	fill := strings.NewReplacer("{endpoint}", endpoint, "{directory}", d.directory)
+	filled := func(texts []string) (out []string) {
+		for _, text := range texts {
+			out = append(out, fill.Replace(text))
+		}
+		return out
+	}
+	process := exec.CommandContext(ctx, program, filled(arguments)...)
+	process.Dir, process.Stdout, process.Stderr = d.directory, d.log, d.log
+	process.Env = append(os.Environ(), "PATH="+filepath.Join(d.directory, "bin")+":"+os.Getenv("PATH"), "COMMANDS="+d.commandsFile())
+	process.Env = append(process.Env, filled(environment)...)
+	if err := process.Start(); err != nil {
+		return nil, err
+	}
+	d.processes = append(d.processes, process)
+	return grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
 // learn waits for the driver, and reads its capabilities.
@@ -109,23 +141,28 @@ func (d *driver) learn(ctx context.Context) error {
 		d.node[c.GetRpc().GetType()] = true
 	}
 	// A driver may run as a node's alone.
-	controller, err := csi.NewControllerClient(d.connection).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{})
+	controller, err := csi.NewControllerClient(d.controller).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{}, grpc.WaitForReady(true))
 	if err != nil {
 		return nil
 	}
 	for _, c := range controller.Capabilities {
 		d.provisions = d.provisions || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_CREATE_DELETE_VOLUME
+		d.severalWriters = d.severalWriters || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER
 		d.attaches = d.attaches || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_UNPUBLISH_VOLUME
 	}
 	return nil
 }
 
 func (d *driver) stop() {
-	if d.connection != nil {
-		_ = d.connection.Close()
+	for _, connection := range []*grpc.ClientConn{d.connection, d.controller} {
+		if connection != nil {
+			_ = connection.Close()
+		}
 	}
-	_ = d.process.Process.Signal(syscall.SIGTERM)
-	_ = d.process.Wait()
+	for _, process := range d.processes {
+		_ = process.Process.Signal(syscall.SIGTERM)
+		_ = process.Wait()
+	}
 	_ = os.RemoveAll(d.directory)
 }
 
@@ -183,7 +220,7 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 // method returns what sends the call as this driver gets it, and gives back what undoes it; nil where Kubernetes would not
 // send it.
 func (d *driver) method(call calls.Call) func(context.Context) (undo func(context.Context), err error) {
-	node, controller := csi.NewNodeClient(d.connection), csi.NewControllerClient(d.connection)
+	node, controller := csi.NewNodeClient(d.connection), csi.NewControllerClient(d.controller)
 	stages := d.node[csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME]
 	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, calls.Target)
 	switch request := proto.Clone(call.Request).(type) {
@@ -192,6 +229,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		request.StagingTargetPath, request.PublishContext = staging, d.attachment
+		d.asKubelet(request.VolumeCapability, request.Secrets)
 		return func(ctx context.Context) (func(context.Context), error) {
 			_, err := node.NodeStageVolume(ctx, request)
 			return func(ctx context.Context) {
@@ -200,6 +238,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		}
 	case *csi.NodePublishVolumeRequest:
 		request.TargetPath, request.PublishContext = target, d.attachment
+		d.asKubelet(request.VolumeCapability, request.Secrets)
 		if stages {
 			request.StagingTargetPath = staging
 		}
@@ -213,6 +252,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		if !d.attaches {
 			return nil
 		}
+		d.asSidecar(request.VolumeCapability, request.Secrets)
 		return func(ctx context.Context) (func(context.Context), error) {
 			attached, err := controller.ControllerPublishVolume(ctx, request)
 			d.attachment = attached.GetPublishContext()
@@ -224,6 +264,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		if !d.provisions {
 			return nil
 		}
+		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
 			return func(ctx context.Context) {
@@ -234,6 +275,39 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		}
 	}
 	return nil
+}
+
+// asKubelet makes a call what the kubelet makes of it for a driver of these capabilities: it knows modes of one node that
+// write from one pod or from many, and leaves the pod's fsGroup to a driver that takes it.
+func (d *driver) asKubelet(capability *csi.VolumeCapability, secrets map[string]string) {
+	ofOneNode(capability, d.node[csi.NodeServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER])
+	if mount := capability.GetMount(); mount != nil && d.node[csi.NodeServiceCapability_RPC_VOLUME_MOUNT_GROUP] {
+		mount.VolumeMountGroup = fsGroup
+	}
+	d.addSecrets(secrets)
+}
+
+// asSidecar makes a call what the attacher and the provisioner make of it.
+func (d *driver) asSidecar(capability *csi.VolumeCapability, secrets map[string]string) {
+	ofOneNode(capability, d.severalWriters)
+	d.addSecrets(secrets)
+}
+
+// ofOneNode gives the finer mode to a driver that knows it.
+func ofOneNode(capability *csi.VolumeCapability, known bool) {
+	mode := capability.AccessMode
+	switch {
+	case mode.Mode == csi.VolumeCapability_AccessMode_SINGLE_NODE_SINGLE_WRITER && !known:
+		mode.Mode = csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER
+	case mode.Mode == csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER && known:
+		mode.Mode = csi.VolumeCapability_AccessMode_SINGLE_NODE_MULTI_WRITER
+	}
+}
+
+func (d *driver) addSecrets(secrets map[string]string) {
+	if secrets != nil {
+		maps.Copy(secrets, d.secrets)
+	}
 }
 
 // commands are the mounts since the file was emptied, each once.

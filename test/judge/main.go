@@ -10,11 +10,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"checkpoint-storage/test/internal/calls"
@@ -30,13 +32,28 @@ func main() {
 	var run catalog.Run
 	flag.Func("env", "a variable of the driver's environment, NAME=VALUE; several times for several", appendTo(&run.Environment))
 	flag.Func("mounts", "a program that the driver mounts with, on its last argument; several times for several", appendTo(&run.Mounts))
+	flag.Func("secret", "a key of the secrets that the objects name, NAME=VALUE; several times for several", func(text string) error {
+		name, value, found := strings.Cut(text, "=")
+		if !found {
+			return fmt.Errorf("%q is not NAME=VALUE", text)
+		}
+		if run.Secrets == nil {
+			run.Secrets = map[string]string{}
+		}
+		run.Secrets[name] = value
+		return nil
+	})
+	flag.Func("needs", "what has to run first, in words; several times for several", appendTo(&run.Needs))
+	flag.Func("unreached", "a part of the messages of calls that missed the cloud, the device or the daemon; several times for several", appendTo(&run.Unreached))
+	controller := flag.String("controller", "", "the controller's program, where it is started beside the node's; the PLUGIN without it")
+	flag.Func("controller-arg", "an argument of the controller's; several times for several", appendTo(&run.Controller))
 	flag.Parse()
 	if *backend == "" || *version == "" || flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: judge -backend BACKEND -driver VERSION -- PLUGIN [ARGUMENT…], where {endpoint} and {directory} are filled in")
 		os.Exit(2)
 	}
 	run.Arguments = flag.Args()[1:]
-	if err := judge(*backend, *version, flag.Arg(0), run); err != nil {
+	if err := judge(*backend, *version, flag.Arg(0), cmp.Or(*controller, flag.Arg(0)), run); err != nil {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(1)
 	}
@@ -50,7 +67,7 @@ func appendTo(list *[]string) func(string) error {
 }
 
 // judge writes the verdict of a driver on a backend.
-func judge(name, version, program string, run catalog.Run) error {
+func judge(name, version, program, controller string, run catalog.Run) error {
 	backend, err := find(name)
 	if err != nil {
 		return err
@@ -59,8 +76,10 @@ func judge(name, version, program string, run catalog.Run) error {
 		run = backend.Verdict.Run
 	}
 	// The driver starts in a folder of the run.
-	if program, err = filepath.Abs(program); err != nil {
-		return err
+	for _, path := range []*string{&program, &controller} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return err
+		}
 	}
 	fixtures, err := calls.Of(backend)
 	if err != nil {
@@ -72,7 +91,7 @@ func judge(name, version, program string, run catalog.Run) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	driver, err := start(ctx, program, run)
+	driver, err := start(ctx, program, controller, run)
 	if err != nil {
 		return err
 	}
@@ -85,7 +104,7 @@ func judge(name, version, program string, run catalog.Run) error {
 		}
 		verdict.Fixtures[f.Name] = answers
 		for _, a := range answers {
-			fmt.Printf("%s\t%s\t%s\t%s\n", f.Name, a.Call, a.Code, a.Message)
+			fmt.Printf("%s\t%s\t%s\t%s\t%s\n", run.Judge(a), f.Name, a.Call, a.Code, a.Message)
 		}
 	}
 	text, err := yaml.Marshal(verdict)

@@ -42,7 +42,7 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	if err := yaml.UnmarshalStrict(text, &reasons); err != nil {
 		return v, err
 	}
-	if verdict := b.Verdict; verdict != nil {
+	if verdict := b.Verdict; b.Judged() {
 		v.Grade = "judged by its driver"
 		v.Text = fmt.Sprintf("The driver itself (%s, %s) was asked what Kubernetes asks for the objects of every fixture, with stand-ins for the programs that mount; %s. ",
 			verdict.Driver, verdict.Date, answered(*verdict)) + "Its answers, and the mounts that it ran, are in [_verdict.yaml](../../templates/backends/" + b.Name + "/" + catalog.VerdictFile + "). What the file system supports was read in the sources below."
@@ -54,26 +54,29 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 			". The API server validates the rendered objects."
 		return v, nil
 	}
-	v.Text = "The facts of this page were read in the sources below; the tests do not run the driver itself. A driver of the tests is registered under its name " +
+	if b.Verdict != nil {
+		v.Text = "The facts of this page were read in the sources below, not judged by the driver: " + b.Verdict.Unjudged + ". "
+	} else {
+		v.Text = "The facts of this page were read in the sources below; the tests do not run the driver itself. "
+	}
+	v.Text += "A driver of the tests is registered under its name " +
 		"on a real Kubernetes cluster, and what the kubelet and the provisioner ask of it has to agree with the rendered objects."
 	return v, nil
 }
 
-// answered counts the calls by whether the driver could answer them without the storage.
+// answered counts the calls by what the driver made of them without the storage.
 func answered(verdict catalog.Verdict) string {
-	all, waited := 0, 0
+	count := map[string]int{}
 	for _, answers := range verdict.Fixtures {
 		for _, a := range answers {
-			all++
-			if a.Code == catalog.Unanswered {
-				waited++
-			}
+			count[verdict.Run.Judge(a)]++
 		}
 	}
-	if waited == 0 {
-		return fmt.Sprintf("it answered all %d calls", all)
+	out := fmt.Sprintf("it did what it was asked to in %d calls and refused %d", count[catalog.Done], count[catalog.Refused])
+	if missed := count[catalog.Missed]; missed > 0 {
+		out += fmt.Sprintf("; in %d more it missed the storage that is not there, so that of those its own checks are judged at most", missed)
 	}
-	return fmt.Sprintf("it answered %d of %d calls, and waited for its cloud in the others: of those, the driver's own checks are judged at most", all-waited, all)
+	return out
 }
 
 // firstComment is the comment that a file begins with, as one line without its full stop.

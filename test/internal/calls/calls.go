@@ -190,7 +190,7 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
 func capability(mode *corev1.PersistentVolumeMode, fsType string, options []string, modes []corev1.PersistentVolumeAccessMode) *csi.VolumeCapability {
 	out := &csi.VolumeCapability{AccessMode: &csi.VolumeCapability_AccessMode{Mode: map[corev1.PersistentVolumeAccessMode]csi.VolumeCapability_AccessMode_Mode{
-		corev1.ReadWriteOnce: csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER, corev1.ReadWriteOncePod: csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER,
+		corev1.ReadWriteOnce: csi.VolumeCapability_AccessMode_SINGLE_NODE_WRITER, corev1.ReadWriteOncePod: csi.VolumeCapability_AccessMode_SINGLE_NODE_SINGLE_WRITER,
 		corev1.ReadOnlyMany: csi.VolumeCapability_AccessMode_MULTI_NODE_READER_ONLY, corev1.ReadWriteMany: csi.VolumeCapability_AccessMode_MULTI_NODE_MULTI_WRITER,
 	}[modes[0]]}}
 	if mode != nil && *mode == corev1.PersistentVolumeBlock {

@@ -54,7 +54,7 @@ func verified(b catalog.Backend) string {
 	switch {
 	case len(b.Mounted) > 0:
 		return "mounted in the tests"
-	case b.Verdict != nil:
+	case b.Judged():
 		return "judged by the driver, " + b.Verdict.Driver + ", on " + b.Verdict.Date
 	}
 	return "read, not judged"
