@@ -28,6 +28,8 @@ type converter struct {
 	beyond bool
 	// suspicious says that the text may hold placeholders.
 	suspicious bool
+	// unfolding are the anchors that the node at hand is in: one that contains itself has no end.
+	unfolding map[*yaml.Node]bool
 }
 
 // step is a key, or the number of an item.
@@ -74,10 +76,15 @@ func (c *converter) convert(node *yaml.Node) any {
 	}
 	// An alias: what it unfolds to, and whether it may, is for Helm's own reader to say.
 	c.beyond = true
-	if node.Kind == yaml.AliasNode && node.Alias != nil {
-		return c.convert(node.Alias)
+	if node.Kind != yaml.AliasNode || node.Alias == nil || c.unfolding[node.Alias] {
+		return nil
 	}
-	return nil
+	if c.unfolding == nil {
+		c.unfolding = map[*yaml.Node]bool{}
+	}
+	c.unfolding[node.Alias] = true
+	defer delete(c.unfolding, node.Alias)
+	return c.convert(node.Alias)
 }
 
 func (c *converter) mapping(node *yaml.Node) any {
