@@ -135,8 +135,14 @@ func (s *store) claims() []string {
 // types runs a printed line in a shell, with the Helm of the case as helm.
 func (l *lifecycleStore) types(line string) {
 	l.t.Helper()
+	l.typesIn(charts.Root(), line)
+}
+
+// typesIn runs it in a folder.
+func (l *lifecycleStore) typesIn(dir, line string) {
+	l.t.Helper()
 	command := exec.CommandContext(l.t.Context(), "bash", "-euo", "pipefail", "-c", line)
-	command.Dir = charts.Root()
+	command.Dir = dir
 	command.Env = append(os.Environ(), "PATH="+l.helmAs("helm")+":"+os.Getenv("PATH"), "KUBECONFIG="+l.cluster.Kubeconfig())
 	out, err := command.CombinedOutput()
 	require.NoError(l.t, err, "%s\n%s", line, out)

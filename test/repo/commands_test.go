@@ -1,10 +1,12 @@
 package repo
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -31,9 +33,9 @@ var notRun = map[string]string{
 }
 
 // TestCommandsAreRun checks that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
-// printed: doctor's by TestDoctor, which writes them into DOCTOR.md, and diff's by TestRecipes.
+// printed: doctor's by TestDoctor, which writes them into DOCTOR.md, diff's by TestRecipes, and adopt's by TestAdopt.
 func TestCommandsAreRun(t *testing.T) {
-	ran := append(doctorRan(t), recipesRan(t)...)
+	ran := slices.Concat(doctorRan(t), recipesRan(t), adoptRan(t))
 	require.Greater(t, len(ran), 60)
 	printed := templates(t)
 	require.Greater(t, len(printed), 40)
@@ -130,6 +132,27 @@ func doctorRan(t *testing.T) []string {
 				out = append(out, strings.ReplaceAll(strings.TrimSuffix(command, "`"), "\x00", "|"))
 			}
 		}
+	}
+	return out
+}
+
+// adoptRan are the commands that adopt prints for the first store of adopt.yaml.
+func adoptRan(t *testing.T) []string {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(charts.Root(), "test", "install", "adopt.yaml"))
+	require.NoError(t, err)
+	var cases []struct{ Manifest string }
+	require.NoError(t, yaml.Unmarshal(page, &cases))
+	require.NotEmpty(t, cases)
+	command := exec.CommandContext(t.Context(), "go", "run", "./tools/ckptctl", "adopt", "-f", "-")
+	command.Dir = charts.Root()
+	command.Stdin = strings.NewReader(strings.NewReplacer("$DIR", "/mnt", "$NS", "train", "$NODE", "node-1").Replace(cases[0].Manifest))
+	var words bytes.Buffer
+	command.Stderr = &words
+	require.NoError(t, command.Run(), "%s", &words)
+	var out []string
+	for line := range strings.Lines(words.String()) {
+		out = append(out, strings.TrimSpace(line))
 	}
 	return out
 }

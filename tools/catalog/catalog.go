@@ -175,6 +175,9 @@ type Schema struct {
 	Identity Identity `json:"identity"`
 	// Kind names the storage where several backends reach the same; empty where it is the driver's alone.
 	Kind string `json:"kind,omitempty"`
+	// Forms are how the keys of the section make up what the driver is given: its handle, under "handle", and the attributes
+	// and parameters that hooks write, by their names. See Form.
+	Forms map[string][]Form `json:"forms,omitempty"`
 	// Required are the keys that a static volume needs.
 	Required []string `json:"required,omitempty"`
 	// ClassRequired are the keys that a StorageClass made by the chart needs.

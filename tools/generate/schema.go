@@ -57,6 +57,8 @@ func schema(chart string, backends []catalog.Backend, frameworks catalog.Framewo
 		if needs := needed(b.Schema.Required); needs != nil {
 			conditions = append(conditions, when(b.Name, map[string]any{
 				"provisioning": map[string]any{"const": "static"},
+				// Who makes the claim alone need not know what the volume is.
+				"volume": map[string]any{"properties": map[string]any{"create": map[string]any{"const": true}}},
 				// Keys that differ from shard to shard may stand there alone.
 				"shardOverrides": map[string]any{"maxItems": 0},
 			}, needs))

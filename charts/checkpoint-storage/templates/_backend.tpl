@@ -145,5 +145,6 @@ Every hook takes (dict "root" <chart context> "section" <the backend's values> "
 {{/* Inputs: dict "context" and perhaps "shard". Outputs: the volume source; without a hook it is a CSI volume. */}}
 {{- define "checkpoint-storage.source" -}}
 {{- $in := merge (dict "root" .context) (include "checkpoint-storage.hook.arguments" . | mustFromJson) }}
+{{- $_ := set $in "handle" (.context.Values.volume.handle | default "" | replace "{shard}" (.shard | toString)) }}
 {{- include "checkpoint-storage.hook" (merge (dict "hook" "source") $in) | default (include "checkpoint-storage.csi.source" $in) }}
 {{- end }}

@@ -13,10 +13,15 @@ parameter, secrets, topology); a backend's hooks add what data cannot say:
 {{- $facts := include "checkpoint-storage.facts" .root | mustFromJson -}}
 csi:
   driver: {{ .section.driver | default $facts.driver | quote }}
-  volumeHandle: {{ include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in) | default .volume | quote }}
+  volumeHandle: {{ .handle | default (include "checkpoint-storage.hook" (merge (dict "hook" "handle") $in)) | default .volume | quote }}
   {{- $attributes := include "checkpoint-storage.csi.mapped" (merge (dict "keys" $facts.mapping.attributes "hook" "attributes") $in) | mustFromJson }}
   {{- range $key, $value := .root.Values.volume.attributes }}
+  {{- /* null takes one away that follows from the section. */}}
+  {{- if kindIs "invalid" $value }}
+  {{- $_ := unset $attributes $key }}
+  {{- else }}
   {{- $_ := set $attributes $key $value }}
+  {{- end }}
   {{- end }}
   {{- with $attributes }}
   volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}

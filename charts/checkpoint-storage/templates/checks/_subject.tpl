@@ -13,6 +13,10 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- if and (eq $values.provisioning "static") $values.storageClass.create }}
 {{- $values = set (deepCopy $values) "storageClass" (set (deepCopy $values.storageClass) "create" false) }}
 {{- end }}
+{{- /* A class by itself makes volumes of any size that claims ask for. */}}
+{{- if and (eq $values.provisioning "dynamic") (not $values.claim.create) }}
+{{- $values = omit $values "size" }}
+{{- end }}
 {{- $names := dict "class" $context.Values.storageClass.create "claim" (include "checkpoint-storage.cut" (dict "name" $claim "suffix" $suffix) | trimSuffix $suffix) }}
 {{- with $context.Values.retention.checkpointSize }}
 {{- $all := mulf (include "checkpoint-storage.rules.quantity" . | float64) (add1 (int $context.Values.retention.keep)) }}

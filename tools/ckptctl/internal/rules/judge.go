@@ -89,8 +89,13 @@ func (j *judge) subject(shard int) *subject {
 	return s
 }
 
-// onlyMakers hides the class of a static volume from the rules: it makes no volumes, and they are about those that do.
+// onlyMakers hides from the rules the class of a static volume, which makes no volumes, and the size of a class by itself,
+// which makes volumes of any size that claims ask for.
 func (j *judge) onlyMakers() {
+	if j.values["provisioning"] == "dynamic" && j.section("claim")["create"] == false {
+		j.values = maps.Clone(j.values)
+		delete(j.values, "size")
+	}
 	class := j.section("storageClass")
 	if j.class = class["create"] == true; j.class && j.values["provisioning"] == "static" {
 		j.values, class = maps.Clone(j.values), maps.Clone(class)
