@@ -55,6 +55,8 @@ type driver struct {
 	attachment map[string]string
 	// provisions says that it has a controller that makes volumes, and attaches that it has one that attaches them.
 	provisions, attaches bool
+	// noMetadata says that its provisioner does not name claim and volume among the parameters.
+	noMetadata bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
 }
@@ -65,7 +67,7 @@ func start(ctx context.Context, program, controller string, run catalog.Run) (*d
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, noMetadata: run.NoMetadata, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
 	if err := d.standIns(run.Mounts); err != nil {
 		return nil, err
 	}
@@ -265,6 +267,9 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
+		if d.noMetadata {
+			maps.DeleteFunc(request.Parameters, func(key, _ string) bool { return strings.HasPrefix(key, "csi.storage.k8s.io/") })
+		}
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
 			return func(ctx context.Context) {
