@@ -178,7 +178,9 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 	defer func() {
 		for _, name := range []string{calls.Target, calls.Staging} {
 			path := filepath.Join(d.directory, name)
-			_ = syscall.Unmount(path, syscall.MNT_DETACH)
+			// A bind mount is mounted a second time for its options; what is left of it would be removed with its directory.
+			for syscall.Unmount(path, syscall.MNT_DETACH) == nil {
+			}
 			_ = os.RemoveAll(path)
 		}
 	}()
