@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -55,6 +56,10 @@ type driver struct {
 	attachment map[string]string
 	// provisions says that it has a controller that makes volumes, and attaches that it has one that attaches them.
 	provisions, attaches bool
+	// nodeID is what the driver calls the node; empty where any name does.
+	nodeID string
+	// noMetadata says that its provisioner does not name claim and volume among the parameters.
+	noMetadata bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
 }
@@ -65,7 +70,7 @@ func start(ctx context.Context, program, controller string, run catalog.Run) (*d
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, nodeID: run.Node, noMetadata: run.NoMetadata, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
 	if err := d.standIns(run.Mounts); err != nil {
 		return nil, err
 	}
@@ -173,7 +178,9 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 	defer func() {
 		for _, name := range []string{calls.Target, calls.Staging} {
 			path := filepath.Join(d.directory, name)
-			_ = syscall.Unmount(path, syscall.MNT_DETACH)
+			// A bind mount is mounted a second time for its options; what is left of it would be removed with its directory.
+			for syscall.Unmount(path, syscall.MNT_DETACH) == nil {
+			}
 			_ = os.RemoveAll(path)
 		}
 	}()
@@ -253,6 +260,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapability, request.Secrets)
+		request.NodeId = cmp.Or(d.nodeID, request.NodeId)
 		return func(ctx context.Context) (func(context.Context), error) {
 			attached, err := controller.ControllerPublishVolume(ctx, request)
 			d.attachment = attached.GetPublishContext()
@@ -265,6 +273,9 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
+		if d.noMetadata {
+			maps.DeleteFunc(request.Parameters, func(key, _ string) bool { return strings.HasPrefix(key, "csi.storage.k8s.io/") })
+		}
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
 			return func(ctx context.Context) {

@@ -43,6 +43,8 @@ func main() {
 		run.Secrets[name] = value
 		return nil
 	})
+	flag.StringVar(&run.Node, "node", "", "what the driver calls the node, where it looks into that name")
+	flag.BoolVar(&run.NoMetadata, "no-metadata", false, "the driver's deployment runs the provisioner without --extra-create-metadata")
 	flag.Func("needs", "what has to run first, in words; several times for several", appendTo(&run.Needs))
 	flag.Func("unreached", "a part of the messages of calls that missed the cloud, the device or the daemon; several times for several", appendTo(&run.Unreached))
 	controller := flag.String("controller", "", "the controller's program, where it is started beside the node's; the PLUGIN without it")

@@ -42,6 +42,11 @@ type Run struct {
 	Mounts []string `json:"mounts,omitempty"`
 	// Secrets are keys of the secrets that the objects name, beside those that every driver is given.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Node is what the driver calls the node that volumes are attached to, where it looks into that name; node-1 otherwise.
+	Node string `json:"node,omitempty"`
+	// NoMetadata says that the driver's deployment runs the provisioner without --extra-create-metadata: the names of claim
+	// and volume do not come with the parameters, which some drivers refuse.
+	NoMetadata bool `json:"noMetadata,omitempty"`
 	// Needs are what has to run first, in words: moto 5.1.4 on port 5000.
 	Needs []string `json:"needs,omitempty"`
 	// Unreached are parts of messages. A call that ends with one of them passed the driver's own checks, and missed what is
