@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -39,6 +40,9 @@ const fsGroup = "1000"
 
 // patience is how long a call may take; a call to a cloud that is not there takes longer.
 const patience = 5 * time.Second
+
+// requestID is the number that a cloud's answer has in the messages of AWS's library.
+var requestID = regexp.MustCompile("RequestID: [^ ,]*,")
 
 // driver is a running driver.
 type driver struct {
@@ -329,5 +333,5 @@ func (d *driver) commands() ([]string, error) {
 
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
-	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, "{directory}"))
+	return strings.TrimSpace(requestID.ReplaceAllString(strings.ReplaceAll(text, d.directory, "{directory}"), "RequestID: ,"))
 }
