@@ -35,6 +35,9 @@ const bind = record + `for last; do :; done
 exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last"
 `
 
+// publish is where the kubelet has a volume of a pod published, which some drivers read the pod's and the volume's name out of.
+const publish = "pods/6d7c2a4e-4d1f-4b52-9f5c-0f4a1f0c7f10/volumes/kubernetes.io~csi/checkpoints/mount"
+
 // fsGroup is the group of the pods, which is their securityContext's.
 const fsGroup = "1000"
 
@@ -175,14 +178,16 @@ func (d *driver) commandsFile() string { return filepath.Join(d.directory, "comm
 // ask sends a fixture's calls, until one fails, and undoes what they did.
 func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, error) {
 	defer func() {
-		for _, name := range []string{calls.Target, calls.Staging} {
+		for _, name := range []string{publish, calls.Staging} {
 			path := filepath.Join(d.directory, name)
 			_ = syscall.Unmount(path, syscall.MNT_DETACH)
 			_ = os.RemoveAll(path)
 		}
 	}()
-	if err := os.MkdirAll(filepath.Join(d.directory, calls.Staging), 0o750); err != nil {
-		return nil, err
+	for _, path := range []string{calls.Staging, filepath.Dir(publish)} {
+		if err := os.MkdirAll(filepath.Join(d.directory, path), 0o750); err != nil {
+			return nil, err
+		}
 	}
 	d.attachment = nil
 	var answers []catalog.Answer
@@ -226,7 +231,7 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 func (d *driver) method(call calls.Call) func(context.Context) (undo func(context.Context), err error) {
 	node, controller := csi.NewNodeClient(d.connection), csi.NewControllerClient(d.controller)
 	stages := d.node[csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME]
-	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, calls.Target)
+	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, publish)
 	switch request := proto.Clone(call.Request).(type) {
 	case *csi.NodeStageVolumeRequest:
 		if !stages {
@@ -333,5 +338,6 @@ func (d *driver) commands() ([]string, error) {
 
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
-	return strings.TrimSpace(requestID.ReplaceAllString(strings.ReplaceAll(text, d.directory, "{directory}"), "RequestID: ,"))
+	text = strings.NewReplacer(filepath.Join(d.directory, publish), "{directory}/"+calls.Target, d.directory, "{directory}").Replace(text)
+	return strings.TrimSpace(requestID.ReplaceAllString(text, "RequestID: ,"))
 }
