@@ -121,7 +121,48 @@ func ofObjects(b catalog.Backend, objects []map[string]any) ([]Call, error) {
 	case volume != nil && volume.Spec.CSI != nil:
 		return ofVolume(b.Capabilities, volume), nil
 	case volume == nil && class != nil && claim != nil:
-		return ofClass(class, claim), nil
+		call := ofClass(class, claim)
+		if kind := sourceKind(claim); kind != "" {
+			source, err := contentSource(b, kind)
+			if err != nil {
+				return nil, err
+			}
+			call.Request.(*csi.CreateVolumeRequest).VolumeContentSource = source
+		}
+		return []Call{call}, nil
+	}
+	return nil, nil
+}
+
+// sourceKind is the kind of what a claim's volume is filled from, if anything.
+func sourceKind(claim *corev1.PersistentVolumeClaim) string {
+	switch {
+	case claim.Spec.DataSourceRef != nil:
+		return claim.Spec.DataSourceRef.Kind
+	case claim.Spec.DataSource != nil:
+		return claim.Spec.DataSource.Kind
+	}
+	return ""
+}
+
+// contentSource names what a new volume is filled from: a snapshot, or the volume of the documented example.
+func contentSource(b catalog.Backend, kind string) (*csi.VolumeContentSource, error) {
+	if kind == "VolumeSnapshot" {
+		return &csi.VolumeContentSource{Type: &csi.VolumeContentSource_Snapshot{Snapshot: &csi.VolumeContentSource_SnapshotSource{SnapshotId: "snapshot"}}}, nil
+	}
+	objects, err := engine.Unchecked(b.ExampleDocument(), release, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if object["kind"] != "PersistentVolume" {
+			continue
+		}
+		volume, err := decode[corev1.PersistentVolume](object)
+		if err != nil || volume.Spec.CSI == nil {
+			return nil, err
+		}
+		return &csi.VolumeContentSource{Type: &csi.VolumeContentSource_Volume{Volume: &csi.VolumeContentSource_VolumeSource{VolumeId: volume.Spec.CSI.VolumeHandle}}}, nil
 	}
 	return nil, nil
 }
@@ -166,7 +207,7 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 }
 
 // ofClass returns the provisioner's call for a claim of a class.
-func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim) []Call {
+func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim) Call {
 	size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
 	parameters := map[string]string{
 		// Of the sidecar with --extra-create-metadata.
@@ -181,10 +222,10 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 			parameters[key] = value
 		}
 	}
-	return []Call{{"CreateVolume", &csi.CreateVolumeRequest{
+	return Call{"CreateVolume", &csi.CreateVolumeRequest{
 		Name: parameters[reserved+"pv/name"], CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, Parameters: parameters, Secrets: secrets(secret),
 		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, class.Parameters[reserved+"fstype"], class.MountOptions, claim.Spec.AccessModes)},
-	}}}
+	}}
 }
 
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
