@@ -38,7 +38,7 @@ exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last"
 `
 
 // publish is where the kubelet has a volume of a pod published, which some drivers read the pod's and the volume's name out of.
-const publish = "pods/6d7c2a4e-4d1f-4b52-9f5c-0f4a1f0c7f10/volumes/kubernetes.io~csi/checkpoints/mount"
+const publish = "var/lib/kubelet/pods/6d7c2a4e-4d1f-4b52-9f5c-0f4a1f0c7f10/volumes/kubernetes.io~csi/checkpoints/mount"
 
 // fsGroup is the group of the pods, which is their securityContext's.
 const fsGroup = "1000"
