@@ -317,7 +317,11 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		}
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
 		if d.placed && d.topology != nil {
+			// The class may allow the volume several places.
 			here := []*csi.Topology{d.topology}
+			if len(call.Places) > 0 {
+				here = call.Places
+			}
 			request.AccessibilityRequirements = &csi.TopologyRequirement{Requisite: here, Preferred: here}
 		}
 		return func(ctx context.Context) (func(context.Context), error) {

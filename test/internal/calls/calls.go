@@ -44,6 +44,8 @@ type Call struct {
 	// Method is its name in the CSI specification.
 	Method  string
 	Request proto.Message
+	// Places are those that a class allows its volumes.
+	Places []*csi.Topology
 }
 
 // Fixture is a values file of a backend, with the calls that its objects lead to.
@@ -178,7 +180,7 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 	asked := capability(volume.Spec.VolumeMode, source.FSType, volume.Spec.MountOptions, volume.Spec.AccessModes)
 	var out []Call
 	if c.Attach == catalog.Yes {
-		out = append(out, Call{"ControllerPublishVolume", &csi.ControllerPublishVolumeRequest{
+		out = append(out, Call{Method: "ControllerPublishVolume", Request: &csi.ControllerPublishVolumeRequest{
 			VolumeId: source.VolumeHandle, NodeId: Node, VolumeCapability: asked, Readonly: source.ReadOnly,
 			Secrets: secrets(source.ControllerPublishSecretRef), VolumeContext: source.VolumeAttributes,
 		}})
@@ -195,11 +197,11 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 		})
 	}
 	return append(out,
-		Call{"NodeStageVolume", &csi.NodeStageVolumeRequest{
+		Call{Method: "NodeStageVolume", Request: &csi.NodeStageVolumeRequest{
 			VolumeId: source.VolumeHandle, StagingTargetPath: Staging, VolumeCapability: asked,
 			Secrets: secrets(source.NodeStageSecretRef), VolumeContext: source.VolumeAttributes,
 		}},
-		Call{"NodePublishVolume", &csi.NodePublishVolumeRequest{
+		Call{Method: "NodePublishVolume", Request: &csi.NodePublishVolumeRequest{
 			VolumeId: source.VolumeHandle, TargetPath: Target, VolumeCapability: asked,
 			Secrets: secrets(source.NodePublishSecretRef), VolumeContext: context,
 		}},
@@ -222,10 +224,23 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 			parameters[key] = value
 		}
 	}
-	return Call{"CreateVolume", &csi.CreateVolumeRequest{
+	return Call{Method: "CreateVolume", Places: places(class), Request: &csi.CreateVolumeRequest{
 		Name: parameters[reserved+"pv/name"], CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, Parameters: parameters, Secrets: secrets(secret),
 		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, class.Parameters[reserved+"fstype"], class.MountOptions, claim.Spec.AccessModes)},
 	}}
+}
+
+// places are the values of the labels that a class allows, one by one.
+func places(class *storagev1.StorageClass) []*csi.Topology {
+	var out []*csi.Topology
+	for _, term := range class.AllowedTopologies {
+		for _, label := range term.MatchLabelExpressions {
+			for _, value := range label.Values {
+				out = append(out, &csi.Topology{Segments: map[string]string{label.Key: value}})
+			}
+		}
+	}
+	return out
 }
 
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
