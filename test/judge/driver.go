@@ -49,6 +49,9 @@ const patience = 5 * time.Second
 // requestID is the number that a cloud's answer has in the messages of AWS's library.
 var requestID = regexp.MustCompile("RequestID: [^ ,]*,")
 
+// descriptor is the open file that a FUSE mount is given.
+var descriptor = regexp.MustCompile(",fd=[0-9]+")
+
 // grace is how long a process may take to end; several end their work at SIGTERM, and stay.
 const grace = 2 * time.Second
 
@@ -389,5 +392,5 @@ func (d *driver) commands() ([]string, error) {
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
 	text = strings.NewReplacer(filepath.Join(d.directory, publish), "{directory}/"+calls.Target, d.directory, "{directory}").Replace(text)
-	return strings.TrimSpace(requestID.ReplaceAllString(text, "RequestID: ,"))
+	return strings.TrimSpace(descriptor.ReplaceAllString(requestID.ReplaceAllString(text, "RequestID: ,"), ",fd="))
 }
