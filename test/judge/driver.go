@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,16 +37,28 @@ const bind = record + `for last; do :; done
 exec /bin/mount --bind "${COMMANDS%/*}/bin" "$last"
 `
 
+// publish is where the kubelet has a volume of a pod published, which some drivers read the pod's and the volume's name out of.
+const publish = "var/lib/kubelet/pods/6d7c2a4e-4d1f-4b52-9f5c-0f4a1f0c7f10/volumes/kubernetes.io~csi/checkpoints/mount"
+
 // fsGroup is the group of the pods, which is their securityContext's.
 const fsGroup = "1000"
 
 // patience is how long a call may take; a call to a cloud that is not there takes longer.
 const patience = 5 * time.Second
 
+// requestID is the number that a cloud's answer has in the messages of AWS's library.
+var requestID = regexp.MustCompile("RequestID: [^ ,]*,")
+
+// descriptor is the open file that a FUSE mount is given.
+var descriptor = regexp.MustCompile(",fd=[0-9]+")
+
+// grace is how long a process may take to end; several end their work at SIGTERM, and stay.
+const grace = 2 * time.Second
+
 // driver is a running driver.
 type driver struct {
 	processes []*exec.Cmd
-	log       *bytes.Buffer
+	log       *journal
 	// connection is to the node's part, and controller to the controller, which is mostly the same.
 	connection, controller *grpc.ClientConn
 	// directory is the judge's own, with the stand-ins, their record, and the paths that volumes are mounted on.
@@ -56,12 +70,35 @@ type driver struct {
 	attachment map[string]string
 	// provisions says that it has a controller that makes volumes, and attaches that it has one that attaches them.
 	provisions, attaches bool
-	// nodeID is what the driver calls the node; empty where any name does.
-	nodeID string
 	// noMetadata says that its provisioner does not name claim and volume among the parameters.
 	noMetadata bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
+	// attachesReadOnly says that its controller takes the attribute of volumes that are only read.
+	attachesReadOnly bool
+	// nodeID is what it calls the node, where that is not the node's name, and topology where it says that the node is.
+	nodeID   string
+	topology *csi.Topology
+	// placed says that its volumes are in places, and it makes one where its pod is.
+	placed bool
+}
+
+// journal is what the driver's processes write, at the same time.
+type journal struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (j *journal) Write(text []byte) (int, error) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.Write(text)
+}
+
+func (j *journal) String() string {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.String()
 }
 
 // start runs the driver's program, and its controller's where that is another, and asks what it can do.
@@ -70,7 +107,7 @@ func start(ctx context.Context, program, controller string, run catalog.Run) (*d
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, nodeID: run.Node, noMetadata: run.NoMetadata, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	d := &driver{directory: directory, log: &journal{}, secrets: run.Secrets, nodeID: run.Node, noMetadata: run.NoMetadata, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
 	if err := d.standIns(run.Mounts); err != nil {
 		return nil, err
 	}
@@ -138,12 +175,20 @@ func (d *driver) learn(ctx context.Context) error {
 	if _, err := csi.NewIdentityClient(d.connection).GetPluginInfo(ctx, &csi.GetPluginInfoRequest{}, grpc.WaitForReady(true)); err != nil {
 		return err
 	}
+	if plugin, err := csi.NewIdentityClient(d.controller).GetPluginCapabilities(ctx, &csi.GetPluginCapabilitiesRequest{}, grpc.WaitForReady(true)); err == nil {
+		for _, c := range plugin.Capabilities {
+			d.placed = d.placed || c.GetService().GetType() == csi.PluginCapability_Service_VOLUME_ACCESSIBILITY_CONSTRAINTS
+		}
+	}
 	node, err := csi.NewNodeClient(d.connection).NodeGetCapabilities(ctx, &csi.NodeGetCapabilitiesRequest{})
 	if err != nil {
 		return err
 	}
 	for _, c := range node.Capabilities {
 		d.node[c.GetRpc().GetType()] = true
+	}
+	if info, err := csi.NewNodeClient(d.connection).NodeGetInfo(ctx, &csi.NodeGetInfoRequest{}); err == nil {
+		d.nodeID, d.topology = cmp.Or(d.nodeID, info.NodeId), info.AccessibleTopology
 	}
 	// A driver may run as a node's alone.
 	controller, err := csi.NewControllerClient(d.controller).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{}, grpc.WaitForReady(true))
@@ -154,6 +199,7 @@ func (d *driver) learn(ctx context.Context) error {
 		d.provisions = d.provisions || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_CREATE_DELETE_VOLUME
 		d.severalWriters = d.severalWriters || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER
 		d.attaches = d.attaches || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_UNPUBLISH_VOLUME
+		d.attachesReadOnly = d.attachesReadOnly || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_READONLY
 	}
 	return nil
 }
@@ -166,7 +212,9 @@ func (d *driver) stop() {
 	}
 	for _, process := range d.processes {
 		_ = process.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(grace, func() { _ = process.Process.Kill() })
 		_ = process.Wait()
+		kill.Stop()
 	}
 	_ = os.RemoveAll(d.directory)
 }
@@ -176,7 +224,7 @@ func (d *driver) commandsFile() string { return filepath.Join(d.directory, "comm
 // ask sends a fixture's calls, until one fails, and undoes what they did.
 func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, error) {
 	defer func() {
-		for _, name := range []string{calls.Target, calls.Staging} {
+		for _, name := range []string{publish, calls.Staging} {
 			path := filepath.Join(d.directory, name)
 			// A bind mount is mounted a second time for its options; what is left of it would be removed with its directory.
 			for syscall.Unmount(path, syscall.MNT_DETACH) == nil {
@@ -184,8 +232,10 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 			_ = os.RemoveAll(path)
 		}
 	}()
-	if err := os.MkdirAll(filepath.Join(d.directory, calls.Staging), 0o750); err != nil {
-		return nil, err
+	for _, path := range []string{calls.Staging, filepath.Dir(publish)} {
+		if err := os.MkdirAll(filepath.Join(d.directory, path), 0o750); err != nil {
+			return nil, err
+		}
 	}
 	d.attachment = nil
 	var answers []catalog.Answer
@@ -229,7 +279,7 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 func (d *driver) method(call calls.Call) func(context.Context) (undo func(context.Context), err error) {
 	node, controller := csi.NewNodeClient(d.connection), csi.NewControllerClient(d.controller)
 	stages := d.node[csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME]
-	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, calls.Target)
+	staging, target := filepath.Join(d.directory, calls.Staging), filepath.Join(d.directory, publish)
 	switch request := proto.Clone(call.Request).(type) {
 	case *csi.NodeStageVolumeRequest:
 		if !stages {
@@ -260,7 +310,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapability, request.Secrets)
-		request.NodeId = cmp.Or(d.nodeID, request.NodeId)
+		request.NodeId, request.Readonly = cmp.Or(d.nodeID, request.NodeId), request.Readonly && d.attachesReadOnly
 		return func(ctx context.Context) (func(context.Context), error) {
 			attached, err := controller.ControllerPublishVolume(ctx, request)
 			d.attachment = attached.GetPublishContext()
@@ -275,6 +325,14 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
 		if d.noMetadata {
 			maps.DeleteFunc(request.Parameters, func(key, _ string) bool { return strings.HasPrefix(key, "csi.storage.k8s.io/") })
+		}
+		if d.placed && d.topology != nil {
+			// The class may allow the volume several places.
+			here := []*csi.Topology{d.topology}
+			if len(call.Places) > 0 {
+				here = call.Places
+			}
+			request.AccessibilityRequirements = &csi.TopologyRequirement{Requisite: here, Preferred: here}
 		}
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
@@ -340,5 +398,6 @@ func (d *driver) commands() ([]string, error) {
 
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
-	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, "{directory}"))
+	text = strings.NewReplacer(filepath.Join(d.directory, publish), "{directory}/"+calls.Target, d.directory, "{directory}").Replace(text)
+	return strings.TrimSpace(descriptor.ReplaceAllString(requestID.ReplaceAllString(text, "RequestID: ,"), ",fd="))
 }

@@ -44,6 +44,8 @@ type Call struct {
 	// Method is its name in the CSI specification.
 	Method  string
 	Request proto.Message
+	// Places are those that a class allows its volumes.
+	Places []*csi.Topology
 }
 
 // Fixture is a values file of a backend, with the calls that its objects lead to.
@@ -121,7 +123,48 @@ func ofObjects(b catalog.Backend, objects []map[string]any) ([]Call, error) {
 	case volume != nil && volume.Spec.CSI != nil:
 		return ofVolume(b.Capabilities, volume), nil
 	case volume == nil && class != nil && claim != nil:
-		return ofClass(class, claim), nil
+		call := ofClass(class, claim)
+		if kind := sourceKind(claim); kind != "" {
+			source, err := contentSource(b, kind)
+			if err != nil {
+				return nil, err
+			}
+			call.Request.(*csi.CreateVolumeRequest).VolumeContentSource = source
+		}
+		return []Call{call}, nil
+	}
+	return nil, nil
+}
+
+// sourceKind is the kind of what a claim's volume is filled from, if anything.
+func sourceKind(claim *corev1.PersistentVolumeClaim) string {
+	switch {
+	case claim.Spec.DataSourceRef != nil:
+		return claim.Spec.DataSourceRef.Kind
+	case claim.Spec.DataSource != nil:
+		return claim.Spec.DataSource.Kind
+	}
+	return ""
+}
+
+// contentSource names what a new volume is filled from: a snapshot, or the volume of the documented example.
+func contentSource(b catalog.Backend, kind string) (*csi.VolumeContentSource, error) {
+	if kind == "VolumeSnapshot" {
+		return &csi.VolumeContentSource{Type: &csi.VolumeContentSource_Snapshot{Snapshot: &csi.VolumeContentSource_SnapshotSource{SnapshotId: "snapshot"}}}, nil
+	}
+	objects, err := engine.Unchecked(b.ExampleDocument(), release, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range objects {
+		if object["kind"] != "PersistentVolume" {
+			continue
+		}
+		volume, err := decode[corev1.PersistentVolume](object)
+		if err != nil || volume.Spec.CSI == nil {
+			return nil, err
+		}
+		return &csi.VolumeContentSource{Type: &csi.VolumeContentSource_Volume{Volume: &csi.VolumeContentSource_VolumeSource{VolumeId: volume.Spec.CSI.VolumeHandle}}}, nil
 	}
 	return nil, nil
 }
@@ -137,7 +180,7 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 	asked := capability(volume.Spec.VolumeMode, source.FSType, volume.Spec.MountOptions, volume.Spec.AccessModes)
 	var out []Call
 	if c.Attach == catalog.Yes {
-		out = append(out, Call{"ControllerPublishVolume", &csi.ControllerPublishVolumeRequest{
+		out = append(out, Call{Method: "ControllerPublishVolume", Request: &csi.ControllerPublishVolumeRequest{
 			VolumeId: source.VolumeHandle, NodeId: Node, VolumeCapability: asked, Readonly: source.ReadOnly,
 			Secrets: secrets(source.ControllerPublishSecretRef), VolumeContext: source.VolumeAttributes,
 		}})
@@ -154,11 +197,11 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 		})
 	}
 	return append(out,
-		Call{"NodeStageVolume", &csi.NodeStageVolumeRequest{
+		Call{Method: "NodeStageVolume", Request: &csi.NodeStageVolumeRequest{
 			VolumeId: source.VolumeHandle, StagingTargetPath: Staging, VolumeCapability: asked,
 			Secrets: secrets(source.NodeStageSecretRef), VolumeContext: source.VolumeAttributes,
 		}},
-		Call{"NodePublishVolume", &csi.NodePublishVolumeRequest{
+		Call{Method: "NodePublishVolume", Request: &csi.NodePublishVolumeRequest{
 			VolumeId: source.VolumeHandle, TargetPath: Target, VolumeCapability: asked,
 			Secrets: secrets(source.NodePublishSecretRef), VolumeContext: context,
 		}},
@@ -166,7 +209,7 @@ func ofVolume(c catalog.Capabilities, volume *corev1.PersistentVolume) []Call {
 }
 
 // ofClass returns the provisioner's call for a claim of a class.
-func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim) []Call {
+func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim) Call {
 	size := claim.Spec.Resources.Requests[corev1.ResourceStorage]
 	parameters := map[string]string{
 		// Of the sidecar with --extra-create-metadata.
@@ -181,10 +224,23 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 			parameters[key] = value
 		}
 	}
-	return []Call{{"CreateVolume", &csi.CreateVolumeRequest{
+	return Call{Method: "CreateVolume", Places: places(class), Request: &csi.CreateVolumeRequest{
 		Name: parameters[reserved+"pv/name"], CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, Parameters: parameters, Secrets: secrets(secret),
 		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, class.Parameters[reserved+"fstype"], class.MountOptions, claim.Spec.AccessModes)},
-	}}}
+	}}
+}
+
+// places are the values of the labels that a class allows, one by one.
+func places(class *storagev1.StorageClass) []*csi.Topology {
+	var out []*csi.Topology
+	for _, term := range class.AllowedTopologies {
+		for _, label := range term.MatchLabelExpressions {
+			for _, value := range label.Values {
+				out = append(out, &csi.Topology{Segments: map[string]string{label.Key: value}})
+			}
+		}
+	}
+	return out
 }
 
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
