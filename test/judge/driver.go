@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -57,6 +58,10 @@ type driver struct {
 	provisions, attaches bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
+	// attachesReadOnly says that its controller is told of volumes that are only read.
+	attachesReadOnly bool
+	// nodeID is what it calls the node, where that is not the node's name.
+	nodeID string
 }
 
 // start runs the driver's program, and its controller's where that is another, and asks what it can do.
@@ -140,6 +145,9 @@ func (d *driver) learn(ctx context.Context) error {
 	for _, c := range node.Capabilities {
 		d.node[c.GetRpc().GetType()] = true
 	}
+	if info, err := csi.NewNodeClient(d.connection).NodeGetInfo(ctx, &csi.NodeGetInfoRequest{}); err == nil {
+		d.nodeID = info.NodeId
+	}
 	// A driver may run as a node's alone.
 	controller, err := csi.NewControllerClient(d.controller).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{}, grpc.WaitForReady(true))
 	if err != nil {
@@ -149,6 +157,7 @@ func (d *driver) learn(ctx context.Context) error {
 		d.provisions = d.provisions || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_CREATE_DELETE_VOLUME
 		d.severalWriters = d.severalWriters || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER
 		d.attaches = d.attaches || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_UNPUBLISH_VOLUME
+		d.attachesReadOnly = d.attachesReadOnly || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_READONLY
 	}
 	return nil
 }
@@ -253,6 +262,7 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapability, request.Secrets)
+		request.NodeId, request.Readonly = cmp.Or(d.nodeID, request.NodeId), request.Readonly && d.attachesReadOnly
 		return func(ctx context.Context) (func(context.Context), error) {
 			attached, err := controller.ControllerPublishVolume(ctx, request)
 			d.attachment = attached.GetPublishContext()
