@@ -60,8 +60,11 @@ type driver struct {
 	severalWriters bool
 	// attachesReadOnly says that its controller is told of volumes that are only read.
 	attachesReadOnly bool
-	// nodeID is what it calls the node, where that is not the node's name.
-	nodeID string
+	// nodeID is what it calls the node, where that is not the node's name, and topology where it says that the node is.
+	nodeID   string
+	topology *csi.Topology
+	// placed says that its volumes are in places, and it makes one where its pod is.
+	placed bool
 }
 
 // start runs the driver's program, and its controller's where that is another, and asks what it can do.
@@ -138,6 +141,11 @@ func (d *driver) learn(ctx context.Context) error {
 	if _, err := csi.NewIdentityClient(d.connection).GetPluginInfo(ctx, &csi.GetPluginInfoRequest{}, grpc.WaitForReady(true)); err != nil {
 		return err
 	}
+	if plugin, err := csi.NewIdentityClient(d.controller).GetPluginCapabilities(ctx, &csi.GetPluginCapabilitiesRequest{}, grpc.WaitForReady(true)); err == nil {
+		for _, c := range plugin.Capabilities {
+			d.placed = d.placed || c.GetService().GetType() == csi.PluginCapability_Service_VOLUME_ACCESSIBILITY_CONSTRAINTS
+		}
+	}
 	node, err := csi.NewNodeClient(d.connection).NodeGetCapabilities(ctx, &csi.NodeGetCapabilitiesRequest{})
 	if err != nil {
 		return err
@@ -146,7 +154,7 @@ func (d *driver) learn(ctx context.Context) error {
 		d.node[c.GetRpc().GetType()] = true
 	}
 	if info, err := csi.NewNodeClient(d.connection).NodeGetInfo(ctx, &csi.NodeGetInfoRequest{}); err == nil {
-		d.nodeID = info.NodeId
+		d.nodeID, d.topology = info.NodeId, info.AccessibleTopology
 	}
 	// A driver may run as a node's alone.
 	controller, err := csi.NewControllerClient(d.controller).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{}, grpc.WaitForReady(true))
@@ -275,6 +283,10 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
+		if d.placed && d.topology != nil {
+			here := []*csi.Topology{d.topology}
+			request.AccessibilityRequirements = &csi.TopologyRequirement{Requisite: here, Preferred: here}
+		}
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
 			return func(ctx context.Context) {
