@@ -58,7 +58,7 @@ type driver struct {
 	provisions, attaches bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
-	// attachesReadOnly says that its controller is told of volumes that are only read.
+	// attachesReadOnly says that its controller takes the attribute of volumes that are only read.
 	attachesReadOnly bool
 	// nodeID is what it calls the node, where that is not the node's name, and topology where it says that the node is.
 	nodeID   string
