@@ -136,7 +136,7 @@ func (d *driver) run(ctx context.Context, program, socket string, environment, a
 
 // learn waits for the driver, and reads its capabilities.
 func (d *driver) learn(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if _, err := csi.NewIdentityClient(d.connection).GetPluginInfo(ctx, &csi.GetPluginInfoRequest{}, grpc.WaitForReady(true)); err != nil {
 		return err
