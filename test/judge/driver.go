@@ -170,7 +170,7 @@ func (d *driver) run(ctx context.Context, program, socket string, environment, a
 
 // learn waits for the driver, and reads its capabilities.
 func (d *driver) learn(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if _, err := csi.NewIdentityClient(d.connection).GetPluginInfo(ctx, &csi.GetPluginInfoRequest{}, grpc.WaitForReady(true)); err != nil {
 		return err
@@ -262,6 +262,10 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 			return nil, readErr
 		}
 		answer := catalog.Answer{Call: call.Method, Code: status.Code(err).String(), Message: d.plain(status.Convert(err).Message()), Commands: commands}
+		if status.Code(err) == codes.Unavailable && (strings.Contains(answer.Message, "dial unix") || strings.HasSuffix(answer.Message, "EOF")) {
+			cancel()
+			return nil, fmt.Errorf("the driver ended at %s; its log:\n%s", call.Method, d.log)
+		}
 		if status.Code(err) == codes.DeadlineExceeded || one.Err() != nil {
 			answer.Code, answer.Message = catalog.Unanswered, fmt.Sprintf("no answer within %v", patience)
 		}
