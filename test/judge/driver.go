@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,10 +41,13 @@ const fsGroup = "1000"
 // patience is how long a call may take; a call to a cloud that is not there takes longer.
 const patience = 5 * time.Second
 
+// grace is how long a process may take to end; several end their work at SIGTERM, and stay.
+const grace = 2 * time.Second
+
 // driver is a running driver.
 type driver struct {
 	processes []*exec.Cmd
-	log       *bytes.Buffer
+	log       *journal
 	// connection is to the node's part, and controller to the controller, which is mostly the same.
 	connection, controller *grpc.ClientConn
 	// directory is the judge's own, with the stand-ins, their record, and the paths that volumes are mounted on.
@@ -59,13 +63,31 @@ type driver struct {
 	severalWriters bool
 }
 
+// journal is what the driver's processes write, at the same time.
+type journal struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (j *journal) Write(text []byte) (int, error) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.Write(text)
+}
+
+func (j *journal) String() string {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	return j.text.String()
+}
+
 // start runs the driver's program, and its controller's where that is another, and asks what it can do.
 func start(ctx context.Context, program, controller string, run catalog.Run) (*driver, error) {
 	directory, err := os.MkdirTemp("", "judge-")
 	if err != nil {
 		return nil, err
 	}
-	d := &driver{directory: directory, log: &bytes.Buffer{}, secrets: run.Secrets, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
+	d := &driver{directory: directory, log: &journal{}, secrets: run.Secrets, node: map[csi.NodeServiceCapability_RPC_Type]bool{}}
 	if err := d.standIns(run.Mounts); err != nil {
 		return nil, err
 	}
@@ -161,7 +183,9 @@ func (d *driver) stop() {
 	}
 	for _, process := range d.processes {
 		_ = process.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(grace, func() { _ = process.Process.Kill() })
 		_ = process.Wait()
+		kill.Stop()
 	}
 	_ = os.RemoveAll(d.directory)
 }
