@@ -61,6 +61,8 @@ type driver struct {
 	provisions, attaches bool
 	// severalWriters says that its controller tells volumes of one writing pod from those of several on one node.
 	severalWriters bool
+	// topology is where the node is, of a driver that makes volumes in one place; nil of others.
+	topology *csi.Topology
 }
 
 // journal is what the driver's processes write, at the same time.
@@ -162,6 +164,9 @@ func (d *driver) learn(ctx context.Context) error {
 	for _, c := range node.Capabilities {
 		d.node[c.GetRpc().GetType()] = true
 	}
+	if err := d.locate(ctx); err != nil {
+		return err
+	}
 	// A driver may run as a node's alone.
 	controller, err := csi.NewControllerClient(d.controller).ControllerGetCapabilities(ctx, &csi.ControllerGetCapabilitiesRequest{}, grpc.WaitForReady(true))
 	if err != nil {
@@ -171,6 +176,24 @@ func (d *driver) learn(ctx context.Context) error {
 		d.provisions = d.provisions || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_CREATE_DELETE_VOLUME
 		d.severalWriters = d.severalWriters || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_SINGLE_NODE_MULTI_WRITER
 		d.attaches = d.attaches || c.GetRpc().GetType() == csi.ControllerServiceCapability_RPC_PUBLISH_UNPUBLISH_VOLUME
+	}
+	return nil
+}
+
+// locate asks where the node is, as the kubelet does, for a driver that says that its volumes are not everywhere.
+func (d *driver) locate(ctx context.Context) error {
+	plugin, err := csi.NewIdentityClient(d.controller).GetPluginCapabilities(ctx, &csi.GetPluginCapabilitiesRequest{}, grpc.WaitForReady(true))
+	if err != nil {
+		return err
+	}
+	for _, c := range plugin.Capabilities {
+		if c.GetService().GetType() != csi.PluginCapability_Service_VOLUME_ACCESSIBILITY_CONSTRAINTS {
+			continue
+		}
+		// A node that does not say so, as without its cloud, is nowhere in particular.
+		if info, err := csi.NewNodeClient(d.connection).NodeGetInfo(ctx, &csi.NodeGetInfoRequest{}); err == nil {
+			d.topology = info.AccessibleTopology
+		}
 	}
 	return nil
 }
@@ -289,6 +312,11 @@ func (d *driver) method(call calls.Call) func(context.Context) (undo func(contex
 			return nil
 		}
 		d.asSidecar(request.VolumeCapabilities[0], request.Secrets)
+		// The first pod is on this node, whatever nodes the class allows.
+		if d.topology != nil {
+			here := []*csi.Topology{d.topology}
+			request.AccessibilityRequirements = &csi.TopologyRequirement{Requisite: here, Preferred: here}
+		}
 		return func(ctx context.Context) (func(context.Context), error) {
 			made, err := controller.CreateVolume(ctx, request)
 			return func(ctx context.Context) {
