@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -379,7 +380,10 @@ func (d *driver) commands() ([]string, error) {
 	return out, nil
 }
 
+// traced is a line of a stack's trace in a message: the place where the driver was built.
+var traced = regexp.MustCompile(`\n\t/\S+:\d+`)
+
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
-	return strings.TrimSpace(strings.ReplaceAll(text, d.directory, "{directory}"))
+	return strings.TrimSpace(traced.ReplaceAllString(strings.ReplaceAll(text, d.directory, "{directory}"), ""))
 }
