@@ -183,8 +183,18 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 	}
 	return []Call{{"CreateVolume", &csi.CreateVolumeRequest{
 		Name: parameters[reserved+"pv/name"], CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, Parameters: parameters, Secrets: secrets(secret),
-		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, class.Parameters[reserved+"fstype"], class.MountOptions, claim.Spec.AccessModes)},
+		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, fsType(class), class.MountOptions, claim.Spec.AccessModes)},
 	}}}
+}
+
+// fsType is the file system of a class, which has two names in its parameters; the old one also reaches the driver.
+func fsType(class *storagev1.StorageClass) string {
+	for key, value := range class.Parameters {
+		if strings.ToLower(key) == "fstype" {
+			return value
+		}
+	}
+	return class.Parameters[reserved+"fstype"]
 }
 
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
