@@ -253,6 +253,10 @@ func (d *driver) ask(ctx context.Context, f calls.Fixture) ([]catalog.Answer, er
 			return nil, readErr
 		}
 		answer := catalog.Answer{Call: call.Method, Code: status.Code(err).String(), Message: d.plain(status.Convert(err).Message()), Commands: commands}
+		if status.Code(err) == codes.Unavailable && strings.Contains(err.Error(), "dial unix "+d.directory) {
+			cancel()
+			return nil, fmt.Errorf("the driver has ended; its log:\n%s", d.log)
+		}
 		if status.Code(err) == codes.DeadlineExceeded || one.Err() != nil {
 			answer.Code, answer.Message = catalog.Unanswered, fmt.Sprintf("no answer within %v", patience)
 		}
