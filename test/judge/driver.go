@@ -400,8 +400,12 @@ func (d *driver) commands() ([]string, error) {
 	return out, nil
 }
 
+// traced is a line of a stack's trace in a message: the place where the driver was built.
+var traced = regexp.MustCompile(`\n\t/\S+:\d+`)
+
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {
 	text = strings.NewReplacer(filepath.Join(d.directory, publish), "{directory}/"+calls.Target, d.directory, "{directory}").Replace(text)
+	text = traced.ReplaceAllString(text, "")
 	return strings.TrimSpace(descriptor.ReplaceAllString(requestID.ReplaceAllString(text, "RequestID: ,"), ",fd="))
 }

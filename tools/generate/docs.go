@@ -36,6 +36,7 @@ func (d documentation) folder() string { return filepath.Join(d.chart, "docs", "
 // outputs are the pages: one for each backend, and the tables of the others.
 func (d documentation) outputs() []output {
 	out := []output{
+		{filepath.Join(d.root, "README.md"), d.block("verified", func() (any, error) { return d.grades() })},
 		{filepath.Join(d.chart, "README.md"), d.block("values", func() (any, error) { return d.commonKeys() })},
 		{filepath.Join(d.chart, "docs", "choosing-a-backend.md"), d.block("backends", func() (any, error) { return d.families(), nil })},
 		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworkRows(), nil })},

@@ -11,6 +11,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// The grades of verification.
+const (
+	mounted = "mounted in the tests"
+	judged  = "judged by its driver"
+	read    = "read"
+)
+
 // verification says how far a backend was tried, and by what.
 type verification struct {
 	// Grade is a word for tables.
@@ -22,7 +29,7 @@ type verification struct {
 
 // verified works out what the tests do with a backend: those in test/install decide by the same files.
 func (d documentation) verified(b catalog.Backend) (verification, error) {
-	v := verification{Grade: "mounted in the tests", Text: "On a real Kubernetes cluster, the tests install the chart with these values, write a checkpoint, kill the writer, " +
+	v := verification{Grade: mounted, Text: "On a real Kubernetes cluster, the tests install the chart with these values, write a checkpoint, kill the writer, " +
 		"and read every byte back in another pod:"}
 	for _, file := range b.Mounted {
 		text, err := os.ReadFile(filepath.Join(d.chart, file))
@@ -43,12 +50,12 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 		return v, err
 	}
 	if verdict := b.Verdict; b.Judged() {
-		v.Grade = "judged by its driver"
+		v.Grade = judged
 		v.Text = fmt.Sprintf("The driver itself (%s, %s) was asked what Kubernetes asks for the objects of every fixture, with stand-ins for the programs that mount; %s. ",
 			verdict.Driver, verdict.Date, answered(*verdict)) + "Its answers, and the mounts that it ran, are in [_verdict.yaml](../../templates/backends/" + b.Name + "/" + catalog.VerdictFile + "). What the file system supports was read in the sources below."
 		return v, nil
 	}
-	v.Grade = "read"
+	v.Grade = read
 	if why := reasons[b.Name]; why != "" {
 		v.Text = "The facts of this page were read in the sources below. The tests mount no such volume: it " + why +
 			". The API server validates the rendered objects."
@@ -62,6 +69,21 @@ func (d documentation) verified(b catalog.Backend) (verification, error) {
 	v.Text += "A driver of the tests is registered under its name " +
 		"on a real Kubernetes cluster, and what the kubelet and the provisioner ask of it has to agree with the rendered objects."
 	return v, nil
+}
+
+// gradeCounts are how many backends have each grade.
+type gradeCounts struct{ All, Mounted, Judged, Read int }
+
+func (d documentation) grades() (gradeCounts, error) {
+	count := map[string]int{}
+	for _, b := range d.backends {
+		v, err := d.verified(b)
+		if err != nil {
+			return gradeCounts{}, err
+		}
+		count[v.Grade]++
+	}
+	return gradeCounts{All: len(d.backends), Mounted: count[mounted], Judged: count[judged], Read: count[read]}, nil
 }
 
 // answered counts the calls by what the driver made of them without the storage.

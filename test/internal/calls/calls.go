@@ -226,7 +226,7 @@ func ofClass(class *storagev1.StorageClass, claim *corev1.PersistentVolumeClaim)
 	}
 	return Call{Method: "CreateVolume", Places: places(class), Request: &csi.CreateVolumeRequest{
 		Name: parameters[reserved+"pv/name"], CapacityRange: &csi.CapacityRange{RequiredBytes: size.Value()}, Parameters: parameters, Secrets: secrets(secret),
-		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, class.Parameters[reserved+"fstype"], class.MountOptions, claim.Spec.AccessModes)},
+		VolumeCapabilities: []*csi.VolumeCapability{capability(claim.Spec.VolumeMode, fsType(class), class.MountOptions, claim.Spec.AccessModes)},
 	}}
 }
 
@@ -241,6 +241,16 @@ func places(class *storagev1.StorageClass) []*csi.Topology {
 		}
 	}
 	return out
+}
+
+// fsType is the file system of a class, which has two names in its parameters; the old one also reaches the driver.
+func fsType(class *storagev1.StorageClass) string {
+	for key, value := range class.Parameters {
+		if strings.ToLower(key) == "fstype" {
+			return value
+		}
+	}
+	return class.Parameters[reserved+"fstype"]
 }
 
 // capability is what Kubernetes asks for: the kubelet hands over the first of the access modes.
