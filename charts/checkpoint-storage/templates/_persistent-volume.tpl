@@ -14,7 +14,7 @@ metadata:
 spec:
   capacity:
     storage: {{ $root.Values.volume.size | default $root.Values.size | quote }}
-  accessModes: {{- toYaml $root.Values.accessModes | nindent 4 }}
+  accessModes: {{- toYaml ($root.Values.volume.accessModes | default $root.Values.accessModes) | nindent 4 }}
   volumeMode: {{ $root.Values.volumeMode }}
   persistentVolumeReclaimPolicy: {{ $root.Values.volume.reclaimPolicy }}
   storageClassName: {{ include "checkpoint-storage.storageClassName" $root }}

@@ -345,6 +345,9 @@ func (c Chart) values(b catalog.Backend, store Store, r reading) map[string]any 
 		if !same(capacity, values["size"]) {
 			fill(volume, "size", capacity)
 		}
+		if modes := dig(store.Volume, "spec")["accessModes"]; !same(modes, values["accessModes"]) {
+			fill(volume, "accessModes", modes)
+		}
 		topology(b, values, store.Volume)
 	}
 	options := dig(store.Volume, "spec")["mountOptions"]

@@ -81,6 +81,17 @@ func comesBack(t *testing.T, backend, name string, values map[string]any) {
 	require.NoError(t, err)
 	require.Empty(t, adoption.Refusal())
 	require.Empty(t, adoption.Lost())
+	// What is written is what Helm reads.
+	text, err := adoption.YAML()
+	require.NoError(t, err)
+	want, err := yaml.Marshal(adoption.Values)
+	require.NoError(t, err)
+	assert.YAMLEq(t, string(want), string(text))
+	read := map[string]any{}
+	require.NoError(t, yaml.Unmarshal(text, &read))
+	again, err := yaml.Marshal(read)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(again))
 	// A claim by itself does not say what it is on, and what csi renders may be another backend's.
 	if driverOf(backend) != "" && (stores[0].Volume != nil || stores[0].Class != nil) && elsewhere[backend+"/"+name] == "" {
 		// One driver may be two backends'.
