@@ -111,10 +111,14 @@ func (c Chart) Adopt(store Store, release, namespace string) (Adoption, error) {
 	if best == nil {
 		// The chart says what to use instead of what Kubernetes still has and no backend is.
 		_, err := c.Render(map[string]any{"backend": kind}, release, namespace)
-		if err == nil || !strings.Contains(err.Error(), "E21") {
-			err = errors.New("no backend has such volumes")
-		} else {
+		at := slices.IndexFunc(c.Backends, func(b catalog.Backend) bool { return b.Name == kind })
+		switch {
+		case at >= 0:
+			err = fmt.Errorf("it is handed to the CSI driver %s, and a volume's source cannot be changed; make a volume of that driver, with backend %s", c.Backends[at].Capabilities.Driver, kind)
+		case err != nil && strings.Contains(err.Error(), "E21"):
 			err = errors.New(refusal(err))
+		default:
+			err = errors.New("no backend has such volumes")
 		}
 		return Adoption{}, refuse("PersistentVolume %s is one of type %s: %w", store.Volume.name(), kind, err)
 	}
