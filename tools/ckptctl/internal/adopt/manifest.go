@@ -4,6 +4,7 @@ package adopt
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +107,8 @@ func Stores(objects []Object) []Store {
 				break
 			}
 		}
-		store.Class = classOf(class(claim))
+		// Where the two name different classes, both are in vain, and the class is one of the store's.
+		store.Class = classOf(cmp.Or(class(claim), class(store.Volume)))
 		out = append(out, store)
 	}
 	for i, volume := range volumes {
