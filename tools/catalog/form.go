@@ -54,19 +54,8 @@ func (f *Form) UnmarshalJSON(text []byte) error {
 // MarshalJSON writes the form as it was read.
 func (f Form) MarshalJSON() ([]byte, error) { return json.Marshal(f.text) }
 
-// Keys are the keys of the section that the form names.
-func (f Form) Keys() []string {
-	var out []string
-	for _, p := range f.parts {
-		if p.key != "" && !p.any {
-			out = append(out, p.key)
-		}
-	}
-	return out
-}
-
-// Read takes a text apart into the keys' values, lists as JSON; false where the text is not of this form. pattern says what the value of a
-// key looks like, as a regular expression without anchors.
+// Read takes a text apart into the keys' values, lists as JSON; false where the text is not of this form. pattern says what the
+// value of a key looks like, as a regular expression without anchors.
 func (f Form) Read(text string, pattern func(key string) string) (map[string]string, bool, error) {
 	expression := "^(?s:"
 	for _, p := range f.parts {

@@ -10,7 +10,8 @@ import (
 func (s *Store) asked() int64 {
 	text, _ := s.Merged["size"].(string)
 	size, err := resource.ParseQuantity(text)
-	if err != nil || s.Off || s.Merged["provisioning"] == "existing" {
+	claim, _ := s.Merged["claim"].(map[string]any)
+	if err != nil || s.Off || s.Merged["provisioning"] == "existing" || claim["create"] == false {
 		return 0
 	}
 	return size.Value() * int64(max(1, s.shards()))

@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"checkpoint-storage/tools/catalog"
-
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // Render returns the objects that the chart makes of values, or why it refuses them.
@@ -33,8 +31,8 @@ type Adoption struct {
 	Differences []Difference
 	// Assumed is what the values say that the objects do not; empty where nothing.
 	Assumed string
-	// Kept says that a provisioner keeps the volume; empty where the values render it, or there is none.
-	Kept string
+	// Binding is what to know of who has the volume: its provisioner, or a claim that is not given; empty where nothing.
+	Binding string
 	// Refused is why the chart does not render the values; nil where it does.
 	Refused error
 	// Namespace is that of the release.
@@ -106,7 +104,10 @@ func (c Chart) Adopt(store Store, release, namespace string) (Adoption, error) {
 		}
 	}
 	if best != nil {
-		best.Namespace, best.Kept = namespace, kept
+		best.Namespace, best.Binding = namespace, kept
+		if store.Claim == nil && store.Volume != nil && text(store.Volume, "spec", "claimRef", "name") == "" {
+			best.Binding = fmt.Sprintf("no claim is given, and the chart reserves volume %s for the claim %s of namespace %s: another one will not be bound to it; set claim.name to the one that is to be", store.Volume.name(), release, namespace)
+		}
 	}
 	if best == nil {
 		// The chart says what to use instead of what Kubernetes still has and no backend is.
@@ -220,27 +221,18 @@ func (c Chart) readings(b catalog.Backend, store Store, kind string, source map[
 
 // try renders the store with a backend, and compares.
 func (c Chart) try(b catalog.Backend, store Store, r reading, release, namespace string) Adoption {
-	values := c.values(b, store, r)
-	var a Adoption
-	// Each turn may add one thing to the values.
-	for range 3 {
-		a = Adoption{Values: values, Assumed: a.Assumed}
-		objects, err := c.Render(values, release, namespace)
-		section := dig(values, b.Name)
-		if err != nil && b.Schema.Properties[sharedMount] != nil && section[sharedMount] == nil && strings.Contains(err.Error(), b.Name+"."+sharedMount) {
-			section[sharedMount] = true
-			a.Assumed = fmt.Sprintf("%s.%s: true says that every node mounts the same storage at %v; where that is not so, each node has its own files", b.Name, sharedMount, section["path"])
-			continue
-		}
-		affinity := dig(store.Volume, "spec", "nodeAffinity")
-		if err != nil && affinity != nil && dig(values, "volume")["nodeAffinity"] == nil && strings.Contains(err.Error(), "volume.nodeAffinity") {
-			dig(values, "volume")["nodeAffinity"] = affinity
-			continue
-		}
+	a := Adoption{Values: c.values(b, store, r)}
+	// Each turn adds to the values what they turn out to lack, and nothing twice.
+	for {
+		objects, err := c.Render(a.Values, release, namespace)
 		if err != nil {
+			if c.answer(&a, b, store, err) {
+				continue
+			}
 			a.Refused = err
 			return a
 		}
+		a.Differences = nil
 		for _, o := range []Object{store.Volume, store.Claim, store.Class} {
 			if o == nil {
 				continue
@@ -252,13 +244,30 @@ func (c Chart) try(b catalog.Backend, store Store, r reading, release, namespace
 			}
 			a.Differences = append(a.Differences, compare(o, objects[at])...)
 		}
-		// What follows from the section is written out where it does not come to the same.
-		if !c.spell(values, store, a) {
-			break
+		if !c.spell(a.Values, store, a) {
+			a.Values = c.pruned(b, a.Values)
+			return a
 		}
 	}
-	a.Values = c.pruned(b, values)
-	return a
+}
+
+// sharedMount is the key by which a path on the nodes is said to be the same storage on all.
+const sharedMount = "sharedMount"
+
+// answer adds to the values what a refusal asks for, where the objects or their being there say it; false where nothing does.
+func (c Chart) answer(a *Adoption, b catalog.Backend, store Store, refused error) bool {
+	section, volume := dig(a.Values, b.Name), dig(a.Values, "volume")
+	affinity := dig(store.Volume, "spec", "nodeAffinity")
+	switch said := refused.Error(); {
+	case b.Schema.Properties[sharedMount] != nil && section[sharedMount] == nil && strings.Contains(said, b.Name+"."+sharedMount):
+		section[sharedMount] = true
+		a.Assumed = fmt.Sprintf("%s.%s: true says that every node mounts the same storage at %v; where that is not so, each node has its own files", b.Name, sharedMount, section["path"])
+	case affinity != nil && volume["nodeAffinity"] == nil && strings.Contains(said, "volume.nodeAffinity"):
+		volume["nodeAffinity"] = affinity
+	default:
+		return false
+	}
+	return true
 }
 
 // spell writes into the values what they do not render by themselves; false where there is nothing.
@@ -297,231 +306,6 @@ func with(before map[string]any, key string) map[string]any {
 	return out
 }
 
-// values are those of a store with a section.
-func (c Chart) values(b catalog.Backend, store Store, r reading) map[string]any {
-	values := map[string]any{"backend": b.Name}
-	claim, volume, class := map[string]any{}, map[string]any{}, map[string]any{}
-	values["claim"], values["volume"], values["storageClass"] = claim, volume, class
-	if len(r.section) > 0 {
-		values[b.Name] = r.section
-	}
-	main := store.Claim
-	if main == nil {
-		main = store.Volume
-	}
-	spec := dig(main, "spec")
-	if store.Claim != nil {
-		fill(claim, "name", store.Claim.name())
-		fill(claim, "labels", dig(store.Claim, "metadata", "labels"))
-		fill(claim, "annotations", annotations(store.Claim))
-		fill(claim, "volumeAttributesClassName", spec["volumeAttributesClassName"])
-		if ref := dig(spec, "dataSourceRef"); ref != nil {
-			claim["dataSourceRef"] = ref
-		} else if ref := dig(spec, "dataSource"); ref != nil {
-			claim["dataSourceRef"] = ref
-		}
-		fill(values, "size", size(dig(spec, "resources", "requests")["storage"]))
-	} else {
-		claim["create"] = false
-		fill(claim, "name", text(store.Volume, "spec", "claimRef", "name"))
-		fill(values, "size", size(dig(spec, "capacity")["storage"]))
-	}
-	for _, key := range []string{"accessModes", "volumeMode"} {
-		fill(values, key, spec[key])
-	}
-	static := store.Volume != nil
-	values["provisioning"] = map[bool]string{true: "static", false: "dynamic"}[static]
-	if volumeName := text(store.Claim, "spec", "volumeName"); !static && volumeName != "" {
-		// The volume is another's to make.
-		values["provisioning"] = "static"
-		volume["create"], volume["name"] = false, volumeName
-	}
-	if static {
-		fill(volume, "name", store.Volume.name())
-		fill(volume, "labels", dig(store.Volume, "metadata", "labels"))
-		fill(volume, "annotations", annotations(store.Volume))
-		fill(volume, "reclaimPolicy", dig(store.Volume, "spec")["persistentVolumeReclaimPolicy"])
-		fill(volume, "attributes", r.attributes)
-		if r.handle != store.Volume.name() {
-			fill(volume, "handle", r.handle)
-		}
-		capacity := size(dig(store.Volume, "spec", "capacity")["storage"])
-		if !same(capacity, values["size"]) {
-			fill(volume, "size", capacity)
-		}
-		if modes := dig(store.Volume, "spec")["accessModes"]; !same(modes, values["accessModes"]) {
-			fill(volume, "accessModes", modes)
-		}
-		topology(b, values, store.Volume)
-	}
-	options := dig(store.Volume, "spec")["mountOptions"]
-	if store.Class != nil {
-		ofClass := c.class(b, class, store, r)
-		if static {
-			fill(class, "mountOptions", ofClass)
-		} else {
-			options = ofClass
-		}
-		if store.Claim == nil && !static {
-			// A class by itself.
-			delete(values, "size")
-		}
-	} else if name, is := dig(main, "spec")["storageClassName"]; is {
-		values["storageClassName"] = name
-	} else if name := text(main, "metadata", "annotations", "volume.beta.kubernetes.io/storage-class"); name != "" {
-		values["storageClassName"] = name
-	}
-	if static || store.Class != nil {
-		values["mountOptions"] = ownOptions(b, r.section, options)
-	}
-	if list, _ := values["mountOptions"].([]any); static && !b.Capabilities.MountOptions.Supported && len(list) == 0 {
-		delete(values, "mountOptions")
-	}
-	return values
-}
-
-// ownOptions are mount options without those that keys of the section stand for.
-func ownOptions(b catalog.Backend, section map[string]any, options any) []any {
-	out := []any{}
-	list, _ := options.([]any)
-	of := map[string]bool{}
-	for key, option := range b.Facts().Mapping.MountOptions {
-		if value, is := section[key]; is && value != false {
-			of[strings.ReplaceAll(fmt.Sprint(option), "{}", fmt.Sprint(value))] = true
-		}
-	}
-	for _, each := range list {
-		if !of[fmt.Sprint(each)] {
-			out = append(out, each)
-		}
-	}
-	return out
-}
-
-// class fills in the class, and returns its mount options.
-func (c Chart) class(b catalog.Backend, class map[string]any, store Store, r reading) any {
-	o := store.Class
-	class["create"] = true
-	fill(class, "name", o.name())
-	fill(class, "labels", dig(o, "metadata", "labels"))
-	fill(class, "annotations", annotations(o))
-	fill(class, "provisioner", o["provisioner"])
-	fill(class, "allowedTopologies", o["allowedTopologies"])
-	parameters := r.parameters
-	if store.Volume != nil {
-		parameters = dig(o, "parameters")
-	}
-	fill(class, "parameters", parameters)
-	class["reclaimPolicy"] = cmp.Or(text(o, "reclaimPolicy"), "Delete")
-	fill(class, "volumeBindingMode", o["volumeBindingMode"])
-	if o["volumeBindingMode"] == nil && b.Capabilities.BindingMode != "" && store.Volume == nil {
-		class["volumeBindingMode"] = "Immediate"
-	}
-	class["allowVolumeExpansion"] = o["allowVolumeExpansion"] == true
-	return o["mountOptions"]
-}
-
-// topology sets the keys of the section that stand for the volume's node affinity.
-func topology(b catalog.Backend, values map[string]any, volume Object) {
-	terms, _ := dig(volume, "spec", "nodeAffinity", "required")["nodeSelectorTerms"].([]any)
-	if len(terms) != 1 {
-		return
-	}
-	section, _ := values[b.Name].(map[string]any)
-	for key, label := range b.Facts().Mapping.Topology {
-		expressions, _ := terms[0].(map[string]any)["matchExpressions"].([]any)
-		for _, e := range expressions {
-			expression, _ := e.(map[string]any)
-			list, _ := expression["values"].([]any)
-			if expression["key"] != label || expression["operator"] != "In" || section == nil {
-				continue
-			}
-			if b.Schema.Properties[key]["type"] == "array" {
-				section[key] = list
-			} else if len(list) == 1 {
-				section[key] = list[0]
-			}
-		}
-	}
-}
-
-// annotations are those that the chart does not write by itself.
-func annotations(o Object) map[string]any {
-	out := maps.Clone(dig(o, "metadata", "annotations"))
-	if out["helm.sh/resource-policy"] == "keep" {
-		delete(out, "helm.sh/resource-policy")
-	}
-	return out
-}
-
-// fill sets a key, unless there is nothing to set it to.
-func fill(into map[string]any, key string, value any) {
-	switch value := value.(type) {
-	case nil:
-		return
-	case string:
-		if value == "" {
-			return
-		}
-	case map[string]any:
-		if len(value) == 0 {
-			return
-		}
-	}
-	into[key] = value
-}
-
-// sizes are those that the chart takes.
-var sizes = regexp.MustCompile(`^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E)$`)
-
-// size is a size as the chart takes it, of the same number of bytes.
-func size(value any) any {
-	if value == nil || sizes.MatchString(fmt.Sprint(value)) {
-		return value
-	}
-	quantity, err := resource.ParseQuantity(fmt.Sprint(value))
-	if err != nil {
-		return value
-	}
-	for _, format := range []resource.Format{resource.BinarySI, resource.DecimalSI} {
-		if text := resource.NewQuantity(quantity.Value(), format).String(); sizes.MatchString(text) {
-			return text
-		}
-	}
-	return value
-}
-
-// pruned are the values without what the chart and the backend have anyway.
-func (c Chart) pruned(b catalog.Backend, values map[string]any) map[string]any {
-	out := without(values, c.Defaults)
-	if section := without(dig(values, b.Name), b.Facts().Defaults); len(section) > 0 {
-		out[b.Name] = section
-	} else {
-		delete(out, b.Name)
-	}
-	// What decides how the rest is read stands there.
-	out["backend"], out["provisioning"] = values["backend"], values["provisioning"]
-	return out
-}
-
-// without returns a map without the entries that another has too.
-func without(values, defaults map[string]any) map[string]any {
-	out := map[string]any{}
-	for key, value := range values {
-		object, is := value.(map[string]any)
-		if is {
-			if object = without(object, dig(defaults, key)); len(object) > 0 {
-				out[key] = object
-			}
-			continue
-		}
-		if fmt.Sprint(value) != fmt.Sprint(defaults[key]) || defaults[key] == nil {
-			out[key] = value
-		}
-	}
-	return out
-}
-
 // refusal is what the chart says to values that it refuses, in a line.
 func refusal(err error) string {
 	_, text, found := strings.Cut(err.Error(), "before/checks.yaml:")
@@ -541,9 +325,6 @@ func refusal(err error) string {
 	}
 	return strings.Join(out, "; ")
 }
-
-// sharedMount is the key by which a path on the nodes is said to be the same storage on all.
-const sharedMount = "sharedMount"
 
 // Refusal says why no values render a store.
 type Refusal struct{ error }

@@ -161,3 +161,15 @@ func wanted(t *testing.T, name string) []string {
 	words := strings.SplitN(said, " ", 3)
 	return append(words, "", "")[:3]
 }
+
+// TestCompare checks that only storage is compared as a quantity: an octal mode, or a label, is a text.
+func TestCompare(t *testing.T) {
+	volume := func(storage, mode string) Object {
+		return Object{"kind": "PersistentVolume", "metadata": map[string]any{"name": "models"}, "spec": map[string]any{
+			"capacity": map[string]any{"storage": storage}, "csi": map[string]any{"volumeAttributes": map[string]any{"mode": mode}},
+		}}
+	}
+	assert.Empty(t, compare(volume("1024Gi", "0700"), volume("1Ti", "0700")))
+	assert.Len(t, compare(volume("1Ti", "0700"), volume("1Ti", "700")), 1)
+	assert.Len(t, compare(volume("1Ti", "1k"), volume("2Ti", "1000")), 2)
+}

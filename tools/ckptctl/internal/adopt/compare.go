@@ -78,7 +78,7 @@ func compare(is, rendered Object) []Difference {
 	}
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		b, a := before[path], after[path]
-		if same(b, a) {
+		if same(b, a) || strings.HasSuffix(path, ".storage") && sameQuantity(b, a) {
 			continue
 		}
 		d := Difference{Object: name, Path: path, Is: b, Rendered: a}
@@ -197,9 +197,11 @@ func same(a, b any) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	if reflect.DeepEqual(a, b) || fmt.Sprint(a) == fmt.Sprint(b) {
-		return true
-	}
+	return reflect.DeepEqual(a, b) || fmt.Sprint(a) == fmt.Sprint(b)
+}
+
+// sameQuantity says that two quantities are the same, however they are written.
+func sameQuantity(a, b any) bool {
 	first, err := resource.ParseQuantity(fmt.Sprint(a))
 	if err != nil {
 		return false

@@ -143,7 +143,7 @@ func explainAdoption(w io.Writer, a adopt.Adoption, release string) error {
 	}
 	line("note", a.Instead)
 	line("note", a.Assumed)
-	line("note", a.Kept)
+	line("note", a.Binding)
 	for _, d := range a.Harmless() {
 		line("differs", d)
 	}
@@ -167,7 +167,7 @@ func explainAdoption(w io.Writer, a adopt.Adoption, release string) error {
 	return nil
 }
 
-// HandOver are the commands by which a release takes the objects over, with Helm 3 from 3.17 on and with Helm 4.
+// HandOver are the commands by which a release takes the objects over, with Helm 3 and with Helm 4.
 func HandOver(release, namespace string) []paste.Line {
 	return []paste.Line{paste.Command("helm install %s ./charts/checkpoint-storage --namespace %s --values values.yaml --take-ownership", release, namespace)}
 }

@@ -89,9 +89,11 @@ volume:
 // TestClassAlone checks that a class that the chart makes no claim of is held to no size, and one with a claim is.
 func TestClassAlone(t *testing.T) {
 	const class = "backend: awsEbs\nprovisioning: dynamic\nsize: 500Mi\nstorageClass: {create: true}\n"
-	code, out, errs := ckptctl("check", "-f", file(t, "values.yaml", class+"claim: {create: false}\n"))
+	code, out, errs := ckptctl("check", "--quota", "1Mi", "-f", file(t, "values.yaml", class+"claim: {create: false}\n"))
 	assert.Equal(t, OK, code, "%s%s", out, errs)
-	code, out, _ = ckptctl("check", "-f", file(t, "values.yaml", class))
+	assert.NotContains(t, out, "W07", "it asks for nothing")
+	code, out, _ = ckptctl("check", "--quota", "1Mi", "-f", file(t, "values.yaml", class))
+	assert.Contains(t, out, "W07")
 	assert.Equal(t, Found, code)
 	assert.Contains(t, out, "E20")
 }

@@ -36,11 +36,11 @@ func sizeLike(f failure) string {
 	if err != nil || size.Value() < 1<<20 {
 		return ""
 	}
-	return form(size.Value())
+	return Size(size.Value())
 }
 
-// form writes bytes in the largest unit of which they are a whole number.
-func form(bytes int64) string {
+// Size writes bytes in the largest unit of which they are a whole number; rounded up to KiB where there is none.
+func Size(bytes int64) string {
 	const binary, decimal = "KMGTPE", "kMGTPE"
 	best, suffix := bytes, ""
 	for _, units := range []struct {
