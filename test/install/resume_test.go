@@ -69,8 +69,12 @@ var places = []place{
 // hits are the disturbances of a run, in an order given by the seed.
 var hits = []string{"kill", "kill", "kill", "delete", "delete", "reinstall", "stop"}
 
-// nodesUp is read-locked by runs that need the nodes, and locked by the one that stops a node.
-var nodesUp sync.RWMutex
+// nodesUp is read-locked by runs that need the nodes, and locked by the one that stops a node; stopping is held by the run
+// whose turn it is to stop one.
+var (
+	nodesUp  sync.RWMutex
+	stopping sync.Mutex
+)
 
 // TestResume trains undisturbed once, and then in each place while workers are killed during a save, pods are deleted, the
 // release is uninstalled and installed again, and a node is stopped. Every run must end with the same bits, lose at most one
@@ -131,10 +135,10 @@ func (r *resumption) run(t *testing.T, c cluster.Cluster, ns string) {
 	r.training = newTraining(t, c, ns, steps, r.values(c, r.base))
 	r.training.begin()
 	since := ""
-	for i, hit := range r.hits {
+	for i := range r.hits {
 		r.underWay(i, since)
 		since = time.Now().UTC().Format(time.RFC3339Nano)
-		r.strike(t, hit, i%workers)
+		r.strike(t, i)
 		r.verify(t)
 	}
 	r.training.eventually("the training does not end", func() bool { return r.finished() == workers })
@@ -172,13 +176,34 @@ func (r *resumption) underWay(hit int, since string) {
 	require.Zero(r.training.t, r.finished(), "the training ended before hit %d", hit)
 }
 
-func (r *resumption) strike(t *testing.T, hit string, rank int) {
-	tr := r.training
+// needNodes read-locks nodesUp. While another run stops a node, the training is uninstalled: it would end before the next hit.
+func (r *resumption) needNodes() {
+	switch {
+	case nodesUp.TryRLock():
+	case r.finished() == workers:
+		nodesUp.RLock()
+	default:
+		r.training.end()
+		nodesUp.RLock()
+		begun := false
+		defer func() {
+			if !begun {
+				nodesUp.RUnlock()
+			}
+		}()
+		r.training.begin()
+		begun = true
+	}
+}
+
+// strike disturbs the training by a hit, by its index.
+func (r *resumption) strike(t *testing.T, index int) {
+	tr, hit, rank := r.training, r.hits[index], index%workers
 	t.Logf("%s: rank %d: %s", time.Now().Format(time.TimeOnly), rank, hit)
 	switch hit {
 	case "kill":
 		// SIGKILL while a checkpoint is incomplete.
-		nodesUp.RLock()
+		r.needNodes()
 		defer nodesUp.RUnlock()
 		var node, pid string
 		tr.eventually(fmt.Sprintf("rank %d has no process", rank), func() bool {
@@ -203,7 +228,19 @@ crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, po
 		tr.end()
 		tr.begin()
 	case "stop":
-		// One at a time, so that the node gets its old address when it restarts.
+		// One at a time, so that the node gets its old address when it restarts. A training that has to wait for its turn is
+		// uninstalled, because it would end meanwhile.
+		waited := !stopping.TryLock()
+		if waited {
+			tr.end()
+			stopping.Lock()
+		}
+		defer stopping.Unlock()
+		if waited {
+			since := time.Now().UTC().Format(time.RFC3339Nano)
+			tr.begin()
+			r.underWay(index, since)
+		}
 		nodesUp.Lock()
 		defer nodesUp.Unlock()
 		restartNode(t, tr.cluster, tr.cluster.Workers()[r.stopped])
@@ -212,7 +249,7 @@ crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, po
 
 // verify reads every published checkpoint back, shard by shard. One that is pruned meanwhile is not an error.
 func (r *resumption) verify(t *testing.T) {
-	nodesUp.RLock()
+	r.needNodes()
 	defer nodesUp.RUnlock()
 	seen := map[string]bool{}
 	for rank := range workers {
