@@ -37,9 +37,11 @@ var (
 	blue   = color.RGBA{G: 114, B: 178, A: 255}
 	orange = color.RGBA{R: 213, G: 94, A: 255}
 	green  = color.RGBA{G: 158, B: 115, A: 255}
+	purple = color.RGBA{R: 204, G: 121, B: 167, A: 255}
 )
 
-// SVG draws the curve of a report that has Failures, with both optima marked, and the interval that was asked about.
+// SVG draws the curves of a report that has Failures, those of the durable tier alone and that of both tiers, with the best
+// intervals marked, Young's, and the one that was asked about.
 func SVG(r sizing.Report) ([]byte, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Training time lost, by interval between checkpoints\n%s written at %v, a failure every %v, restart in %v",
@@ -56,19 +58,24 @@ func SVG(r sizing.Report) ([]byte, error) {
 
 	xs := intervals(r)
 	legend := plot.NewLegend()
-	for _, c := range []struct {
-		name  string
-		share func(sizing.Loss) sizing.Share
-		style draw.LineStyle
-	}{
-		{"in all", func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: black, Width: vg.Points(2)}},
-		{"saves", func(l sizing.Loss) sizing.Share { return l.Saving }, dashed(blue, 6, 3)},
-		{"work done again", func(l sizing.Loss) sizing.Share { return l.Repeating }, dashed(orange, 2, 2)},
-		{"restarts", func(l sizing.Loss) sizing.Share { return l.Restarting }, dashed(green, 8, 3, 2, 3)},
-	} {
+	alone := r.Job.Lost
+	curves := []curve{
+		{"in all", 0, alone, func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: black, Width: vg.Points(2)}},
+		{"saves", 0, alone, func(l sizing.Loss) sizing.Share { return l.Saving }, dashed(blue, 6, 3)},
+		{"work done again", 0, alone, func(l sizing.Loss) sizing.Share { return l.Repeating }, dashed(orange, 2, 2)},
+		{"restarts", 0, alone, func(l sizing.Loss) sizing.Share { return l.Restarting }, dashed(green, 8, 3, 2, 3)},
+	}
+	if f := r.FastTier; f != nil {
+		both := func(interval float64) sizing.Loss { return r.Tiers.Lost(interval, f.Every) }
+		curves = append(curves, curve{fmt.Sprintf("in all, with a fast tier, 1 of %d saves durable", f.Every), r.Tiers.Shortest(f.Every), both,
+			func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: purple, Width: vg.Points(2)}})
+	}
+	for _, c := range curves {
 		var xys plotter.XYs
 		for _, x := range xs {
-			xys = append(xys, at(x, c.share(r.Job.Lost(x))))
+			if x >= c.least {
+				xys = append(xys, at(x, c.share(c.loss(x))))
+			}
 		}
 		line, err := plotter.NewLine(xys)
 		if err != nil {
@@ -78,10 +85,20 @@ func SVG(r sizing.Report) ([]byte, error) {
 		p.Add(line)
 		legend.Add(c.name, line)
 	}
-	if err := marks(p, &legend, r.Failures); err != nil {
+	if err := marks(p, &legend, r); err != nil {
 		return nil, err
 	}
 	return render(p, legend)
+}
+
+// curve is a part of what is lost, over the interval.
+type curve struct {
+	name string
+	// least is the shortest interval that is drawn.
+	least float64
+	loss  func(interval float64) sizing.Loss
+	share func(sizing.Loss) sizing.Share
+	style draw.LineStyle
 }
 
 // at is a place in the plot. Its axis has the logarithm of the interval, because the library's own logarithmic scale
@@ -90,14 +107,17 @@ func at(interval float64, share sizing.Share) plotter.XY {
 	return plotter.XY{X: math.Log10(interval), Y: 100 * float64(share)}
 }
 
-// intervals are the places of the curve, evenly spread over a logarithmic axis. None is shorter than a save.
+// intervals are the places of the curves, evenly spread over a logarithmic axis.
 func intervals(r sizing.Report) []float64 {
-	best := float64(r.Failures.Availability.Interval)
+	best := float64(r.Failures.Best.Interval)
 	least, most := best/math.Pow(10, decades), best*math.Pow(10, decades)
-	if asked := r.Failures.Asked; asked != nil {
-		least, most = min(least, float64(asked.Interval)/2), max(most, float64(asked.Interval)*2)
-	}
+	// None is shorter than a save, but Young's interval may be.
 	least = min(max(least, r.Job.Shortest()), float64(r.Failures.Young.Interval))
+	for _, m := range marked(r) {
+		if m.name != young {
+			least, most = min(least, float64(m.loss.Interval)/2), max(most, float64(m.loss.Interval)*2)
+		}
+	}
 	out := make([]float64, points)
 	for i := range out {
 		out[i] = least * math.Pow(most/least, float64(i)/(points-1))
@@ -105,22 +125,34 @@ func intervals(r sizing.Report) []float64 {
 	return out
 }
 
-// marks sets a sign on the curve for each interval of the report, with a line down to the axis. The optima are often
-// one beside the other, so the second sign fits into the first.
-func marks(p *plot.Plot, legend *plot.Legend, f *sizing.Failures) error {
-	type mark struct {
-		name  string
-		loss  sizing.Loss
-		glyph draw.GlyphStyle
-	}
+type mark struct {
+	name  string
+	loss  sizing.Loss
+	glyph draw.GlyphStyle
+}
+
+const young = "by Young"
+
+// marked are the intervals of the report that are marked. The best and Young's are often one beside the other, so the second
+// sign fits into the first.
+func marked(r sizing.Report) []mark {
+	f := r.Failures
 	list := []mark{
-		{"best by Young", f.Young, draw.GlyphStyle{Color: blue, Radius: vg.Points(6), Shape: draw.CircleGlyph{}}},
-		{"best for availability", f.Availability, draw.GlyphStyle{Color: orange, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
+		{young, f.Young, draw.GlyphStyle{Color: blue, Radius: vg.Points(6), Shape: draw.CircleGlyph{}}},
+		{"best", f.Best, draw.GlyphStyle{Color: orange, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
 	}
 	if f.Asked != nil {
 		list = append(list, mark{"as asked", *f.Asked, draw.GlyphStyle{Color: black, Radius: vg.Points(5), Shape: draw.BoxGlyph{}}})
 	}
-	for _, m := range list {
+	if r.FastTier != nil {
+		list = append(list, mark{"best with a fast tier", r.FastTier.Best, draw.GlyphStyle{Color: purple, Radius: vg.Points(5), Shape: draw.PyramidGlyph{}}})
+	}
+	return list
+}
+
+// marks sets a sign on its curve for each of the marked intervals, with a line down to the axis.
+func marks(p *plot.Plot, legend *plot.Legend, r sizing.Report) error {
+	for _, m := range marked(r) {
 		top := at(float64(m.loss.Interval), m.loss.Total)
 		drop, err := plotter.NewLine(plotter.XYs{{X: top.X}, top})
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 func report(t *testing.T, change func(*sizing.Input)) sizing.Report {
 	t.Helper()
 	in := sizing.Input{
-		Model: sizing.Model{Parameters: 70e9}, Precision: sizing.Precisions[0], Optimizer: sizing.Optimizers[0],
+		Model: sizing.Model{Parameters: 70e9}, Precision: sizing.Precisions[0], Optimizer: sizing.Optimizers[0], FilesPerRank: 1,
 		Nodes: 64, GPUsPerNode: 8, Keep: 3, Fill: 0.8, WriteGBps: 2, MTBFGPUHours: 200, RestartSeconds: 3600,
 	}
 	change(&in)
@@ -95,6 +95,7 @@ func TestMarks(t *testing.T) {
 		"beside each other":    func(in *sizing.Input) { in.MTBFGPUHours = 50000 },
 		"with one asked about": func(in *sizing.Input) { in.IntervalSeconds = 20 * 3600 },
 		"asynchronous":         func(in *sizing.Input) { in.AsyncStallSeconds = 5 },
+		"with a fast tier":     func(in *sizing.Input) { in.FastGBps, in.FastRecovers = 200, 0.9 },
 		"slow":                 func(in *sizing.Input) { in.WriteGBps, in.AsyncStallSeconds = 0.1, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,10 +110,12 @@ func TestMarks(t *testing.T) {
 			assert.Contains(t, d.texts, "share of all time that is lost (%)")
 			assert.Contains(t, d.texts, "from the beginning of one save to the beginning of the next")
 
-			var curve stroke
+			var curve, both stroke
 			var drops []stroke
 			for _, line := range d.lines {
 				switch {
+				case len(line.xs) > 2 && line.colour == "#CC79A7":
+					both = line
 				case len(line.xs) == points && curve.xs == nil:
 					curve = line
 				case curve.xs != nil && len(line.xs) == 2 && line.xs[0] == line.xs[1]:
@@ -124,16 +127,24 @@ func TestMarks(t *testing.T) {
 				left, right := curve.xs[0], curve.xs[points-1]
 				return left + (right-left)*math.Log(interval/xs[0])/math.Log(xs[points-1]/xs[0])
 			}
-			want := []sizing.Loss{r.Failures.Young, r.Failures.Availability}
-			names := []string{"best by Young", "best for availability"}
+			want := []sizing.Loss{r.Failures.Young, r.Failures.Best}
+			names := []string{"by Young", "best"}
 			if r.Failures.Asked != nil {
 				want, names = append(want, *r.Failures.Asked), append(names, "as asked")
 			}
+			if f := r.FastTier; f != nil {
+				want, names = append(want, f.Best), append(names, "best with a fast tier")
+				assert.Contains(t, d.texts, fmt.Sprintf("in all, with a fast tier, 1 of %d saves durable", f.Every))
+			}
 			require.Len(t, drops, len(want))
 			for i, loss := range want {
+				on := curve
+				if names[i] == "best with a fast tier" {
+					on = both
+				}
 				assert.Contains(t, d.texts, fmt.Sprintf("%s: %v, %v", names[i], loss.Interval, loss.Total))
 				assert.InDelta(t, scale(float64(loss.Interval)), drops[i].xs[0], 0.2, names[i])
-				assert.InDelta(t, curve.ys[nearest(curve.xs, drops[i].xs[0])], drops[i].ys[1], 4, names[i])
+				assert.InDelta(t, on.ys[nearest(on.xs, drops[i].xs[0])], drops[i].ys[1], 4, names[i])
 			}
 			assert.Equal(t, "#0072B2", drops[0].colour)
 			assert.Equal(t, "#D55E00", drops[1].colour)

@@ -2,6 +2,7 @@ package sizing
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,7 +13,7 @@ import (
 func input70B() Input {
 	return Input{
 		Model: Model{Parameters: 70e9}, Precision: Precisions[0], Optimizer: Optimizers[0],
-		Nodes: 64, GPUsPerNode: 8, Keep: 3, Fill: 0.8, RestartSeconds: 600,
+		Nodes: 64, GPUsPerNode: 8, FilesPerRank: 1, Keep: 3, Fill: 0.8, RestartSeconds: 600,
 	}
 }
 
@@ -25,93 +26,77 @@ func make70B(t *testing.T, change func(*Input)) Report {
 	return report
 }
 
-func TestBytesPerParameter(t *testing.T) {
-	want := map[string]map[string]int{
-		"bf16":           {"adam": 14, "adamw": 14, "lion": 10, "sgd-momentum": 10, "sgd": 6, "adafactor": 6, "none": 2},
-		"fp16":           {"adam": 14, "adamw": 14, "lion": 10, "sgd-momentum": 10, "sgd": 6, "adafactor": 6, "none": 2},
-		"fp32":           {"adam": 12, "adamw": 12, "lion": 8, "sgd-momentum": 8, "sgd": 4, "adafactor": 4, "none": 4},
-		"bf16-no-master": {"adam": 10, "adamw": 10, "lion": 6, "sgd-momentum": 6, "sgd": 2, "adafactor": 2, "none": 2},
-		"bf16-pure":      {"adam": 6, "adamw": 6, "lion": 4, "sgd-momentum": 4, "sgd": 2, "adafactor": 2, "none": 2},
-	}
-	require.Len(t, Precisions, len(want))
-	for _, p := range Precisions {
-		require.Len(t, Optimizers, len(want[p.Name]))
-		assert.NotEmpty(t, p.Source)
-		for _, o := range Optimizers {
-			per := Bytes(p, o)
-			assert.Equal(t, want[p.Name][o.Name], per.Total, "%s %s", p.Name, o.Name)
-			assert.Equal(t, per.Total, per.Weights+per.Master+per.Optimizer)
-			assert.NotEmpty(t, o.Source)
-		}
-	}
-}
-
 func TestClaim(t *testing.T) {
 	report := make70B(t, func(in *Input) { in.Milestones = 2 })
 	assert.Equal(t, Size(980e9), report.CheckpointBytes)
 	assert.Equal(t, Size(980e9*6/0.8), report.Claim.Bytes)
 	assert.Equal(t, "6846Gi", report.Claim.Size)
-	assert.Equal(t, &Ranks{Nodes: 64, GPUsPerNode: 8, Total: 512, PerRankBytes: 1914062500, PerNodeBytes: 15312500000}, report.Ranks)
+	assert.Equal(t, &Ranks{
+		Nodes: 64, GPUsPerNode: 8, Total: 512, ModelParallel: 512,
+		PerRankBytes: 1914062500, PerRankLeastBytes: 1914062500, PerRankMostBytes: 1914062500,
+		PerNodeBytes: 15312500000, PerNodeLeastBytes: 15312500000, PerNodeMostBytes: 15312500000,
+	}, report.Ranks)
 
 	_, err := Make(Input{Model: Model{Parameters: 1e14}, Precision: Precisions[0], Optimizer: Optimizers[0], Keep: 1e6, Fill: 0.01})
 	assert.EqualError(t, err, "the claim would have 121431 EiB, and no store is that large")
 }
 
-// jobs are of many kinds: failures far apart and close together, restarts short and long, saves behind the training.
-var jobs = []Job{
-	{Stop: 49, Failure: 351562, Restart: 600},
-	{Stop: 10, Failure: 6000, Restart: 600},
-	{Stop: 1400, Failure: 2196, Restart: 600},
-	{Stop: 1, Failure: 1e7},
-	{Stop: 6.3, Behind: 148.8, Failure: 3600, Restart: 300},
-	{Stop: 10, Behind: 828, Failure: 10546, Restart: 600},
-	{Stop: 10, Behind: 8280, Failure: 10546, Restart: 600},
+// TestRanks checks who writes how much where 128 ranks share a copy of the weights, which the first copy alone writes, and
+// where a copy is on less than a node.
+func TestRanks(t *testing.T) {
+	const states, weights = 70e9 * 12 / 512, 70e9 * 2
+	report := make70B(t, func(in *Input) { in.ModelParallel, in.WriteGBps, in.ReadGBps, in.TargetSeconds = 128, 20, 40, 100 })
+	r := report.Ranks
+	assert.False(t, r.Even())
+	assert.Equal(t, Size(states), r.PerRankLeastBytes)
+	assert.Equal(t, Size(states+weights/128), r.PerRankMostBytes)
+	assert.Equal(t, 8*r.PerRankLeastBytes, r.PerNodeLeastBytes)
+	assert.Equal(t, 8*r.PerRankMostBytes, r.PerNodeMostBytes)
+	assert.Equal(t, report.CheckpointBytes, 128*r.PerRankMostBytes+384*r.PerRankLeastBytes)
+	assert.InEpsilon(t, float64(r.PerNodeMostBytes)/100, float64(report.Target.PerNode), 1e-5)
+	// Four copies read the weights.
+	assert.Equal(t, &Restore{Bytes: 70e9*12 + 4*weights, BytesPerSecond: 40e9, Seconds: 35}, report.Restore)
+
+	small := make70B(t, func(in *Input) { in.Nodes, in.ModelParallel = 1, 2 }).Ranks
+	assert.Equal(t, small.PerNodeBytes, small.PerNodeMostBytes)
+	assert.Equal(t, small.PerNodeBytes, small.PerNodeLeastBytes)
+	assert.Equal(t, small.PerNodeBytes, 2*small.PerRankMostBytes+6*small.PerRankLeastBytes)
+
+	in := input70B()
+	in.ModelParallel = 100
+	_, err := Make(in)
+	assert.EqualError(t, err, "512 ranks do not make whole copies of weights that 100 ranks share")
 }
 
-// TestAvailabilityIsTheMinimum checks that no interval that can be loses less than the availability form.
-func TestAvailabilityIsTheMinimum(t *testing.T) {
-	for _, job := range jobs {
-		best := job.Lost(job.Availability())
-		for i := range 4000 {
-			interval := job.Shortest() * math.Pow(1.005, float64(i))
-			assert.GreaterOrEqual(t, job.Lost(interval).Total+1e-12, best.Total, "%+v at %v", job, interval)
-		}
-		if job.Behind == 0 {
-			derivative := job.Lost(job.Availability()*1.0001).Total - job.Lost(job.Availability()*0.9999).Total
-			assert.InDelta(t, 0, float64(derivative), 1e-7, "%+v", job)
-		}
+// TestMLPerfRanks checks the most and the least of a rank to what DLIO spreads: with ZeRO 1, the optimizer states over all
+// ranks, and the weights over those of the first copy.
+func TestMLPerfRanks(t *testing.T) {
+	for name, gib := range map[string][2]float64{"llama3-8b": {13.1, 13.1}, "llama3-70b": {14.2, 14.2}, "llama3-405b": {8.9, 11.8}, "llama3-1t": {12.9, 17.2}} {
+		i := slices.IndexFunc(Models, func(m Model) bool { return m.Name == name })
+		r := make70B(t, func(in *Input) {
+			in.Model, in.Nodes, in.ModelParallel = Models[i], Models[i].Processes/8, Models[i].ModelParallel
+		}).Ranks
+		assert.InDelta(t, gib[0], float64(r.PerRankLeastBytes)/float64(GiB), 0.05, name)
+		assert.InDelta(t, gib[1], float64(r.PerRankMostBytes)/float64(GiB), 0.05, name)
 	}
 }
 
-func TestLost(t *testing.T) {
-	for _, job := range jobs {
-		for _, interval := range []float64{job.Shortest(), job.Young(), job.Availability(), 1e8} {
-			lost := job.Lost(interval)
-			assert.Equal(t, Seconds(interval), lost.Interval)
-			assert.InDelta(t, float64(lost.Total), float64(lost.Saving+lost.Repeating+lost.Restarting), 1e-12)
-			available := (1 - job.Stop/interval) * job.Failure / (job.Failure + job.Restart + job.Behind + interval/2)
-			assert.InDelta(t, 1-available, float64(lost.Total), 1e-12)
-		}
-	}
-	assert.InDelta(t, 1, float64(Job{Stop: 50, Failure: 1000}.Lost(20).Total), 1e-12, "nothing gets on between saves that never end")
-	// At Young's interval the work done again costs what the saves cost.
-	young := jobs[0].Lost(jobs[0].Young())
-	assert.InEpsilon(t, float64(young.Saving), float64(young.Repeating), 1e-9)
-	// The two agree where Stop << Restart << Failure.
-	far := Job{Stop: 1e-3, Restart: 1, Failure: 1e6}
-	assert.InEpsilon(t, far.Young(), far.Availability(), 1e-4)
+func TestFiles(t *testing.T) {
+	report := make70B(t, func(in *Input) { in.FilesPerRank, in.WriteGBps = 2, 20 })
+	assert.Equal(t, &Files{PerRank: 2, Total: 1025, Operations: 3075, PerSecond: 62.7551}, report.Files)
 }
 
 func TestAsync(t *testing.T) {
 	report := make70B(t, func(in *Input) { in.WriteGBps, in.MTBFGPUHours, in.AsyncStallSeconds = 20, 50000, 5 })
-	assert.Equal(t, &Async{StallSeconds: 5, HostMemoryPerNode: 15312500000}, report.Async)
+	assert.Equal(t, &Async{StallSeconds: 5, PersistSeconds: 49, HostMemoryPerNode: 15312500000}, report.Async)
 	assert.Equal(t, &Job{Stop: 5, Behind: 49, Failure: 351562.5, Restart: 600}, report.Job)
 	assert.InDelta(t, math.Sqrt(2*5*351562.5), float64(report.Failures.Young.Interval), 0.01)
 
 	slow := make70B(t, func(in *Input) { in.WriteGBps, in.MTBFGPUHours, in.AsyncStallSeconds = 0.1, 50000, 5 })
 	assert.EqualValues(t, 9805, slow.Failures.Young.Interval)
-	assert.EqualValues(t, 9805, slow.Failures.Availability.Interval)
-	assert.Contains(t, slow.Notes[0], "no shorter than an asynchronous save takes")
+	assert.EqualValues(t, 9805, slow.Failures.Daly.Interval)
+	assert.EqualValues(t, 9805, slow.Failures.Best.Interval)
+	assert.Contains(t, slow.Notes[1], "no shorter than an asynchronous save takes")
 }
 
 func TestInterval(t *testing.T) {
@@ -122,10 +107,30 @@ func TestInterval(t *testing.T) {
 	in.IntervalSeconds = 3600
 	report, err := Make(in)
 	require.NoError(t, err)
-	assert.Greater(t, report.Failures.Asked.Total, report.Failures.Availability.Total)
+	assert.Greater(t, report.Failures.Asked.Total, report.Failures.Best.Total)
+	assert.Empty(t, report.Notes)
 
 	report = make70B(t, func(in *Input) { in.WriteGBps, in.MTBFGPUHours = 0.5, 100 })
-	assert.Contains(t, report.Notes[0], "failures come faster than the best interval")
+	assert.Equal(t, []string{"reading the checkpoint takes 32.7 min, and a restart was to take 10 min in all: more is lost in truth"}, report.Notes)
+}
+
+// TestFastTier checks what the report says of two tiers: each node holds the last fast checkpoint and the next, and a fast
+// tier that is slower than the durable one is of no use.
+func TestFastTier(t *testing.T) {
+	two := func(in *Input) {
+		in.WriteGBps, in.MTBFGPUHours, in.FastGBps, in.FastRecovers = 20, 5000, 640, 0.9
+	}
+	report := make70B(t, two)
+	f := report.FastTier
+	assert.Equal(t, Size(2*15312500000), f.PerNode)
+	assert.EqualValues(t, 1.53125, f.SaveSeconds)
+	assert.Less(t, f.Best.Total, report.Failures.Best.Total)
+	assert.Less(t, f.Best.Interval, report.Failures.Best.Interval)
+	assert.InEpsilon(t, float64(f.Every)*float64(f.Best.Interval)+49, float64(f.DurableSeconds), 1e-5)
+	assert.Equal(t, f.Best, report.Tiers.Lost(float64(f.Best.Interval), f.Every).rounded())
+
+	slow := make70B(t, func(in *Input) { two(in); in.FastGBps = 1 })
+	assert.Contains(t, slow.Notes[0], "the fast tier is of no use here")
 }
 
 func TestUnits(t *testing.T) {
