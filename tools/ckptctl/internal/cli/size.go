@@ -42,8 +42,8 @@ With --async-stall-seconds, training stalls only that long for a save: the stall
 loses what was still being written, and no save begins before the last one has been written.
 
 With --fast-gbps, each save goes to a fast tier, and one of several also to the durable one: training stands still for
-both, or for the fast one alone if saves are asynchronous. Of the failures, --fast-recovers resume from the fast tier.
-The time lost with both follows exactly, as with one, and the two intervals are those at which it is smallest.
+both, or for the fast one alone if saves are asynchronous. Of the failures, --fast-recovers resume from the fast tier, in
+--restart-seconds too. The time lost is exact, as with one tier, and the two intervals are those at which it is smallest.
 
 GiB is 2^30 bytes, GB is 10^9 bytes. The keys of -o json, in the units that their names say, shares as parts of 1:
 

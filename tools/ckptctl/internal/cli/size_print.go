@@ -60,7 +60,11 @@ func sizeText(r sizeReport) (string, error) {
 		row("one save", s.Seconds, "at %v%s", s.BytesPerSecond, metadata)
 	}
 	if s := r.Restore; s != nil {
-		row("one restore", s.Seconds, "%s at %v", s.Bytes.Binary(), s.BytesPerSecond)
+		as := ""
+		if r.Save != nil && r.Save.BytesPerSecond == s.BytesPerSecond {
+			as = ", as for writing"
+		}
+		row("one restore", s.Seconds, "%s at %v%s", s.Bytes.Binary(), s.BytesPerSecond, as)
 	}
 	if a := r.Async; a != nil {
 		behind := ""
@@ -76,10 +80,10 @@ func sizeText(r sizeReport) (string, error) {
 		head("interval")
 		source := ""
 		if f.MTBFGPUHours == sizing.MeasuredMTBFGPUHours {
-			source = " as Llama 3 had (419 failures of 16,384 GPUs in 54 days)"
+			source = "; as Llama 3's: 419 times on 16,384 GPUs in 54 days"
 		}
-		row("the job fails every", f.EverySeconds, "%s GPU hours%s / %d GPUs; then %v to restart",
-			figure(f.MTBFGPUHours), source, r.Ranks.Total, f.RestartSeconds)
+		row("the job fails every", f.EverySeconds, "%s GPU hours / %d GPUs; then %v to restart%s",
+			figure(f.MTBFGPUHours), r.Ranks.Total, f.RestartSeconds, source)
 		row("best", f.Best.Interval, "%s", loss(f.Best))
 		row("by Young", f.Young.Interval, "%s", loss(f.Young))
 		row("by Daly", f.Daly.Interval, "%s", loss(f.Daly))
@@ -109,11 +113,11 @@ func sizeText(r sizeReport) (string, error) {
 // sizeValues formats the result as values for the chart.
 func sizeValues(r sizeReport) (string, error) {
 	return fmt.Sprintf(`# %s:
-# %s make a checkpoint of %s.
+# One checkpoint is %s, %s.
 # %s, never more than %v full.
 size: %s
 retention: {checkpointSize: %s, keep: %d}
-`, subject(r.Report), contents(r.Report), r.CheckpointBytes.Binary(),
+`, subject(r.Report), r.CheckpointBytes.Binary(), contents(r.Report),
 		checkpoints(r.Claim), sizing.Share(r.Claim.Fill), r.Claim.Size,
 		checkpointSize(r.CheckpointBytes), max(1, r.Claim.Keep+r.Claim.Milestones)), nil
 }
@@ -207,7 +211,7 @@ func tableOf[T any](entries []T, row func(T) (name, meaning, source string)) str
 	var out strings.Builder
 	for _, entry := range entries {
 		name, meaning, source := row(entry)
-		fmt.Fprintf(&out, "  %-15s%s (%s)\n", name, meaning, source)
+		fmt.Fprintf(&out, "  %-16s%s (%s)\n", name, meaning, source)
 	}
 	return out.String()
 }

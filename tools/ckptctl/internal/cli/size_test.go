@@ -92,8 +92,15 @@ func TestSizePlot(t *testing.T) {
 		_, err = decoder.Token()
 	}
 	assert.ErrorIs(t, err, io.EOF)
-	assert.Contains(t, string(svg), "by Young: 98.5 min, 1.82 %")
-	assert.Contains(t, string(svg), "best: 98.8 min, 1.82 %")
+	assert.Contains(t, string(svg), "by Young: 98.5 min, 1.81 %")
+	assert.Contains(t, string(svg), "best: 98.8 min, 1.81 %")
+	assert.NotContains(t, string(svg), "fast tier")
+
+	code, _, _ = size(run70B+" --fast-gbps 500 --fast-recovers 0.9", "--plot", path)
+	assert.Equal(t, OK, code)
+	svg, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(svg), "best with a fast tier: ")
 }
 
 func TestSizeUnusable(t *testing.T) {
@@ -110,7 +117,7 @@ func TestSizeUnusable(t *testing.T) {
 		"--model llama3-80b":                   "--model llama3-80b: unknown name; did you mean llama3-8b? available: llama3-8b, llama3-70b, llama3-405b, llama3-1t",
 		"--model gpt":                          "--model gpt: unknown name; available: llama3-8b",
 		"--model llama3-70b --gpus-per-node 6": "--gpus-per-node 6: MLPerf saves llama3-70b from 64 ranks, which do not fill nodes of that size; add --nodes",
-		"--params 7B --dtype bf61":             "--dtype bf61: unknown name; did you mean bf16? available: bf16, fp16, fp32, bf16-no-master, bf16-pure",
+		"--params 7B --dtype bf61":             "--dtype bf61: unknown name; did you mean bf16? available: bf16, fp16, fsdp2, fp32, precision-aware, deepseek-v3, bf16-no-master, bf16-pure",
 		"--params 7B --optimizer adma":         "--optimizer adma: unknown name; did you mean adam?",
 		"--params 7B --bytes-per-param 0":      "--bytes-per-param 0: must be from 0.1 to 1000 bytes",
 		"--params 7B --bytes-per-param NaN":    "--bytes-per-param NaN: must be",

@@ -58,16 +58,16 @@ func SVG(r sizing.Report) ([]byte, error) {
 
 	xs := intervals(r)
 	legend := plot.NewLegend()
-	alone := r.Job.Lost
+	alone, shortest := r.Job.Lost, shortest(r)
 	curves := []curve{
-		{"in all", 0, alone, func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: black, Width: vg.Points(2)}},
-		{"saves", 0, alone, func(l sizing.Loss) sizing.Share { return l.Saving }, dashed(blue, 6, 3)},
-		{"work done again", 0, alone, func(l sizing.Loss) sizing.Share { return l.Repeating }, dashed(orange, 2, 2)},
-		{"restarts", 0, alone, func(l sizing.Loss) sizing.Share { return l.Restarting }, dashed(green, 8, 3, 2, 3)},
+		{"in all", shortest, alone, func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: black, Width: vg.Points(2)}},
+		{"saves", shortest, alone, func(l sizing.Loss) sizing.Share { return l.Saving }, dashed(blue, 6, 3)},
+		{"work done again", shortest, alone, func(l sizing.Loss) sizing.Share { return l.Repeating }, dashed(orange, 2, 2)},
+		{"restarts", shortest, alone, func(l sizing.Loss) sizing.Share { return l.Restarting }, dashed(green, 8, 3, 2, 3)},
 	}
-	if f := r.FastTier; f != nil {
-		both := func(interval float64) sizing.Loss { return r.Tiers.Lost(interval, f.Every) }
-		curves = append(curves, curve{fmt.Sprintf("in all, with a fast tier, 1 of %d saves durable", f.Every), r.Tiers.Shortest(f.Every), both,
+	if r.Tiers != nil {
+		both := func(interval float64) sizing.Loss { return r.Tiers.Lost(interval, r.Tiers.BestEvery(interval)) }
+		curves = append(curves, curve{"in all, with a fast tier", r.Tiers.Fast, both,
 			func(l sizing.Loss) sizing.Share { return l.Total }, draw.LineStyle{Color: purple, Width: vg.Points(2)}})
 	}
 	for _, c := range curves {
@@ -107,16 +107,19 @@ func at(interval float64, share sizing.Share) plotter.XY {
 	return plotter.XY{X: math.Log10(interval), Y: 100 * float64(share)}
 }
 
+// shortest is where the curves of the durable tier begin: no interval is shorter than a save, but Young's may be.
+func shortest(r sizing.Report) float64 {
+	return min(r.Job.Shortest(), float64(r.Failures.Young.Interval))
+}
+
 // intervals are the places of the curves, evenly spread over a logarithmic axis.
 func intervals(r sizing.Report) []float64 {
 	best := float64(r.Failures.Best.Interval)
 	least, most := best/math.Pow(10, decades), best*math.Pow(10, decades)
-	// None is shorter than a save, but Young's interval may be.
-	least = min(max(least, r.Job.Shortest()), float64(r.Failures.Young.Interval))
-	for _, m := range marked(r) {
-		if m.name != young {
-			least, most = min(least, float64(m.loss.Interval)/2), max(most, float64(m.loss.Interval)*2)
-		}
+	least = max(least, shortest(r))
+	// The first two are near each other.
+	for _, m := range marked(r)[2:] {
+		least, most = min(least, float64(m.loss.Interval)/2), max(most, float64(m.loss.Interval)*2)
 	}
 	out := make([]float64, points)
 	for i := range out {
@@ -131,14 +134,12 @@ type mark struct {
 	glyph draw.GlyphStyle
 }
 
-const young = "by Young"
-
 // marked are the intervals of the report that are marked. The best and Young's are often one beside the other, so the second
 // sign fits into the first.
 func marked(r sizing.Report) []mark {
 	f := r.Failures
 	list := []mark{
-		{young, f.Young, draw.GlyphStyle{Color: blue, Radius: vg.Points(6), Shape: draw.CircleGlyph{}}},
+		{"by Young", f.Young, draw.GlyphStyle{Color: blue, Radius: vg.Points(6), Shape: draw.CircleGlyph{}}},
 		{"best", f.Best, draw.GlyphStyle{Color: orange, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
 	}
 	if f.Asked != nil {

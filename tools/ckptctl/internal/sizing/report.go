@@ -272,9 +272,12 @@ func checkpoint(in Input) (out Report, weights float64, err error) {
 	return out, weights, nil
 }
 
-// outer returns the share of the parameters that are in embeddings and output.
+// outer returns the share of the parameters that are in embeddings and output. Adapters are elsewhere.
 func (r *Report) outer(in Input) float64 {
 	model := in.Model
+	if in.Trainable > 0 {
+		return 0
+	}
 	if model.Outer == 0 {
 		// A larger model has a smaller share.
 		model = Models[0]

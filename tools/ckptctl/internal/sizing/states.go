@@ -22,9 +22,9 @@ var Precisions = []Precision{
 	{"fsdp2", 4, 0, 4, "fp32 shards that are cast to bf16 to compute: FSDP2, torchtitan, Lightning", "torch.distributed.fsdp.MixedPrecisionPolicy"},
 	{"fp32", 4, 0, 4, "all in fp32", "arXiv 1412.6980"},
 	// Transformer Engine casts moments to fp32 for a checkpoint, whatever their width on the GPU. Of the master copy it
-	// saves the 16 bits that the weights do not have, by default.
-	{"megatron-pao", 2, 2, 4, "bf16 weights, 16 bits that the master copy has besides, moments cast to fp32",
-		"Megatron-LM --use-precision-aware-optimizer; FusedAdam.get_unscaled_state of Transformer Engine"},
+	// saves the 16 bits that the weights do not have; all 32, as with bf16, where the checkpoint is fully reshardable.
+	{"precision-aware", 2, 2, 4, "bf16 weights, the other half of the master copy, states cast to fp32",
+		"Megatron-LM --use-precision-aware-optimizer; Transformer Engine, FusedAdam.get_unscaled_state"},
 	// The paper says what is kept, and not what is saved of the weights: with bf16 weights it is one byte more.
 	{"deepseek-v3", 1, 4, 2, "fp8 weights, fp32 master copy, bf16 states", "arXiv 2412.19437, 3.3.3"},
 	{"bf16-no-master", 2, 0, 4, "bf16 weights, fp32 states, no master copy", "as bf16, less the copy"},

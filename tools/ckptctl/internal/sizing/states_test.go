@@ -11,14 +11,14 @@ import (
 func TestBytesPerParameter(t *testing.T) {
 	columns := []string{"adam", "adamw", "adam8bit", "lion", "muon", "soap", "sgd-momentum", "sgd", "adafactor", "none"}
 	want := map[string][]float64{
-		"bf16":           {14, 14, 8.03125, 10, 10.4, 30, 10, 6, 6, 2},
-		"fp16":           {14, 14, 8.03125, 10, 10.4, 30, 10, 6, 6, 2},
-		"fsdp2":          {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 4},
-		"fp32":           {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 4},
-		"megatron-pao":   {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 2},
-		"deepseek-v3":    {9, 9, 7.03125, 7, 7.2, 25, 7, 5, 5, 1},
-		"bf16-no-master": {10, 10, 4.03125, 6, 6.4, 26, 6, 2, 2, 2},
-		"bf16-pure":      {6, 6, 4.03125, 4, 4.2, 22, 4, 2, 2, 2},
+		"bf16":            {14, 14, 8.03125, 10, 10.4, 30, 10, 6, 6, 2},
+		"fp16":            {14, 14, 8.03125, 10, 10.4, 30, 10, 6, 6, 2},
+		"fsdp2":           {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 4},
+		"fp32":            {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 4},
+		"precision-aware": {12, 12, 6.03125, 8, 8.4, 28, 8, 4, 4, 2},
+		"deepseek-v3":     {9, 9, 7.03125, 7, 7.2, 25, 7, 5, 5, 1},
+		"bf16-no-master":  {10, 10, 4.03125, 6, 6.4, 26, 6, 2, 2, 2},
+		"bf16-pure":       {6, 6, 4.03125, 4, 4.2, 22, 4, 2, 2, 2},
 	}
 	require.Len(t, Precisions, len(want))
 	require.Len(t, Optimizers, len(columns))
@@ -123,6 +123,11 @@ func TestLoRA(t *testing.T) {
 	// The frozen weights are in one copy, as the others.
 	parallel := make70B(t, func(in *Input) { lora(in); in.Frozen, in.ModelParallel = true, 128 })
 	assert.InEpsilon(t, 160e6*12/512+2*70e9/128, float64(parallel.Ranks.PerRankMostBytes), 1e-6)
+
+	// Adapters are in hidden layers, so that Muon has no second moment of them.
+	muon := make70B(t, func(in *Input) { lora(in); in.Optimizer = optimizer(t, "muon") })
+	assert.Equal(t, Size(160e6*10), muon.CheckpointBytes)
+	assert.Empty(t, muon.Notes)
 
 	in := input70B()
 	in.Trainable = 71e9

@@ -94,43 +94,54 @@ func (t Tiers) Shortest(every int) float64 {
 	return max(t.Fast, (t.Fast+t.Durable.Behind)/float64(every))
 }
 
+// Best returns the interval between fast saves, and the number of them for each durable one, at which Lost is smallest.
+func (t Tiers) Best() (interval float64, every int) {
+	every = smallest(1, func(n int) Share {
+		_, lost := t.bestInterval(n)
+		return lost
+	})
+	interval, _ = t.bestInterval(every)
+	return interval, every
+}
+
+// BestEvery returns the number of fast saves for each durable one at which Lost is smallest, for one interval.
+func (t Tiers) BestEvery(interval float64) int {
+	// The best interval is often the shortest, which rounding must not make too short.
+	least := max(1, math.Ceil((t.Fast+t.Durable.Behind)/interval-1e-9))
+	return smallest(int(min(least, mostEvery)), func(n int) Share { return t.Lost(interval, n).Total })
+}
+
 // mostEvery bounds the search for the number of fast saves between durable ones.
 const mostEvery = 1 << 12
 
-// Best returns the interval between fast saves, and the number of them for each durable one, at which Lost is smallest.
-func (t Tiers) Best() (interval float64, every int) {
-	best := func(every int) (float64, Share) { return t.bestInterval(every) }
-	least, most := 1, 2
-	_, lost := best(1)
-	for most < mostEvery {
-		_, next := best(most)
-		if next > lost {
+// smallest returns the number from a least one on at which the cost is smallest, where it falls until there and rises from
+// there on. It doubles the distance from the least until the cost rises, and then narrows the range down by thirds.
+func smallest(least int, cost func(int) Share) int {
+	low, high := least, least
+	for before, step := cost(least), 1; least+step <= mostEvery; step *= 2 {
+		next := cost(least + step)
+		high = least + step
+		if next > before {
 			break
 		}
-		least, most, lost = most, 2*most, next
+		low, before = least+step/2, next
 	}
-	// The best is between half of the least that was better than its half, and the most that was worse.
-	for low, high := max(1, least/2), most; ; {
-		if high-low < 3 {
-			every = low
-			for i := low + 1; i <= high; i++ {
-				if _, a := best(i); a < second(best(every)) {
-					every = i
-				}
-			}
-			interval, _ = best(every)
-			return interval, every
-		}
+	for high-low > 2 {
 		third := (high - low) / 3
-		if second(best(low+third)) <= second(best(high-third)) {
+		if cost(low+third) <= cost(high-third) {
 			high -= third
 		} else {
 			low += third
 		}
 	}
+	best := low
+	for n := low + 1; n <= high; n++ {
+		if cost(n) < cost(best) {
+			best = n
+		}
+	}
+	return best
 }
-
-func second[A, B any](_ A, b B) B { return b }
 
 // bestInterval is the best interval for one number of fast saves between durable ones, by golden section over its
 // logarithm.

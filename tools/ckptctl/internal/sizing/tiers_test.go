@@ -72,12 +72,22 @@ func TestTiersBest(t *testing.T) {
 		interval, every := tier.Best()
 		best := tier.Lost(interval, every).Total
 		assert.GreaterOrEqual(t, float64(every)*interval+tier.stop(), (tier.Fast+tier.Durable.Behind)*(1-1e-9), "a durable save begins when the last is complete")
+		assert.Equal(t, every, tier.BestEvery(interval))
 		for n := 1; n <= 4*every+8; n++ {
 			for _, factor := range []float64{0.3, 0.7, 0.9, 0.99, 1, 1.01, 1.1, 1.5, 3, 10} {
 				if at := interval * factor; float64(n)*at+tier.stop() >= tier.Fast+tier.Durable.Behind {
 					assert.GreaterOrEqual(t, tier.Lost(at, n).Total, best-1e-9, "%+v: every %d at %v of %v x %d", tier, n, factor, interval, every)
 				}
 			}
+		}
+	}
+}
+
+// TestSmallest checks the search where the smallest is at any place of its range.
+func TestSmallest(t *testing.T) {
+	for _, least := range []int{1, 7, mostEvery} {
+		for best := least; best <= mostEvery && best < least+300; best++ {
+			assert.Equal(t, best, smallest(least, func(n int) Share { return Share(max(n-best, best-n)) }))
 		}
 	}
 }
