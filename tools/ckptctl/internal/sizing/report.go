@@ -158,8 +158,8 @@ type Async struct {
 	StallSeconds Seconds `json:"stallSeconds"`
 	// PersistSeconds is how long it is then being written; 0 where the bandwidth is not known.
 	PersistSeconds Seconds `json:"persistSeconds,omitempty"`
-	// HostMemoryPerNode is the least that the copy takes; 0 where the nodes are not known. Where a process of its own writes
-	// it, the copy is in /dev/shm.
+	// HostMemoryPerNode is the least that the copy takes; 0 where the nodes are not known. Where another process writes it,
+	// the copy is in /dev/shm.
 	HostMemoryPerNode Size `json:"hostMemoryPerNodeBytes,omitempty"`
 }
 

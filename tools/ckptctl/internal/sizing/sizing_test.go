@@ -127,7 +127,7 @@ func TestFastTier(t *testing.T) {
 	assert.Less(t, f.Best.Total, report.Failures.Best.Total)
 	assert.Less(t, f.Best.Interval, report.Failures.Best.Interval)
 	assert.InEpsilon(t, float64(f.Every)*float64(f.Best.Interval)+49, float64(f.DurableSeconds), 1e-5)
-	assert.Equal(t, f.Best, report.Tiers.Lost(float64(f.Best.Interval), f.Every).rounded())
+	assertLoss(t, f.Best, report.Tiers.Lost(float64(f.Best.Interval), f.Every))
 
 	slow := make70B(t, func(in *Input) { two(in); in.FastGBps = 1 })
 	assert.Contains(t, slow.Notes[0], "the fast tier is of no use here")

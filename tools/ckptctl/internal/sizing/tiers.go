@@ -22,65 +22,75 @@ func (t Tiers) stop() float64 {
 	return t.Durable.Stop
 }
 
-// step is one interval between fast saves, the time that it takes without a failure.
-type step struct {
-	seconds float64
-	// survive is the probability that there is no failure in it.
-	survive float64
+// expected is the time that it takes on average until the next durable save is complete: so many seconds, and that part of
+// the time from the first step, to which the job goes back after a failure that the fast tier does not survive.
+type expected struct{ seconds, first float64 }
+
+// chain says how the expected time at the beginning of a step follows from that at its end. A failure at a place costs
+//
+//	factor (constant + back from the beginning of the step + other from the first step)
+//
+// because a restart may fail, too, in both ways.
+type chain struct {
+	Tiers
+	factor, constant, back, other float64
 }
 
-func (t Tiers) step(seconds float64) step {
-	return step{seconds, math.Exp(-seconds / t.Durable.Failure)}
+func (t Tiers) chain() chain {
+	j := t.Durable
+	fails := -math.Expm1(-j.Restart / j.Failure)
+	other := 1 - t.Recovers
+	return chain{
+		Tiers: t, factor: 1 / (1 - t.Recovers*fails), other: other, back: t.Recovers * (1 - fails),
+		constant: t.Recovers*j.Failure*fails + other*j.Failure*math.Expm1(j.Restart/j.Failure),
+	}
+}
+
+// before returns the expected time at the beginning of that many steps of one length, which are done one after the other.
+func (c chain) before(steps int, seconds float64, end expected) expected {
+	fails := -math.Expm1(-seconds / c.Durable.Failure)
+	again := fails * c.factor * c.back
+	// Each step maps the time at its end to remains x it + what it takes; so do all of them, by a geometric series.
+	log := -seconds/c.Durable.Failure - math.Log1p(-again)
+	series := float64(steps)
+	if log != 0 {
+		series = math.Expm1(float64(steps)*log) / math.Expm1(log)
+	}
+	remains := math.Exp(float64(steps) * log)
+	return expected{
+		remains*end.seconds + series*(c.Durable.Failure*fails+fails*c.factor*c.constant)/(1-again),
+		remains*end.first + series*fails*c.factor*c.other/(1-again),
+	}
 }
 
 // Lost returns what is lost where a fast save begins at each interval and every nth is durable, exactly. After a failure
 // that the fast tier survives, the job resumes from the last fast save, after any other from the last durable save that
-// was complete, in which case the steps since are done again, each with its save.
-//
-// The expected time from each step to the next complete durable save follows from that of the step after it and from
-// that of the first step, to which all goes back; solving for the first gives them all.
+// was complete, in which case the steps since are done again, each with its save. An asynchronous durable save is written
+// on from where the job resumes.
 func (t Tiers) Lost(interval float64, every int) Loss {
-	j := t.Durable
-	short, long := t.step(interval), t.step(interval+t.stop())
-	// The durable save begins with the first step and is complete within step done, when that has still left to go.
-	done, part := 0, j.Behind
-	for done < every-1 && part >= short.seconds {
-		done, part = done+1, part-short.seconds
-	}
-	at := func(i int) step {
-		if (i+1)%every == 0 {
-			return long
+	j, c := t.Durable, t.chain()
+	// The durable save begins with the first step, and is complete after done steps and a part of one.
+	done := min(int(min(j.Behind/interval, mostEvery)), every-1)
+	part := j.Behind - float64(done)*interval
+	next := c.before(done, interval, c.before(1, part, expected{}))
+	last := c.before(1, interval+t.stop(), next)
+	at := func(step int) expected {
+		if step == every {
+			return next
 		}
-		return short
+		return c.before(every-1-step, interval, last)
 	}
-
-	lost, safe := -math.Expm1(-j.Restart/j.Failure), math.Exp(-j.Restart/j.Failure)
-	other := 1 - t.Recovers
-	// A failure in a step of which the expected time is v costs factor (constant + Recovers safe v + other first).
-	factor := 1 / (1 - t.Recovers*lost)
-	constant := t.Recovers*j.Failure*lost + other*j.Failure*math.Expm1(j.Restart/j.Failure)
-	// before returns the expected time at the beginning of a step, as a sum and a part of the first step's, from the same
-	// at its end.
-	before := func(s step, sum, first float64) (float64, float64) {
-		fail := (1 - s.survive) * factor
-		own := 1 - fail*t.Recovers*safe
-		return (j.Failure*-math.Expm1(-s.seconds/j.Failure) + s.survive*sum + fail*constant) / own,
-			(s.survive*first + fail*other) / own
-	}
-	sum, first := before(t.step(part), 0, 0)
-	sums, firsts := make([]float64, every+done+1), make([]float64, every+done+1)
-	sums[every+done], firsts[every+done] = sum, first
-	for i := every + done - 1; i >= 0; i-- {
-		sum, first = before(at(i), sum, first)
-		sums[i], firsts[i] = sum, first
-	}
-	whole := sum / (1 - first)
+	whole := at(0).seconds / (1 - at(0).first)
+	from := func(e expected) float64 { return e.seconds + e.first*whole }
 
 	// From where one durable save is complete to where the next is.
-	rest := t.step(at(done).seconds - part)
-	again := sums[done] + firsts[done]*whole
-	taken := j.Failure*-math.Expm1(-rest.seconds/j.Failure) + rest.survive*(sums[done+1]+firsts[done+1]*whole) +
-		(1-rest.survive)*factor*(constant+t.Recovers*safe*again+other*whole)
+	rest := interval - part
+	if done == every-1 {
+		rest += t.stop()
+	}
+	fails := -math.Expm1(-rest / j.Failure)
+	taken := j.Failure*fails + (1-fails)*from(at(done+1)) +
+		fails*c.factor*(c.constant+c.back*from(at(done))+c.other*whole)
 	if math.IsNaN(taken) {
 		taken = math.Inf(1)
 	}
