@@ -106,6 +106,8 @@ func harmless(kind string, d Difference, object Object) string {
 		return "the claim names its volume"
 	case kind == "PersistentVolumeClaim" && strings.HasPrefix(path, "spec.selector") && dig(object, "spec", "selector") != nil:
 		return "the claim names its volume instead"
+	case kind == "StorageClass" && path == "allowVolumeExpansion" && before == true:
+		return "the driver makes no volume larger, and a claim that asks for more would wait forever"
 	case kind == "PersistentVolumeClaim" && before == nil && path == "spec.storageClassName":
 		return "without it, admission would write the cluster's default class into the claim alone, and the two would not bind"
 	}
