@@ -51,7 +51,17 @@ are judged on) and perhaps "each" (what $ stands for: a path, a word or a map).
 {{- $value := .value }}
 {{- $pass := true }}
 {{- range $operator, $operand := ternary .test (dict "is" .test) (kindIs "map" .test) }}
-{{- if and (kindIs "string" $operand) (regexMatch "^[{].*[}]$" (toString $operand)) }}
+{{- if and (kindIs "string" $operand) (contains " x " (toString $operand)) }}
+{{- $product := 1.0 }}
+{{- range splitList " x " $operand }}
+{{- $word := dict "path" (trimAll "{}" .) "in" $in.in "each" $in.each "value" . }}
+{{- if hasPrefix "{" . }}
+{{- include "checkpoint-storage.rules.word" $word }}
+{{- end }}
+{{- $product = mulf $product (include "checkpoint-storage.rules.quantity" ($word.value | default 0 | toString) | float64) }}
+{{- end }}
+{{- $operand = $product }}
+{{- else if and (kindIs "string" $operand) (regexMatch "^[{].*[}]$" (toString $operand)) }}
 {{- $word := dict "path" (trimAll "{}" $operand) "in" $in.in "each" $in.each }}
 {{- include "checkpoint-storage.rules.word" $word }}
 {{- $operand = $word.value }}

@@ -112,14 +112,31 @@ var comparisons = map[string]comparison{
 	"offStep":  steps(func(n float64) bool { return n != math.Floor(n) }),
 }
 
-// with binds the operand, which {path} takes from the subject.
+// with binds the operand, which {path} takes from the subject; " x " multiplies what stands on its two sides.
 func (c comparison) with(operand any) test {
 	text, _ := operand.(string)
+	if factors := strings.Split(text, " x "); len(factors) > 1 {
+		return func(value any, s *subject, one each) bool { return c(value, product(factors, s, one)) }
+	}
 	if text, ok := reference(text); ok {
 		path := strings.Split(text, ".")
 		return func(value any, s *subject, one each) bool { return c(value, s.word(path, one)) }
 	}
 	return func(value any, _ *subject, _ each) bool { return c(value, operand) }
+}
+
+// product multiplies quantities, and what {path} takes from the subject; 0 where one of them is missing.
+func product(factors []string, s *subject, one each) float64 {
+	all := 1.0
+	for _, factor := range factors {
+		var value any = factor
+		if path, ok := reference(factor); ok {
+			value = s.word(strings.Split(path, "."), one)
+		}
+		number, _ := quantity(value)
+		all *= number
+	}
+	return all
 }
 
 // reference is the path in {path}.

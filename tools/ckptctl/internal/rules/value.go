@@ -14,6 +14,9 @@ func quantity(value any) (float64, bool) {
 	if empty(value) {
 		return 0, false
 	}
+	if number, ok := value.(float64); ok {
+		return number, true
+	}
 	q, err := resource.ParseQuantity(fmt.Sprint(value))
 	return q.AsApproximateFloat64(), err == nil
 }
