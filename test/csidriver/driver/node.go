@@ -44,6 +44,11 @@ func (n *node) NodeGetCapabilities(context.Context, *csi.NodeGetCapabilitiesRequ
 
 // NodeStageVolume makes the volume where it is not there yet, and mounts it into the kubelet's folder for the node.
 func (n *node) NodeStageVolume(_ context.Context, in *csi.NodeStageVolumeRequest) (*csi.NodeStageVolumeResponse, error) {
+	if err := need(map[string]bool{
+		"volume ID": in.VolumeId != "", "staging target path": in.StagingTargetPath != "", "volume capability": in.VolumeCapability != nil,
+	}); err != nil {
+		return nil, err
+	}
 	volume := n.volume(in.VolumeId, in.VolumeCapability)
 	if in.VolumeCapability.GetBlock() != nil {
 		return &csi.NodeStageVolumeResponse{}, stagers{volume}.add(n.name, func() error { return makeDevice(volume) })
@@ -84,7 +89,19 @@ func (n *node) ownedByKubelet(c *csi.VolumeCapability) bool {
 	return c.GetMount().GetFsType() != "" && !manyNodes(c)
 }
 
+// NodePublishVolume mounts what is staged where a pod finds it; of a volume for one writer, at one place only.
 func (n *node) NodePublishVolume(_ context.Context, in *csi.NodePublishVolumeRequest) (*csi.NodePublishVolumeResponse, error) {
+	if err := need(map[string]bool{
+		"volume ID": in.VolumeId != "", "target path": in.TargetPath != "", "volume capability": in.VolumeCapability != nil,
+	}); err != nil {
+		return nil, err
+	}
+	if in.VolumeCapability.GetBlock() == nil && (in.StagingTargetPath == "" || !mounted(in.StagingTargetPath)) {
+		return nil, status.Errorf(codes.FailedPrecondition, "volume %s is not staged", in.VolumeId)
+	}
+	if err := n.publish(in); err != nil {
+		return nil, err
+	}
 	var flags []string
 	if in.Readonly || in.VolumeCapability.GetAccessMode().GetMode() == csi.VolumeCapability_AccessMode_MULTI_NODE_READER_ONLY {
 		flags = []string{"ro"}
@@ -96,11 +113,45 @@ func (n *node) NodePublishVolume(_ context.Context, in *csi.NodePublishVolumeReq
 	return &csi.NodePublishVolumeResponse{}, bind(in.StagingTargetPath, in.TargetPath, flags)
 }
 
+// publish notes where a volume is mounted for pods, and refuses a second place to one writer.
+func (n *node) publish(in *csi.NodePublishVolumeRequest) error {
+	places := n.path(n.places.Local, "published", in.VolumeId)
+	if in.VolumeCapability.GetAccessMode().GetMode() == csi.VolumeCapability_AccessMode_SINGLE_NODE_SINGLE_WRITER {
+		entries, err := os.ReadDir(places)
+		if err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		for _, entry := range entries {
+			other, err := os.ReadFile(filepath.Join(places, entry.Name()))
+			if err != nil {
+				return err
+			}
+			// What a node forgets when it starts anew is mounted no longer.
+			if string(other) != in.TargetPath && mounted(string(other)) {
+				return status.Errorf(codes.FailedPrecondition, "volume %s is for one writer, and mounted at %s", in.VolumeId, other)
+			}
+		}
+	}
+	if err := os.MkdirAll(places, 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(places, short(in.TargetPath)), []byte(in.TargetPath), 0o600)
+}
+
 func (n *node) NodeUnpublishVolume(_ context.Context, in *csi.NodeUnpublishVolumeRequest) (*csi.NodeUnpublishVolumeResponse, error) {
-	return &csi.NodeUnpublishVolumeResponse{}, unmount(in.TargetPath)
+	if err := need(map[string]bool{"volume ID": in.VolumeId != "", "target path": in.TargetPath != ""}); err != nil {
+		return nil, err
+	}
+	if err := unmount(in.TargetPath); err != nil {
+		return nil, err
+	}
+	return &csi.NodeUnpublishVolumeResponse{}, os.RemoveAll(filepath.Join(n.path(n.places.Local, "published", in.VolumeId), short(in.TargetPath)))
 }
 
 func (n *node) NodeUnstageVolume(_ context.Context, in *csi.NodeUnstageVolumeRequest) (*csi.NodeUnstageVolumeResponse, error) {
+	if err := need(map[string]bool{"volume ID": in.VolumeId != "", "staging target path": in.StagingTargetPath != ""}); err != nil {
+		return nil, err
+	}
 	for _, root := range []string{n.places.Local, n.places.Shared} {
 		volume := n.path(root, "devices", in.VolumeId)
 		if err := (stagers{volume}).remove(n.name, func() error { return releaseDevice(volume) }); err != nil {
@@ -111,6 +162,9 @@ func (n *node) NodeUnstageVolume(_ context.Context, in *csi.NodeUnstageVolumeReq
 }
 
 func (n *node) NodeGetVolumeStats(_ context.Context, in *csi.NodeGetVolumeStatsRequest) (*csi.NodeGetVolumeStatsResponse, error) {
+	if err := n.find(in.VolumeId, in.VolumePath); err != nil {
+		return nil, err
+	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(in.VolumePath, &fs); err != nil {
 		return nil, status.Error(codes.NotFound, err.Error())
@@ -122,13 +176,33 @@ func (n *node) NodeGetVolumeStats(_ context.Context, in *csi.NodeGetVolumeStatsR
 }
 
 func (n *node) NodeExpandVolume(_ context.Context, in *csi.NodeExpandVolumeRequest) (*csi.NodeExpandVolumeResponse, error) {
+	if err := n.find(in.VolumeId, in.VolumePath); err != nil {
+		return nil, err
+	}
 	return &csi.NodeExpandVolumeResponse{CapacityBytes: in.CapacityRange.GetRequiredBytes()}, nil
 }
 
+// find refuses a volume that is not on this node, and a path where nothing is.
+func (n *node) find(id, path string) error {
+	if err := need(map[string]bool{"volume ID": id != "", "volume path": path != ""}); err != nil {
+		return err
+	}
+	_, missing := os.Stat(path)
+	for _, root := range []string{n.places.Local, n.places.Shared} {
+		for _, kind := range []string{"folders", "devices"} {
+			if _, err := os.Stat(n.path(root, kind, id)); err == nil && missing == nil {
+				return nil
+			}
+		}
+	}
+	return status.Errorf(codes.NotFound, "volume %s is not at %s", id, path)
+}
+
 // volume is where the volume's bytes are: with all nodes, or with this one. One handle may be both a folder and a device.
+// The folders of a driver that copies are with all nodes, and so with its controller.
 func (n *node) volume(id string, c *csi.VolumeCapability) string {
 	root, kind := n.places.Local, "folders"
-	if manyNodes(c) {
+	if manyNodes(c) || n.driver.Copies && c.GetBlock() == nil {
 		root = n.places.Shared
 	}
 	if c.GetBlock() != nil {
