@@ -96,10 +96,12 @@ type Capabilities struct {
 	// hands it over whatever the policy, and changes no file.
 	MountGroup bool    `json:"mountGroup,omitempty"`
 	PodInfo    Support `json:"podInfo"`
-	// Expansion, Snapshot and Clone are about a claim that exists: may it grow, be snapshotted, be copied?
+	// Expansion, Snapshot, Clone and Modify are about a claim that exists: may it grow, be snapshotted, be copied, get another
+	// volume attributes class?
 	Expansion Support `json:"expansion"`
 	Snapshot  Support `json:"snapshot"`
 	Clone     Support `json:"clone"`
+	Modify    Support `json:"modify"`
 	// Size limits what may be asked for; nil where the number is not looked at.
 	Size *Size `json:"size,omitempty"`
 	// TopologyKeys are the node labels that a static volume's node affinity has to name.

@@ -43,6 +43,7 @@ type Facts struct {
 	VolumeAttributesClass bool     `json:"volumeAttributesClass"`
 	Attach                Support  `json:"attach"`
 	Expansion             Support  `json:"expansion"`
+	Modify                Support  `json:"modify"`
 	FSGroup               string   `json:"fsGroup"`
 	MountGroup            bool     `json:"mountGroup,omitempty"`
 	Size                  *Size    `json:"size,omitempty"`
@@ -139,6 +140,7 @@ func (b Backend) Facts() Facts {
 		VolumeAttributesClass: c.VolumeAttributesClass,
 		Attach:                c.Attach,
 		Expansion:             c.Expansion,
+		Modify:                c.Modify,
 		FSGroup:               c.FSGroup,
 		MountGroup:            c.MountGroup,
 		Size:                  c.Size,

@@ -86,7 +86,7 @@ func abilities(w io.Writer, b catalog.Backend) {
 			row(limit.name, limit.value)
 		}
 	}
-	row("a claim may", fmt.Sprintf("expand: %s, be snapshotted: %s, be copied: %s", c.Expansion, c.Snapshot, c.Clone))
+	row("a claim may", fmt.Sprintf("expand: %s, be snapshotted: %s, be copied: %s, be modified: %s", c.Expansion, c.Snapshot, c.Clone, c.Modify))
 	row("attached", c.Attach.String())
 	policy := c.FSGroup
 	if policy == "" {
