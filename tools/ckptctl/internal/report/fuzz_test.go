@@ -35,7 +35,7 @@ func FuzzPrint(f *testing.F) {
 		r := Report{Version: "v1", Closing: message, Findings: []Finding{
 			{Rule: "W03", Severity: Warning, Release: path, File: file, Path: path, Message: message, Hint: hint, Because: []Because{{path, message, file, 0}}},
 			{Rule: "schema/type", Severity: Error, Clusters: []string{file, path}, File: file, Line: 3, Column: max(0, column), Path: path, Message: message, Hint: hint, Source: source},
-		}, Clusters: []Cluster{{Name: file, File: file, Errors: 1, Summary: message}, {Name: path, File: path, Errors: 1, Unreadable: message}}}
+		}, Clusters: []Cluster{{Name: file, File: file, Errors: 1, Summary: message}, {Name: path, File: path, Errors: 1, Unreadable: "unreadable: " + message}}}
 		text := func(format string) []byte {
 			var out bytes.Buffer
 			if err := Write(&out, format, r); err != nil {
