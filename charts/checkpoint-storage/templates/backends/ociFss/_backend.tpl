@@ -17,5 +17,11 @@ An OCI File Storage file system.
 {{- with .section.exportOptions }}
 {{- $_ := set $parameters "exportOptions" (toJson .) }}
 {{- end }}
+{{- with .section.freeformTags }}
+{{- $_ := set $parameters "oci.oraclecloud.com/initial-freeform-tags-override" (toJson .) }}
+{{- end }}
+{{- with .section.definedTags }}
+{{- $_ := set $parameters "oci.oraclecloud.com/initial-defined-tags-override" (toJson .) }}
+{{- end }}
 {{- $parameters | toJson }}
 {{- end }}
