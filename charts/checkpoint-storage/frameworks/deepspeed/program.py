@@ -36,7 +36,7 @@ def save(engine, step, name):
 def main(**config):
     torch.set_num_threads(1)
     deepspeed.init_distributed("gloo")
-    config |= {"train_micro_batch_size_per_gpu": 1, "zero_optimization": {"stage": 2}, "zero_allow_untested_optimizer": True}
+    config |= {"train_micro_batch_size_per_gpu": 1, "gradient_clipping": 0.0, "zero_optimization": {"stage": 2}, "zero_allow_untested_optimizer": True}
     model = Model()
     engine, *_ = deepspeed.initialize(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=1.0), config=config)
     if sys.argv[1] == "load":
