@@ -21,6 +21,9 @@ apt-get install -yq --no-install-recommends debootstrap ca-certificates
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
 # All releases of Debian are installed by one script; one that is newer than this debootstrap has none of its own.
 debootstrap --variant=minbase "$release" "$root" "${mirror%/}" /usr/share/debootstrap/scripts/sid
+# What is installed asks /proc of itself.
+mount -t proc proc "$root/proc"
+trap 'umount "$root/proc"' EXIT
 chroot "$root" apt-get install -yq --no-install-recommends "$@" "${compilers[@]}"
 
 # The network here may have an authority of its own, which only this machine trusts.
@@ -52,4 +55,4 @@ rm -rf "$root"/usr/lib/x86_64-linux-gnu/{dri,mfx,libLLVM*,libz3*,libmfxhw*} "$ro
 find "$root/opt/frameworks" -depth -type d \( -name tests -o -name __pycache__ -o -name include \) -exec rm -rf {} +
 find "$root/usr" -depth -type d -name __pycache__ -exec rm -rf {} +
 chroot "$root" python3 -c 'import torch.distributed, torch.nn.parallel; torch.nn.Linear(4, 4)(torch.zeros(4))'
-[ -z "$to_stdout" ] || tar --create --directory "$root" . >&3
+[ -z "$to_stdout" ] || tar --create --one-file-system --directory "$root" . >&3
