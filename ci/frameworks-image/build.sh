@@ -19,14 +19,14 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -yq --no-install-recommends debootstrap ca-certificates
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | head -n 1)
-# All releases of Debian are installed by one script; one that is newer than this debootstrap has none of its own.
+# All releases of Debian are installed by one script; this debootstrap may be older than the release.
 debootstrap --variant=minbase "$release" "$root" "${mirror%/}" /usr/share/debootstrap/scripts/sid
 # What is installed asks /proc of itself.
 mount -t proc proc "$root/proc"
 trap 'umount "$root/proc"' EXIT
 chroot "$root" apt-get install -yq --no-install-recommends "$@" "${compilers[@]}"
 
-# The network here may have an authority of its own, which only this machine trusts.
+# The network here may have an authority that only this machine trusts.
 cp /etc/ssl/certs/ca-certificates.crt "$root/tmp/authorities"
 mkdir -p "$root/opt/frameworks" "$root/tmp/frameworks"
 cp -r "$frameworks/." "$root/tmp/frameworks"

@@ -1,5 +1,5 @@
 # ranks: 1
-"""Saves with Orbax as its sibling does, but every array into files of its own."""
+"""Saves with Orbax as its sibling does, but every array into separate files."""
 import os
 import sys
 
