@@ -44,13 +44,13 @@ lint: tools ## Lint the charts and the Go code.
 
 .PHONY: unit
 unit: tools ## Unit and render tests, which need no cluster.
-	go test $(SHORT) -timeout 30m $$(go list ./... | grep -v -e /test/install -e /test/trainer $(if $(SHORT),-e /test/scaffold))
+	go test $(SHORT) -timeout 30m $$(go list ./... | grep -v -e /test/install -e /test/trainer -e /refusefs $(if $(SHORT),-e /test/scaffold))
 	go -C test/csidriver test ./...
 
 .PHONY: trainer
 trainer: ## Train for real on file systems that fail: nothing that may be good is set aside. Takes root, for FUSE.
 	@bash ci/torch.sh
-	go test ./test/trainer -timeout 30m
+	go test ./test/trainer ./test/internal/refusefs -timeout 30m
 
 .PHONY: install
 install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.
@@ -58,6 +58,10 @@ install: cluster ## On the cluster: install every backend, write, kill, read; tr
 	@rm -rf .build/tables
 	set -o pipefail; go test ./test/install -timeout 60m -parallel 10 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log
+
+.PHONY: frameworks
+frameworks: ## Run the frameworks on file systems that refuse operations, and write what each needs (NAMES="dcp orbax"). Takes root, for FUSE.
+	root=$$(bash ci/frameworks-image.sh) && unshare --mount go run ./test/frameworks -root "$$root" $(NAMES)
 
 .PHONY: bench
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.

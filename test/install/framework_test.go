@@ -58,9 +58,11 @@ func served(t *testing.T, f fixture, table string) {
 		return
 	}
 	for _, o := range frameworkCatalog(t).Operations {
-		if o.Name != "mmap" {
-			assert.Equal(t, "yes", row(t, table, o.Title), "%s:\n%s", o.Name, table)
+		want := "yes"
+		if o.Name == "mmap" || o.Name == "fcntlLock" {
+			want = "untested" // The image has no Python.
 		}
+		assert.Equal(t, want, row(t, table, o.Title), "%s:\n%s", o.Name, table)
 	}
 	assert.Equal(t, "yes", row(t, table, "write 8 shards at once"))
 	assert.Equal(t, "yes", row(t, table, "read the other pod's shards"))

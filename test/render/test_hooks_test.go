@@ -138,13 +138,14 @@ func TestHelmTestNeedsWhatFrameworksNeed(t *testing.T) {
 	assert.Equal(t, "yes -", undeclared["renameDirectory"])
 
 	declared := wants(manyNodes(map[string]string{"frameworks": `["orbax", "huggingface"]`}))
-	assert.Equal(t, "yes huggingface,orbax", declared["renameDirectory"])
-	assert.Equal(t, "yes -", declared["renameFile"], "neither renames a file")
+	assert.Equal(t, "yes orbax", declared["renameDirectory"])
+	assert.Equal(t, "yes huggingface,orbax", declared["renameFile"])
+	assert.Equal(t, "yes -", declared["append"], "neither appends")
 
 	assert.Equal(t, "no -", wants(nil)["visible"], "one node's directory")
-	assert.Equal(t, "unknown -", wants(map[string]string{"provisioning": `"existing"`, "claim.existing": `"theirs"`})["lock"], "an existing claim can be on any storage")
+	assert.Equal(t, "unknown -", wants(map[string]string{"provisioning": `"existing"`, "claim.existing": `"theirs"`})["lockExcludes"], "an existing claim can be on any storage")
 	shared := map[string]string{"hostPath": `{"path": "/mnt", "sharedMount": true}`}
-	assert.Equal(t, "unknown -", wants(shared)["lock"], "a shared mount is of any kind")
+	assert.Equal(t, "unknown -", wants(shared)["lockExcludes"], "a shared mount is of any kind")
 }
 
 // TestBenchmark checks that fio is run where it is asked for, with an image that the values have to name.

@@ -346,11 +346,18 @@ func Load(chart fs.FS) ([]Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	var known map[string]Filesystem
+	if err := readYAML(chart, filesystemsFile, &known); err != nil {
+		return nil, err
+	}
 	var backends []Backend
 	for _, folder := range folders {
 		backend, err := read(chart, folder.Name())
 		if err != nil {
 			return nil, err
+		}
+		if err := backend.Capabilities.Semantics.complete(known); err != nil {
+			return nil, fmt.Errorf("backend %s: %w", backend.Name, err)
 		}
 		backends = append(backends, backend)
 	}

@@ -54,7 +54,13 @@ type Facts struct {
 	BindingMode string `json:"bindingMode,omitempty"`
 	Pod         Pod    `json:"pod"`
 
-	Semantics map[string]Support `json:"semantics,omitempty"`
+	// SemanticsLike is the file system of Frameworks whose answers hold where Semantics and OptionsTake have none.
+	SemanticsLike string             `json:"semanticsLike,omitempty"`
+	Semantics     map[string]Support `json:"semantics,omitempty"`
+	// SemanticsErrors are the errors of operations that do not work, where they are known.
+	SemanticsErrors map[string]string `json:"semanticsErrors,omitempty"`
+	// OptionsTake are mount options with the operations that are missing with them.
+	OptionsTake map[string][]string `json:"optionsTake,omitempty"`
 	// SemanticsWhen is the condition under which Semantics holds; nil where it always does.
 	SemanticsWhen Condition `json:"semanticsWhen,omitempty"`
 
@@ -110,6 +116,7 @@ func (f Facts) ExampleOf(key string) string {
 // Facts are what the backend's folder says, as the chart's templates and the rules read it.
 func (b Backend) Facts() Facts {
 	c := b.Capabilities
+	operations, takes := c.Semantics.own()
 	examples := map[string]any{}
 	for _, key := range slices.Concat(b.Schema.Required, b.Schema.ClassRequired) {
 		if shown, ok := b.Schema.Properties[key]["examples"].([]any); ok && len(shown) > 0 {
@@ -149,8 +156,11 @@ func (b Backend) Facts() Facts {
 		TopologyFix:           b.topologyFix(),
 		BindingMode:           c.BindingMode,
 		Pod:                   c.Pod,
-		Semantics:             c.Semantics.Operations,
+		SemanticsLike:         c.Semantics.Like,
+		Semantics:             operations,
 		SemanticsWhen:         c.Semantics.When,
+		SemanticsErrors:       c.Semantics.Errors,
+		OptionsTake:           takes,
 		ClassKeys:             b.classKeys(false),
 		OnlyClassKeys:         b.classKeys(true),
 		OnlyVolumeKeys:        b.volumeKeys(),

@@ -3,7 +3,11 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"path"
 )
+
+var filesystemsFile = path.Join(FrameworksRoot, "filesystems.yaml")
 
 // Support says whether something works. What is neither documented nor tested is unknown.
 type Support string
@@ -47,12 +51,64 @@ func (s Support) String() string {
 type Semantics struct {
 	// Source is where that is documented.
 	Source string `json:"source,omitempty"`
+	// Like is one of the file systems that several backends mount. Operations has its answers too once it is read, and those
+	// that are different by the backend's folder.
+	Like string `json:"like,omitempty"`
 	// When is a condition of the values under which the answers hold; otherwise all are Unknown.
 	When Condition `json:"when,omitempty"`
 	// Operations answers for each operation by its name; one that is missing is Unknown.
 	Operations map[string]Support `json:"operations,omitempty"`
+	// Errors are those that an operation ends with that does not work, such as EPERM, by the operation; some frameworks do
+	// without it after one error and not after another.
+	Errors map[string]string `json:"errors,omitempty"`
+	// Takes are mount options with the operations that the file system does not have with them.
+	Takes map[string][]string `json:"takes,omitempty"`
+	// written are the answers and options of the backend's folder alone, where the file system is like another.
+	written struct {
+		operations map[string]Support
+		takes      map[string][]string
+	}
 	// Notes say under which condition an answer holds, by the operation's name.
 	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// Filesystem is one that several backends mount.
+type Filesystem struct {
+	Title      string              `json:"title,omitempty"`
+	Operations map[string]Support  `json:"operations"`
+	Takes      map[string][]string `json:"takes,omitempty"`
+}
+
+// Complete adds the answers and options of a file system to those of a backend's folder, which come first.
+func (f Filesystem) Complete(operations map[string]Support, takes map[string][]string) (map[string]Support, map[string][]string) {
+	does, taken := map[string]Support{}, map[string][]string{}
+	maps.Copy(does, f.Operations)
+	maps.Copy(does, operations)
+	maps.Copy(taken, f.Takes)
+	maps.Copy(taken, takes)
+	return does, taken
+}
+
+// complete adds the answers of the file system that the backend's is like.
+func (s *Semantics) complete(known map[string]Filesystem) error {
+	if s.Like == "" {
+		return nil
+	}
+	s.written.operations, s.written.takes = s.Operations, s.Takes
+	of, found := known[s.Like]
+	if !found {
+		return fmt.Errorf("semantics are like %s, which is no file system of %s", s.Like, filesystemsFile)
+	}
+	s.Operations, s.Takes = of.Complete(s.Operations, s.Takes)
+	return nil
+}
+
+// own returns the answers and options of the backend's folder alone.
+func (s Semantics) own() (operations map[string]Support, takes map[string][]string) {
+	if s.Like == "" {
+		return s.Operations, s.Takes
+	}
+	return s.written.operations, s.written.takes
 }
 
 // Does answers for one operation.

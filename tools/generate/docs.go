@@ -166,7 +166,13 @@ type row struct{ Name, Value string }
 // framework is a library that writes checkpoints, with the backends that do not serve it, or may not.
 type framework struct {
 	Name, Title, Source, Alternative string
-	Needs                            []struct{ Name, Why string }
+	// Versions are what it was measured with, Unmeasured is why it was not.
+	Versions, Unmeasured string
+	// Ended, Lost, Kept and Survived are operations by what became of the framework without them; Memory is where it keeps
+	// checkpoints on the node.
+	Ended, Lost, Kept, Survived, Memory string
+	Modes                               []string
+	Needs                               []struct{ Name, Why string }
 	// Refused has the missing operations beside each backend.
 	Refused []row
 	Unknown []string
@@ -176,7 +182,10 @@ func (d documentation) frameworkRows() []framework {
 	var out []framework
 	for _, name := range d.frameworks.Names() {
 		of := d.frameworks.Frameworks[name]
-		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative}
+		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative, Versions: of.Versions, Unmeasured: of.Unmeasured}
+		if of.Measured != nil {
+			f.measured(*of.Measured, d.frameworks.Operations)
+		}
 		for _, o := range d.frameworks.Needed(name) {
 			f.Needs = append(f.Needs, struct{ Name, Why string }{o.Name, of.Needs[o.Name]})
 		}
@@ -191,6 +200,30 @@ func (d documentation) frameworkRows() []framework {
 		out = append(out, f)
 	}
 	return out
+}
+
+// measured sorts the operations by what became of the framework without them. With an operation come the answers for which
+// that holds, where the framework does not take all answers alike.
+func (f *framework) measured(m catalog.Measurement, operations []catalog.Operation) {
+	lists := map[string][]string{}
+	for _, o := range operations {
+		answers := map[string][]string{}
+		for answer, outcome := range m.Refused[o.Name] {
+			answers[outcome.Is] = append(answers[outcome.Is], answer)
+		}
+		for is, list := range answers {
+			shown := "`" + o.Name + "`"
+			if len(answers) > 1 {
+				slices.Sort(list)
+				shown += " (" + strings.Join(list, ", ") + ")"
+			}
+			lists[is] = append(lists[is], shown)
+		}
+	}
+	f.Ended = strings.Join(append(lists[catalog.Ends], lists[catalog.Hangs]...), ", ")
+	f.Lost, f.Kept, f.Survived = strings.Join(lists[catalog.Lost], ", "), strings.Join(lists[catalog.Keeps], ", "), strings.Join(lists[catalog.Survives], ", ")
+	f.Memory = strings.Join(m.Memory(), ", ")
+	f.Modes = m.Modes
 }
 
 func operationNames(operations []catalog.Operation) string {

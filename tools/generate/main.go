@@ -41,7 +41,7 @@ func run(root string, check bool) error {
 	docs := documentation{root: root, chart: chart, backends: backends, frameworks: frameworks}
 	outputs := slices.Concat(schemas(chart, backends, frameworks, written.Retired()), []output{
 		{filepath.Join(chart, catalog.RulesFile), func([]byte) ([]byte, error) { return encoded(written.Judged()) }},
-		{filepath.Join(chart, catalog.FrameworksFile), func([]byte) ([]byte, error) { return encoded(frameworks) }},
+		{filepath.Join(chart, catalog.FrameworksFile), func([]byte) ([]byte, error) { return encoded(frameworks.Judged()) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
 		{filepath.Join(chart, defaultsFile), func([]byte) ([]byte, error) { return defaults(chart) }},
 	}, facts(chart, backends), docs.outputs())

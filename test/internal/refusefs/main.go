@@ -1,81 +1,106 @@
-// Command refusefs mounts a directory elsewhere and refuses some operations there, as mounts of buckets do: a file
-// system that a framework cannot publish on. It runs until it is unmounted.
+// Command refusefs mounts a directory elsewhere, records which operations are asked of it, and refuses some, as mounts of
+// buckets and cluster file systems do. It runs until it is unmounted.
 //
-// Usage: refusefs OPERATION[,OPERATION…] DIRECTORY MOUNTPOINT, operations as in the chart's frameworks.yaml.
+// Usage: refusefs [-record FILE] OPERATION[=ANSWER][,…] DIRECTORY MOUNTPOINT. Operations are those of the chart's
+// frameworks, or "" for none; an answer is an error such as EPERM, or "ignored", with which nothing is done and success is
+// reported. FILE gets the name of each operation and of its file, one a line.
 package main
 
 import (
-	"context"
+	"bufio"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
-// refused are the operations that are refused, by name.
-var refused = map[string]bool{}
+// ignored stands for an operation that succeeds and does nothing. It is no error number.
+const ignored = syscall.Errno(1 << 20)
 
-// node passes on to a file or directory what is not refused.
-type node struct {
-	fs.LoopbackNode
+// policy answers for operations and records them.
+type policy struct {
+	answers map[string]syscall.Errno
+	mu      sync.Mutex
+	record  *bufio.Writer
 }
 
-// WrapChild has every file and directory below be one too.
-func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
-	return &node{fs.LoopbackNode{RootData: ops.(*fs.LoopbackNode).RootData}}
+// usual are the errors of the mounts that refuse an operation, where the command line names none.
+var usual = map[string]syscall.Errno{
+	"renameFile": syscall.ENOSYS, "renameReplace": syscall.ENOSYS, "renameDirectory": syscall.ENOSYS,
+	"flock": syscall.ENOSYS, "fcntlLock": syscall.ENOSYS, "directIO": syscall.EINVAL,
 }
 
-// Rename refuses to rename files, files over others, or directories.
-func (n *node) Rename(ctx context.Context, name string, parent fs.InodeEmbedder, to string, flags uint32) syscall.Errno {
-	operation := "renameFile"
-	if child := n.GetChild(name); child != nil && child.IsDir() {
-		operation = "renameDirectory"
-	} else if parent.EmbeddedInode().GetChild(to) != nil {
-		operation = "renameReplace"
+// parse reads the operations that are refused.
+func (p *policy) parse(text string) error {
+	p.answers = map[string]syscall.Errno{}
+	for _, each := range strings.Split(text, ",") {
+		name, word, given := strings.Cut(each, "=")
+		switch {
+		case name == "":
+		case word == "ignored":
+			p.answers[name] = ignored
+		case given:
+			if p.answers[name] = number(word); p.answers[name] == 0 {
+				return fmt.Errorf("%s: %s is no error", name, word)
+			}
+		default:
+			if p.answers[name] = usual[name]; p.answers[name] == 0 {
+				p.answers[name] = syscall.EPERM
+			}
+		}
 	}
-	if refused[operation] {
-		return syscall.ENOSYS
-	}
-	return n.LoopbackNode.Rename(ctx, name, parent, to, flags)
+	return nil
 }
 
-// Unlink refuses to delete files.
-func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
-	if refused["unlink"] {
-		return syscall.EPERM
+// number is the error of a name, such as EPERM; 0 for what is none.
+func number(name string) syscall.Errno {
+	for errno := syscall.Errno(1); errno < 256; errno++ {
+		if unix.ErrnoName(errno) == name {
+			return errno
+		}
 	}
-	return n.LoopbackNode.Unlink(ctx, name)
+	return 0
 }
 
-// Open refuses to write to a file that is there.
-func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	operation := "overwrite"
-	if flags&syscall.O_APPEND != 0 {
-		operation = "append"
+// asked records an operation on a path and returns its answer, which is 0 for what is done as asked.
+func (p *policy) asked(operation, path string) syscall.Errno {
+	if p.record != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		_, _ = fmt.Fprintf(p.record, "%s\t%s\n", operation, path)
 	}
-	if flags&(syscall.O_WRONLY|syscall.O_RDWR) != 0 && refused[operation] {
-		return nil, 0, syscall.EPERM
-	}
-	return n.LoopbackNode.Open(ctx, flags)
+	return p.answers[operation]
 }
 
-func run(operations, directory, mountpoint string) error {
-	for _, operation := range strings.Split(operations, ",") {
-		refused[operation] = true
+func run(record, operations, directory, mountpoint string) error {
+	p := &policy{}
+	if err := p.parse(operations); err != nil {
+		return err
+	}
+	if record != "" {
+		file, err := os.Create(record)
+		if err != nil {
+			return err
+		}
+		p.record = bufio.NewWriter(file)
+		defer func() { _ = p.record.Flush() }()
 	}
 	var at syscall.Stat_t
 	if err := syscall.Stat(directory, &at); err != nil {
 		return fmt.Errorf("%s: %w", directory, err)
 	}
 	loopback := &fs.LoopbackRoot{Path: directory, Dev: at.Dev}
-	root := &node{fs.LoopbackNode{RootData: loopback}}
+	root := &node{LoopbackNode: fs.LoopbackNode{RootData: loopback}, policy: p}
 	loopback.RootNode = root
 	server, err := fs.Mount(mountpoint, root, &fs.Options{MountOptions: fuse.MountOptions{
 		// Root mounts, and pods of other users use it.
-		AllowOther: true, DirectMountStrict: true, FsName: directory, Name: "refusefs",
+		AllowOther: true, DirectMountStrict: true, FsName: directory, Name: "refusefs", EnableLocks: true,
 	}})
 	if err != nil {
 		return fmt.Errorf("%s: %w", mountpoint, err)
@@ -85,11 +110,13 @@ func run(operations, directory, mountpoint string) error {
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: refusefs OPERATION[,OPERATION…] DIRECTORY MOUNTPOINT")
+	record := flag.String("record", "", "write every operation to this `file`")
+	flag.Parse()
+	if flag.NArg() != 3 {
+		fmt.Fprintln(os.Stderr, "usage: refusefs [-record FILE] OPERATION[=ANSWER][,…] DIRECTORY MOUNTPOINT")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(*record, flag.Arg(0), flag.Arg(1), flag.Arg(2)); err != nil {
 		fmt.Fprintln(os.Stderr, "refusefs:", err)
 		os.Exit(1)
 	}

@@ -24,7 +24,7 @@ func LoadCatalog(from fs.FS) (c Catalog, err error) {
 	if c.Backends, err = catalog.Load(from); err != nil {
 		return c, fmt.Errorf("the chart's backends: %w", err)
 	}
-	if c.Frameworks, err = catalog.LoadFrameworks(from); err != nil {
+	if c.Frameworks, err = catalog.WrittenFrameworks(from); err != nil {
 		return c, fmt.Errorf("the chart's frameworks: %w", err)
 	}
 	return c, nil

@@ -46,12 +46,12 @@ meet_second() {
   ! does exclusiveCreate || [ $((won + theirs)) -eq 20 ] ||
     echo "exclusiveCreate|no|of 20 files, $won and $theirs were created by one pod each" >"$work/seen-race"
 
-  if does lock; then
+  if does lockExcludes; then
     lock "$work/race/lock"
     signal locked held
     got=$(await tried "the second pod went away")
     exec 9>&-
-    [ "$got" = refused ] || echo "lock|no|both pods had one lock at a time" >"$work/seen-lock"
+    [ "$got" = refused ] || echo "lockExcludes|no|both pods had one lock at a time" >"$work/seen-lock"
   else
     signal locked never
   fi

@@ -66,7 +66,6 @@ END {
 	judge("reread", "read the other pod's shards", "-", "all")
 	for (i = 1; i <= count; i++) {
 		name = order[i]
-		if (name == "mmap" && wants[name] == "-") continue
 		judge(name, words[name], says[name], wants[name])
 	}
 	pointer = wants["visible"] != "-" && (wants["overwrite"] != "-" || wants["renameReplace"] != "-")

@@ -1,5 +1,5 @@
 # ranks: 1
-"""Saves with Orbax as its sibling does, but every array into separate files."""
+"""Saves with Orbax as its sibling does, but writes files for every array."""
 import os
 import sys
 

@@ -21,7 +21,7 @@ func backendsCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:     "backends",
 		Short:   "List the storage backends and what each can do",
-		Example: "  ckptctl backends --family aws --mode ReadWriteMany\n  ckptctl backends --can renameDirectory,lock",
+		Example: "  ckptctl backends --family aws --mode ReadWriteMany\n  ckptctl backends --can renameDirectory,lockExcludes",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			l, err := load(chart)
@@ -60,7 +60,7 @@ func table(out io.Writer, backends []catalog.Backend) error {
 			c := b.Capabilities
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", b.Name, b.Family, b.Title, strings.Join(c.Ways(), ","),
 				modes(b, "Filesystem"), modes(b, "Block"),
-				c.Semantics.Does("renameFile"), c.Semantics.Does("renameDirectory"), c.Semantics.Does("lock"), c.Expansion)
+				c.Semantics.Does("renameFile"), c.Semantics.Does("renameDirectory"), c.Semantics.Does("lockExcludes"), c.Expansion)
 		}
 	}
 	return w.Flush()

@@ -25,10 +25,10 @@ func TestFilter(t *testing.T) {
 		assert.Equal(t, "AWS", b.Family)
 	}
 	assert.Equal(t, list("--mode", "ReadWriteMany"), list("--mode", "rwx"))
-	for _, b := range list("--mode", "RWX", "--provisioning", "dynamic", "--can", "renameDirectory,lock") {
+	for _, b := range list("--mode", "RWX", "--provisioning", "dynamic", "--can", "renameDirectory,lockExcludes") {
 		assert.Contains(t, b.Capabilities.AccessModes["Filesystem"], "ReadWriteMany")
 		assert.True(t, b.Capabilities.Serves("dynamic"))
-		assert.Equal(t, catalog.Yes, b.Capabilities.Semantics.Does("lock"))
+		assert.Equal(t, catalog.Yes, b.Capabilities.Semantics.Does("lockExcludes"))
 	}
 	assert.Less(t, len(list("--can", "renameFile")), len(all))
 

@@ -20,7 +20,7 @@ func (f *filter) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.family, "family", "", "only backends of this `family`, such as aws or azure")
 	flags.StringVar(&f.mode, "mode", "", "only backends that serve this access `mode` with a file system, such as ReadWriteMany or RWX")
 	flags.StringVar(&f.provisioning, "provisioning", "", "only backends with this `provisioning`: static or dynamic")
-	flags.StringSliceVar(&f.can, "can", nil, "only backends whose file system is known to do these `operations`, such as renameDirectory,lock")
+	flags.StringSliceVar(&f.can, "can", nil, "only backends whose file system is known to do these `operations`, such as renameDirectory,lockExcludes")
 }
 
 // apply returns the backends that match the filter, or an error that names an unknown operation.

@@ -17,7 +17,17 @@ func explainFramework(out io.Writer, name string, known check.Catalog) error {
 	for _, o := range known.Frameworks.Needed(name) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", o.Name, o.Title, framework.Needs[o.Name])
 	}
-	fmt.Fprintf(w, "\nwithout\t%s\nsource\t%s\n\nbackends:\n", framework.Alternative, framework.Source)
+	if len(framework.Memory) > 0 {
+		fmt.Fprintf(w, "\nmemory\ta whole checkpoint lies in %s of the node while it is saved\n", strings.Join(framework.Memory, " and "))
+	}
+	if len(framework.Modes) > 0 {
+		fmt.Fprintf(w, "\nmodes\tits files have mode %s: only the user who saved can read them\n", strings.Join(framework.Modes, ", "))
+	}
+	measured := "with " + framework.Versions
+	if framework.Unmeasured != "" {
+		measured = "no: " + framework.Unmeasured
+	}
+	fmt.Fprintf(w, "\nwithout\t%s\nmeasured\t%s\nsource\t%s\n\nbackends:\n", framework.Alternative, measured, framework.Source)
 	for _, b := range known.Backends {
 		answer, missing := known.Frameworks.Serves(b, name)
 		var titles []string

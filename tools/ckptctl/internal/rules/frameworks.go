@@ -30,8 +30,9 @@ func (j *judge) frameworks() error {
 	sort.Strings(names)
 	needed := j.backend.MountOptionsNeeded
 	options, _ := j.mountOptions(j.sectionOf(-1))
+	does, takes := known.Filesystems[j.backend.SemanticsLike].Complete(j.backend.Semantics, j.backend.OptionsTake)
 	for _, name := range names {
-		_, missing := known.Judge(j.backend.Semantics, name)
+		_, missing := known.Judge(does, j.backend.SemanticsErrors, name)
 		var titles []string
 		for _, o := range missing {
 			titles = append(titles, o.Title)
@@ -40,6 +41,13 @@ func (j *judge) frameworks() error {
 			j.report("E22", "missing", "frameworks", map[string]any{
 				"framework": name, "operations": strings.Join(titles, ", "), "alternative": known.Frameworks[name].Alternative,
 			})
+		}
+		for _, option := range slices.Sorted(maps.Keys(takes)) {
+			for _, o := range known.Needed(name) {
+				if slices.Contains(takes[option], o.Name) && slices.Contains(options, any(option)) {
+					j.report("E22", "taken", "mountOptions", map[string]any{"framework": name, "operation": o.Title, "option": option})
+				}
+			}
 		}
 		for _, option := range slices.Sorted(maps.Keys(needed)) {
 			for _, o := range known.Needed(name) {

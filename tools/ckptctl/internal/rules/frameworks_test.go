@@ -50,7 +50,7 @@ func TestFrameworks(t *testing.T) {
 	require.Len(t, got, 2, "deepspeed renames nothing")
 	assert.Equal(t, "dcp needs to rename a file, and backend bucket cannot.", got[0].Message)
 	assert.Contains(t, got[0].Hint, "s3torchconnector")
-	assert.Equal(t, "orbax needs to rename a directory, and backend bucket cannot.", got[1].Message)
+	assert.Equal(t, "orbax needs to rename a file, rename a directory, and backend bucket cannot.", got[1].Message)
 	assert.Equal(t, report.Finding{Rule: "E22", Severity: "error", Path: "frameworks"}, report.Finding{Rule: got[1].Rule, Severity: got[1].Severity, Path: got[1].Path})
 
 	assert.Empty(t, check(able, nil), "no framework is declared")
