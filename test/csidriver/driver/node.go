@@ -126,7 +126,7 @@ func (n *node) publish(in *csi.NodePublishVolumeRequest) error {
 			if err != nil {
 				return err
 			}
-			// What a node forgets when it starts anew is mounted no longer.
+			// What was mounted before the node restarted is mounted no longer.
 			if string(other) != in.TargetPath && mounted(string(other)) {
 				return status.Errorf(codes.FailedPrecondition, "volume %s is for one writer, and mounted at %s", in.VolumeId, other)
 			}

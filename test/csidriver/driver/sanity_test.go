@@ -13,7 +13,7 @@ import (
 	"github.com/onsi/gomega"
 )
 
-// played names the variable that says which driver the process plays, in a mount namespace of its own.
+// played names the variable that says which driver the process plays, in a new mount namespace.
 const played = "CSI_SANITY_DRIVER"
 
 // players are the drivers that are held to the specification, by what they can do. What csi-sanity asks of volumes that are
