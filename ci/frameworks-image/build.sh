@@ -35,8 +35,8 @@ for program in "$frameworks"/*/program.py; do
   wants=$(sed -n 's/^# debian: //p' "$program")
   [ "${wants:-$stable}" = "$release" ] && [ -f "$directory/requirements.txt" ] || continue
   # A variant that needs just what another framework does shares its folder.
-  if sibling=$(sed -n 's|^-r \.\./\(.*\)/requirements\.txt$|\1|p' "$directory/requirements.txt") &&
-    [ "$(wc -l <"$directory/requirements.txt")" = 1 ]; then
+  sibling=$(sed -n 's|^-r \.\./\(.*\)/requirements\.txt$|\1|p' "$directory/requirements.txt")
+  if [ -n "$sibling" ] && [ "$(wc -l <"$directory/requirements.txt")" = 1 ]; then
     ln -s "$sibling" "$root/opt/frameworks/$name"
     continue
   fi
