@@ -49,8 +49,8 @@ done
 chroot "$root" apt-get purge -yq --autoremove "${compilers[@]}"
 chroot "$root" apt-get clean
 rm -rf "$root"/tmp/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale,icons,fonts,proj,gdcm*,X11,mime}
-# What comes along and is never opened: drivers of graphics cards and their compiler, tests, headers.
-rm -rf "$root"/usr/lib/x86_64-linux-gnu/{dri,mfx,libLLVM*,libz3*,libmfxhw*} "$root"/usr/lib/libtorch-test \
+# What comes along and is never opened: drivers of graphics cards, tests, headers. Their compiler is linked into PyTorch.
+rm -rf "$root"/usr/lib/x86_64-linux-gnu/{dri,mfx,libmfxhw*} "$root"/usr/lib/libtorch-test \
   "$root"/usr/lib/python3/dist-packages/torch/bin/test_* "$root"/usr/include
 find "$root/opt/frameworks" -depth -type d \( -name tests -o -name __pycache__ -o -name include \) -exec rm -rf {} +
 find "$root/usr" -depth -type d -name __pycache__ -exec rm -rf {} +
