@@ -75,8 +75,8 @@ func TestFrameworks(t *testing.T) {
 		path := filepath.Join(dir, catalog.FactsFolder, backend+".json")
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Contains(t, string(text), `"renameDirectory":"yes"`)
-		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), `"renameDirectory":"yes"`, `"renameDirectory":"no"`)), 0o600))
+		require.Contains(t, string(text), `"semanticsLike":`)
+		require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), `"semanticsLike":`, `"semantics":{"renameDirectory":"no"},"semanticsLike":`, 1)), 0o600))
 	}
 	nfs := "backend: nfs\nnfs: {server: a, path: /b}\n"
 	for name, c := range map[string]struct {

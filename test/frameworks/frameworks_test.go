@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"checkpoint-storage/test/internal/charts"
@@ -29,6 +30,40 @@ func TestFresh(t *testing.T) {
 			assert.Len(t, framework.Measured.Refused[operation], len(answers(operation)), "%s: %s", name, operation)
 		}
 	}
+}
+
+// TestPredictions compares what the backends' file systems are said to do for each framework with what became of its program
+// on a mount of the same client.
+func TestPredictions(t *testing.T) {
+	t.Parallel()
+	chart := os.DirFS(charts.Chart())
+	known, err := catalog.WrittenFrameworks(chart)
+	require.NoError(t, err)
+	backends, err := catalog.Load(chart)
+	require.NoError(t, err)
+	compared := 0
+	for name := range known.Frameworks {
+		outcomes, err := catalog.Mounts(chart, name)
+		require.NoError(t, err)
+		for _, b := range backends {
+			s := b.Capabilities.Semantics
+			if s.Measured == nil {
+				continue
+			}
+			outcome, tried := outcomes[s.Measured.Client]
+			require.True(t, tried, "%s was not tried on %s, which %s has as measured", name, s.Measured.Client, b.Name)
+			compared++
+			answer, missing := known.Serves(b, name)
+			// What a crash may tear works where nothing crashes.
+			missing = slices.DeleteFunc(missing, func(o catalog.Operation) bool { return slices.Contains(s.Torn, o.Name) })
+			if answer == catalog.No && len(missing) > 0 {
+				assert.NotEqual(t, catalog.Survives, outcome.Is, "%s on %s: %v is said to be missing", name, b.Name, missing)
+			} else {
+				assert.Equal(t, catalog.Survives, outcome.Is, "%s on %s is said to work: %s", name, b.Name, outcome.Says)
+			}
+		}
+	}
+	assert.NotZero(t, compared)
 }
 
 // TestLastError finds the line that says why a program ended.

@@ -51,6 +51,8 @@ func (s Support) String() string {
 type Semantics struct {
 	// Source is where that is documented.
 	Source string `json:"source,omitempty"`
+	// Measured is the real mount on which `helm test` tried the operations; nil where they were only read.
+	Measured *Mount `json:"measured,omitempty"`
 	// Like is one of the file systems that several backends mount. Operations has its answers too once it is read, and those
 	// that are different by the backend's folder.
 	Like string `json:"like,omitempty"`
@@ -61,6 +63,8 @@ type Semantics struct {
 	// Errors are those that an operation ends with that does not work, such as EPERM, by the operation; some frameworks do
 	// without it after one error and not after another.
 	Errors map[string]string `json:"errors,omitempty"`
+	// Torn are the operations, of those that do not work, that succeed all the same, and leave a part when they are cut short.
+	Torn []string `json:"torn,omitempty"`
 	// Takes are mount options with the operations that the file system does not have with them.
 	Takes map[string][]string `json:"takes,omitempty"`
 	// written are the answers and options of the backend's folder alone, where the file system is like another.
@@ -70,6 +74,16 @@ type Semantics struct {
 	}
 	// Notes say under which condition an answer holds, by the operation's name.
 	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// Mount is a mount that was made for a test.
+type Mount struct {
+	// Client is the program that mounts, with its version; the frameworks' outcomes on it have this name.
+	Client string `json:"client"`
+	// Server is what it mounted from.
+	Server string `json:"server"`
+	// Date is the day.
+	Date string `json:"date"`
 }
 
 // Filesystem is one that several backends mount.

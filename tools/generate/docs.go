@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func (d documentation) outputs() []output {
 		{filepath.Join(d.root, "README.md"), d.block("verified", func() (any, error) { return d.grades() })},
 		{filepath.Join(d.chart, "README.md"), d.block("values", func() (any, error) { return d.commonKeys() })},
 		{filepath.Join(d.chart, "docs", "choosing-a-backend.md"), d.block("backends", func() (any, error) { return d.families(), nil })},
-		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworkRows(), nil })},
+		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworkRows() })},
 	}
 	for _, b := range d.backends {
 		out = append(out, output{filepath.Join(d.folder(), b.Name+".md"), func([]byte) ([]byte, error) {
@@ -172,14 +173,23 @@ type framework struct {
 	// checkpoints on the node.
 	Ended, Lost, Kept, Survived, Memory string
 	Modes                               []string
-	Needs                               []struct{ Name, Why string }
+	// Mounts are real mounts with what became of the framework on them.
+	Mounts []row
+	Needs  []struct{ Name, Why string }
 	// Refused has the missing operations beside each backend.
 	Refused []row
 	Unknown []string
 }
 
-func (d documentation) frameworkRows() []framework {
+func (d documentation) frameworkRows() ([]framework, error) {
 	var out []framework
+	mounts := map[string]map[string]catalog.Outcome{}
+	for _, name := range d.frameworks.Names() {
+		var err error
+		if mounts[name], err = catalog.Mounts(os.DirFS(d.chart), name); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range d.frameworks.Names() {
 		of := d.frameworks.Frameworks[name]
 		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative, Versions: of.Versions, Unmeasured: of.Unmeasured}
@@ -197,9 +207,12 @@ func (d documentation) frameworkRows() []framework {
 				f.Unknown = append(f.Unknown, b.Name)
 			}
 		}
+		for _, client := range slices.Sorted(maps.Keys(mounts[name])) {
+			f.Mounts = append(f.Mounts, row{client, mounts[name][client].Is})
+		}
 		out = append(out, f)
 	}
-	return out
+	return out, nil
 }
 
 // measured sorts the operations by what became of the framework without them. With an operation come the answers for which

@@ -157,6 +157,9 @@ func held(r catalog.ReadOnly) string {
 // operations prints the operations that a file system on the storage supports, and the condition for them.
 func operations(w io.Writer, s catalog.Semantics, frameworks catalog.Frameworks) {
 	fmt.Fprintf(w, "\nwhat its file system can do:\t%s\n", s.Source)
+	if s.Measured != nil {
+		fmt.Fprintf(w, "tried on a mount by %s of %s, %s\n", s.Measured.Client, s.Measured.Server, s.Measured.Date)
+	}
 	if key, value, ok := s.When.Key(); ok {
 		fmt.Fprintf(w, "where %s is %v; otherwise nothing is known\n", key, value)
 	}
