@@ -248,7 +248,9 @@ func WrittenFrameworks(chart fs.FS) (Frameworks, error) {
 				}
 			}
 		}
-		framework.describe()
+		if err := framework.describe(); err != nil {
+			return out, fmt.Errorf("%s: %w", file, err)
+		}
 		out.Frameworks[path.Base(path.Dir(file))] = framework
 	}
 	return out, nil
@@ -265,30 +267,27 @@ func readYAML(chart fs.FS, file string, into any) error {
 	return nil
 }
 
-// describe writes what users are shown of the measurement into the framework.
-func (f *Framework) describe() {
-	f.Versions, f.Packages = f.versions(), nil
+// describe writes what users are shown of the measurement into the framework. It fails where a package has no version there.
+func (f *Framework) describe() error {
 	if f.Measured == nil {
-		return
+		return nil
 	}
+	var versions []string
+	for _, name := range f.Packages {
+		version, found := f.Measured.Versions[name]
+		if !found {
+			return fmt.Errorf("%s has no version of %s", MeasurementFile, name)
+		}
+		versions = append(versions, name+" "+version)
+	}
+	f.Versions, f.Packages = strings.Join(versions, ", "), nil
 	f.Memory = f.Measured.Memory()
 	for _, mode := range f.Measured.Modes {
 		if strings.HasSuffix(mode, "00") {
 			f.Modes = append(f.Modes, mode)
 		}
 	}
-}
-
-// versions are the framework's packages in one line; empty where it was not run.
-func (f Framework) versions() string {
-	if f.Measured == nil {
-		return ""
-	}
-	var out []string
-	for _, name := range f.Packages {
-		out = append(out, name+" "+f.Measured.Versions[name])
-	}
-	return strings.Join(out, ", ")
+	return nil
 }
 
 // Judged are the frameworks with what rules and templates read of them, without the words for people.
