@@ -121,7 +121,7 @@ func TestFrameworkOnAMountThatRefuses(t *testing.T) {
 	}{
 		{"renameDirectory", "orbax", "dcp", "Function not implemented"},
 		{"renameFile", "dcp", "deepspeed", "Function not implemented"},
-		{"overwrite", "megatron", "dcp", "Operation not permitted"},
+		{"overwrite", "megatron", "nvrx", "Operation not permitted"},
 		{"unlink", "huggingface", "deepspeed", "Operation not permitted"},
 	} {
 		t.Run(test.refuses, func(t *testing.T) {
