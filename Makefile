@@ -48,9 +48,8 @@ unit: tools ## Unit and render tests, which need no cluster.
 	go -C test/csidriver test ./...
 
 .PHONY: trainer
-trainer: ## Train for real on file systems that fail: nothing that may be good is set aside. Takes root, for FUSE.
-	@bash ci/torch.sh
-	go test ./test/trainer ./test/internal/refusefs -timeout 30m
+trainer: cluster ## Train for real on file systems that fail: nothing that may be good is set aside. Takes root, for FUSE.
+	root=$$(bash ci/trainer-image.sh root) && TRAINER_ROOT=$$root go test ./test/trainer ./test/internal/refusefs -timeout 30m
 
 .PHONY: install
 install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.

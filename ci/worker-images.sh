@@ -7,28 +7,53 @@ source "$environment"
 export DOCKER_HOST
 
 # give NAME KEY FACT sees to it that every worker has the image NAME:KEY, and adds its name to .build/cluster.env as FACT.
-# What it is made of, the tar of a root file system, is written by the function root_file_system; entrypoint may be set to
-# a command without arguments.
 give() {
-  local image=localhost/checkpoint-storage/$1:$2 archive=$cache/worker-images/$1-$2.tar node missing=()
+  local image=localhost/checkpoint-storage/$1:$2 node missing=()
   for node in $(kind get nodes --name "$CLUSTER" | grep worker); do
     docker exec "$node" crictl inspecti --quiet "$image" >/dev/null 2>&1 || missing+=("$node")
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    mkdir -p "$cache/worker-images"
-    # One build at a time: a second cluster, or checkout, waits and finds the result.
-    exec 8>"$archive.lock"
-    flock 8
-    if [ ! -f "$archive" ]; then
-      pack "$image" "$archive"
-      # Of inputs that were abandoned long ago.
-      find "$cache/worker-images" -name "$1-*" -mtime +30 -delete
-    fi
-    exec 8>&-
+    archived "$1" "$2"
     say "loading $image into the workers"
     kind load image-archive "$archive" --name "$CLUSTER" --nodes "$(IFS=,; echo "${missing[*]}")"
   fi
   facts "$3=" "$3=$image"
+}
+
+# archived NAME KEY sees to it that there is an archive of the image, and sets archive to its path. What the image is made of,
+# the tar of a root file system, is written by the function root_file_system; entrypoint may be set to a command without
+# arguments.
+archived() {
+  archive=$cache/worker-images/$1-$2.tar
+  mkdir -p "$cache/worker-images"
+  # One build at a time: a second cluster, or checkout, waits and finds the result.
+  exec 8>"$archive.lock"
+  flock 8
+  if [ ! -f "$archive" ]; then
+    pack "localhost/checkpoint-storage/$1:$2" "$archive"
+    # Of inputs that were abandoned long ago.
+    find "$cache/worker-images" -name "$1-*" -mtime +30 -delete
+  fi
+  exec 8>&-
+}
+
+# unpacked NAME KEY sees to it that the image's root file system is in a directory of this machine, and prints its path.
+unpacked() {
+  local directory=$cache/worker-images/$1-$2.root layer
+  archived "$1" "$2"
+  exec 8>"$archive.lock"
+  flock 8
+  if [ ! -d "$directory" ]; then
+    rm -rf "$directory.part"
+    mkdir "$directory.part"
+    layer=$(tar --list --verbose --file "$archive" | sort -k 3 -n | awk 'END { print $NF }')
+    tar --extract --to-stdout --file "$archive" "$layer" >"$directory.layer"
+    tar --extract --directory "$directory.part" --file "$directory.layer"
+    rm "$directory.layer"
+    mv "$directory.part" "$directory"
+  fi
+  exec 8>&-
+  echo "$directory"
 }
 
 # pack IMAGE FILE writes an archive of the image, in the layout of the OCI.

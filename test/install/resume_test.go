@@ -77,8 +77,9 @@ var (
 )
 
 // TestResume trains undisturbed once, and then in each place while workers are killed during a save, pods are deleted, the
-// release is uninstalled and installed again, and a node is stopped. Every run must end with the same bits, lose at most one
-// interval at a time, and never leave a torn published checkpoint.
+// release is uninstalled and installed again, and a node is stopped. Every run must end with the same bits, never leave a torn
+// published checkpoint, and lose at a time no more than what was trained since the newest save that was due had begun: one that
+// is under way may be lost, and the next waits for it.
 func TestResume(t *testing.T) {
 	isHeavy(t)
 	t.Parallel()
@@ -258,10 +259,10 @@ func (r *resumption) verify(t *testing.T) {
 			continue
 		}
 		seen[node+dir] = true
-		shards := 0
+		ranks := 0
 		for other := range workers {
 			if n, d := r.dir(r.training.cluster, r.base, other); n == node && d == dir {
-				shards++
+				ranks++
 			}
 		}
 		out, err := r.training.cluster.Exec(t.Context(), node, fmt.Sprintf(`
@@ -269,13 +270,13 @@ cd %s
 whole=0
 for step in step-????????; do
   [ -d "$step" ] || continue
-  if (cd "$step" && [ $(ls rank-?.pt | wc -l) = %d ] && sha256sum --quiet --check rank-?.sha256) >/tmp/torn 2>&1; then
+  if (cd "$step" && [ $(ls rank-?.sha256 | wc -l) = %d ] && sha256sum --quiet --strict --check rank-?.sha256) >/tmp/torn 2>&1; then
     whole=$((whole + 1))
   elif [ -d "$step" ]; then
     echo "torn: $step: $(ls "$step") $(cat /tmp/torn)"
   fi
 done
-echo "$whole"`, dir, shards))
+echo "$whole"`, dir, ranks))
 		require.NoError(t, err)
 		if !assert.NotContains(t, out, "torn", "on %s in %s", node, dir) {
 			continue
@@ -306,7 +307,7 @@ func (r *resumption) account(t *testing.T) {
 		switch {
 		case begun >= 0 && l.rank == 0:
 			lost := reached - begun
-			assert.LessOrEqual(t, lost, saveEvery, "at %s training began again at step %d, and had reached %d", l.at, begun, reached)
+			assert.Less(t, lost, 2*saveEvery, "at %s training began again at step %d, and had reached %d", l.at, begun, reached)
 			if reached > 0 {
 				r.resumed = append(r.resumed, begun)
 				r.most = max(r.most, lost)

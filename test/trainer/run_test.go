@@ -1,4 +1,4 @@
-// Package trainer runs the example chart's own train.py, as so many processes as there are ranks, on storage that fails.
+// Package trainer runs the example chart's own train.py by torchrun, with a worker for each rank, on storage that fails.
 package trainer
 
 import (
@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,8 +32,9 @@ const patience = 4 * time.Minute
 
 // run is one start of all ranks.
 type run struct {
-	// dirs are where each rank saves, one for each; they may be the same.
-	dirs []string
+	// dirs are where each rank saves, one for each: the same directory, or, apart, one that is its own.
+	dirs  []string
+	apart bool
 	// fast are the same of the fast tier; none where there is none.
 	fast  []string
 	steps int
@@ -52,43 +56,130 @@ func ranks(n int, dir string) []string {
 	return out
 }
 
-// do runs the ranks to their end.
+// inside starts a command in the trainers' root file system as the first process of a container would be, with this machine's
+// /tmp, where the tests' directories and mounts are.
+const inside = `mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount --rbind /tmp "$0/tmp" && exec chroot "$0" "$@"`
+
+// do runs the workers to their end, one for each directory.
 func (r run) do(t *testing.T) result {
 	t.Helper()
+	return r.begin(t).end(t)
+}
+
+// started are workers that run.
+type started struct {
+	commands []*exec.Cmd
+	said     []*output
+	ctx      context.Context
+}
+
+// output is what a worker has said so far.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(text []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(text)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// begin starts the workers.
+func (r run) begin(t *testing.T) started {
+	t.Helper()
+	root := os.Getenv("TRAINER_ROOT")
+	require.NotEmpty(t, root, "TRAINER_ROOT names no root file system with PyTorch; `make trainer` makes one")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := listener.Addr().(*net.TCPAddr).Port
 	require.NoError(t, listener.Close())
+	script, err := os.ReadFile(filepath.Join(charts.Root(), "charts", "training-job", "files", "train.py"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "train.py")
+	require.NoError(t, os.WriteFile(path, script, 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	out := result{codes: make([]int, len(r.dirs))}
-	said := make([]string, len(r.dirs))
-	var wait sync.WaitGroup
-	for rank, dir := range r.dirs {
-		command := exec.CommandContext(ctx, "python3", filepath.Join(charts.Root(), "charts", "training-job", "files", "train.py"))
-		command.Env = append(os.Environ(), "RANK="+fmt.Sprint(rank), "WORLD_SIZE="+fmt.Sprint(len(r.dirs)), "MASTER_ADDR=127.0.0.1",
-			"MASTER_PORT="+fmt.Sprint(port), "GLOO_SOCKET_IFNAME=lo", "CHECKPOINT_DIR="+dir, "STEPS="+fmt.Sprint(r.steps),
-			"SAVE_EVERY="+fmt.Sprint(everySteps), "WIDTH=8", "BATCH=2", "PEER_TIMEOUT=40")
+	t.Cleanup(cancel)
+	out := started{ctx: ctx}
+	for worker, dir := range r.dirs {
+		command := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", inside, root, "python3", path)
+		// Ranks are given out in the order of the addresses.
+		command.Env = []string{
+			"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PET_NNODES=" + fmt.Sprint(len(r.dirs)), fmt.Sprintf("PET_LOCAL_ADDR=127.0.0.%d", worker+1), "PET_MAX_RESTARTS=2",
+			"MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + fmt.Sprint(port), "GLOO_SOCKET_IFNAME=lo", "CHECKPOINT_DIR=" + dir, "STEPS=" + fmt.Sprint(r.steps),
+			"SAVE_EVERY=" + fmt.Sprint(everySteps), "WIDTH=8", "BATCH=12", "PEER_TIMEOUT=40", "JOIN_TIMEOUT=120", "OMP_NUM_THREADS=1", "TORCH_CPP_LOG_LEVEL=ERROR",
+		}
+		if r.apart {
+			command.Env = append(command.Env, "CHECKPOINT_DIR_PER_RANK=1")
+		}
 		if r.fast != nil {
-			command.Env = append(command.Env, "FAST_TIER_DIR="+r.fast[rank], "FAST_TIER_SAVE_EVERY=1")
+			command.Env = append(command.Env, "FAST_TIER_DIR="+r.fast[worker], "FAST_TIER_SAVE_EVERY=1")
 		}
 		command.Env = append(command.Env, r.env...)
-		wait.Go(func() {
-			text, err := command.CombinedOutput()
-			said[rank] = string(text)
-			out.codes[rank] = command.ProcessState.ExitCode()
-			if ctx.Err() != nil {
-				said[rank] += fmt.Sprintf("[rank %d] did not end: %v\n", rank, err)
-			}
-		})
+		said := &output{}
+		command.Stdout, command.Stderr = said, said
+		require.NoError(t, command.Start(), "running a root file system takes root and unshare")
+		out.commands, out.said = append(out.commands, command), append(out.said, said)
 	}
-	wait.Wait()
-	out.said = strings.Join(said, "")
+	return out
+}
+
+// until waits until a worker has said the words.
+func (s started) until(t *testing.T, worker int, words string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(s.said[worker].String(), words) }, patience, 20*time.Millisecond, words)
+}
+
+// terminate asks a worker to end, as the kubelet does.
+func (s started) terminate(t *testing.T, worker int) {
+	t.Helper()
+	pid := s.commands[worker].Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	require.NoError(t, err)
+	var first int
+	_, err = fmt.Sscan(string(children), &first)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(first, syscall.SIGTERM))
+}
+
+// end waits for the workers.
+func (s started) end(t *testing.T) result {
+	t.Helper()
+	out := result{}
+	for worker, command := range s.commands {
+		err := command.Wait()
+		out.codes = append(out.codes, command.ProcessState.ExitCode())
+		out.said += s.said[worker].String()
+		if s.ctx.Err() != nil {
+			out.said += fmt.Sprintf("worker %d did not end: %v\n", worker, err)
+		}
+	}
 	if t.Failed() {
 		t.Log(out.said)
 	}
 	return out
 }
+
+// parameters returns the parameters' digest and norm, which all ranks must have ended with.
+func (r result) parameters(t *testing.T) (digest string, norm float64) {
+	t.Helper()
+	found := finished.FindAllStringSubmatch(r.said, -1)
+	require.NotEmpty(t, found, r.said)
+	for _, each := range found {
+		require.Equal(t, found[0][1:], each[1:])
+	}
+	norm, err := strconv.ParseFloat(found[0][1], 64)
+	require.NoError(t, err)
+	return found[0][2], norm
+}
+
+var finished = regexp.MustCompile(`finished step \d+ norm (\S+) parameters sha256 (\S+)`)
 
 // trained checks that every rank went from one step to the end.
 func (r result) trained(t *testing.T, from int) {

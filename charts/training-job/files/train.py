@@ -1,43 +1,62 @@
 #!/usr/bin/env python3
-"""Trains a small model with DistributedDataParallel, and resumes wherever it was killed.
+"""Trains a small model with DDP or FSDP2, and resumes wherever it was killed, with any number of ranks.
 
-Copy the way it saves: every rank writes its own shard, and a checkpoint is published in two steps:
-first all shards are on the disk under a temporary name, then one rename gives it its name. A
-rank killed before the rename leaves the checkpoint before; one killed after it leaves the new one. It makes no
-difference whether the ranks share a directory or have one each, as with one volume per rank.
+Copy the way it saves. PyTorch's Distributed Checkpoint writes beside the training (async_save) into a directory under a
+temporary name; when every rank's files are on the disk, one rename publishes it. A rank killed before the rename leaves the
+checkpoint before; one killed after it leaves the new one. On storage that all ranks share, any number of ranks resumes it.
+On storage that each rank has for itself (one volume per rank, a fast tier on every node) every rank saves and loads its own
+share, so their number stays.
+
+Run it by itself, or by torchrun: by itself it runs torchrun, whose options it takes from PET_*.
 """
-import hashlib, io, os, re, shutil, signal, sys, threading, time
+import hashlib, os, re, shutil, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch.nn.parallel import DistributedDataParallel
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict, get_state_dict, set_state_dict
+from torch.distributed.tensor import DTensor
 
-rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 setting = lambda name, default: int(os.environ.get(name, default))
-steps, batch, width = setting("STEPS", 100), setting("BATCH", 32), setting("WIDTH", 1024)
+rank, world = setting("RANK", 0), setting("WORLD_SIZE", 1)
+steps, batch, width = setting("STEPS", 100), setting("BATCH", 240), setting("WIDTH", 1024)
 keep_last, milestone_every = setting("KEEP_LAST", 2), setting("MILESTONE_EVERY", 0)
-# Where to save, and how often; the store that survives a node comes first.
-stores = [(Path(os.environ["CHECKPOINT_DIR"]), setting("SAVE_EVERY", 10))]
-if "FAST_TIER_DIR" in os.environ:
-    stores.append((Path(os.environ["FAST_TIER_DIR"]), setting("FAST_TIER_SAVE_EVERY", 1)))
+patience = timedelta(seconds=setting("PEER_TIMEOUT", 120))
 
 say = lambda text: print(f"[rank {rank}] {text}", flush=True)
 name_of = lambda step: f"step-{step:08d}"
 
 
+class Store:
+    """A directory for checkpoints; shared, if every rank sees the same one."""
+
+    def __init__(self, path, every, shared):
+        self.path, self.every, self.shared = Path(path), every, shared
+        # Collectives of saves that are under way must not meet those of the training, or of another store.
+        self.group = dist.new_group(backend="gloo", timeout=patience)
+        self.writer, self.publisher, self.publishing = ThreadPoolExecutor(1), ThreadPoolExecutor(1), None
+
+    def place(self, directory):
+        """Where in a checkpoint's directory this rank's files are."""
+        return directory if self.shared else directory / f"rank-{rank}"
+
+
 # ---------------------------------------------------------------- saving
 def durable(path):
-    """Has the disk take what was written to a file, or the names that a directory holds."""
+    """Has the disk take the names that a directory holds."""
     descriptor = os.open(path, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
 
 
-def write(path, content):
-    path.write_bytes(content)
-    durable(path)
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def move(old, new):
@@ -49,23 +68,49 @@ def move(old, new):
             raise
 
 
+def digest(path):
+    """The SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def save(store, step, state):
-    final, part = store / name_of(step), store / f"{name_of(step)}.part"
-    content = io.BytesIO()
-    torch.save({"step": step, "world": world, "tensors": dict(owned(state))}, content)
-    part.mkdir(exist_ok=True)
-    shard = part / f"rank-{rank}.pt"
-    write(shard, content.getvalue())
-    write(shard.with_suffix(".sha256"), f"{hashlib.sha256(content.getvalue()).hexdigest()}  {shard.name}\n".encode())
-    durable(part)
-    dist.barrier()  # Every shard is on the disk: from here on the checkpoint can be published, by whoever is left.
+    """Copies the state to memory and has it written and published while the training goes on."""
+    settle(store)
+    part = store.path / f"{name_of(step)}.part"
+    store.place(part).mkdir(parents=True, exist_ok=True)
+    if store.shared:
+        written = dcp.async_save(state, checkpoint_id=store.place(part), process_group=store.group)
+    else:
+        mine = each(state, lambda tensor: own(tensor).detach().to("cpu", copy=True))
+        written = store.writer.submit(dcp.save, mine, checkpoint_id=store.place(part), no_dist=True)
+    store.publishing = store.publisher.submit(publish, store, step, written, time.monotonic())
+
+
+def settle(store):
+    """Waits until what was being saved is published, and raises what has kept it from being."""
+    if store.publishing:
+        store.publishing.result()
+    store.publishing = None
+
+
+def publish(store, step, written, begin):
+    written.result()  # This rank's files are on the disk.
+    final, part = store.path / name_of(step), store.path / f"{name_of(step)}.part"
+    place = store.place(part)
+    mine = [path for path in place.iterdir() if not store.shared or path.name.startswith(f"__{rank}_") or (rank == 0 and path.name == ".metadata")]
+    sums = [f"{digest(path)}  {path.relative_to(part)}\n" for path in mine]  # For sha256sum --check, too.
+    write(part / f"rank-{rank}.sha256", f"# rank {rank} of {world}, {'shared' if store.shared else 'apart'}\n" + "".join(sums))
+    for directory in {place, part}:
+        durable(directory)
+    dist.barrier(store.group)  # Everybody's are: from here on the checkpoint can be published, by whoever is left.
     move(part, final)
-    pointer = store / f"latest.{rank}.part"
-    write(pointer, f"{final.name}\n".encode())
-    os.rename(pointer, store / "latest")
-    durable(store)
-    dist.barrier()  # No rank goes on before it is published, so no more than one interval can be lost.
+    write(store.path / f"latest.{rank}.part", f"{final.name}\n")
+    os.rename(store.path / f"latest.{rank}.part", store.path / "latest")
+    durable(store.path)
+    dist.barrier(store.group)  # No rank removes an old one before the new one is published everywhere.
     prune(store)
+    say(f"saved step {step} to {store.path} in {time.monotonic() - begin:.2f} s")
 
 
 def set_aside(path, why):
@@ -83,16 +128,16 @@ def prune(store):
     published = sorted(step for step, done in names(store).items() if done)
     for step in published[:-keep_last]:
         if not milestone_every or step % milestone_every:
-            if aside := set_aside(store / name_of(step), "old"):
+            if aside := set_aside(store.path / name_of(step), "old"):
                 shutil.rmtree(aside, ignore_errors=True)
     # Of what cannot be resumed as many stay, for whoever looks into it; a whole one was published a moment ago.
     for name in sorted(name for name in listed(store) if re.match(r"step-\d{8}\.(torn|incomplete)\.", name))[:-keep_last]:
-        shutil.rmtree(store / name, ignore_errors=True)
+        shutil.rmtree(store.path / name, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- resuming
 class Torn(Exception):
-    """A shard was read to its end, and is not what was written."""
+    """A file was read to its end, and is not what was written."""
 
 
 def attempt(read):
@@ -109,7 +154,7 @@ def attempt(read):
 
 
 def listed(store):
-    return attempt(lambda: os.listdir(store))
+    return attempt(lambda: os.listdir(store.path))
 
 
 def names(store):
@@ -132,7 +177,7 @@ def survey(store):
 
 def from_all(value):
     values = [None] * world
-    dist.all_gather_object(values, value)
+    dist.all_gather_object(values, value, group=stores[0].group)
     return values
 
 
@@ -141,210 +186,259 @@ def described(findings):
 
 
 def refuse(why):
-    """Ends every rank, which all come here together, and changes nothing. Whoever starts the workers starts them again."""
-    global finished
-    finished = True  # That the others end is no reason to start over.
+    """Ends every rank, which all come here together, and changes nothing; torchrun does not start them again."""
     say(f"STOPPED: {why}")
     try:
-        dist.barrier()  # All have heard it before the first is gone.
+        dist.barrier(stores[0].group)  # All have heard it before the first is gone.
     except RuntimeError:
         pass
+    os.kill(os.getppid(), signal.SIGHUP)
+    time.sleep(10)  # It ends this process too.
     os._exit(1)
 
 
 def fresh(path):
-    """A file's content on the storage: reopened, so that it does not come from this node's cache."""
+    """Has the next read of a file come from the storage, and not from this node's cache."""
     with open(path, "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        return file.read()
 
 
-def load(store, step, of):
-    """A rank's shard. Raises Torn if it is not what was written, and OSError if that cannot be determined."""
-    directory = store / name_of(step)
-    if not directory.exists():
-        directory = store / f"{name_of(step)}.part"
-    content, checksum = fresh(directory / f"rank-{of}.pt"), fresh(directory / f"rank-{of}.sha256")
-    if not re.match(rb"[0-9a-f]{64}\s", checksum):
-        raise Torn(f"rank-{of}.sha256 holds no checksum")
-    if hashlib.sha256(content).hexdigest().encode() != checksum[:64]:
-        raise Torn(f"rank-{of}.pt, {len(content)} bytes, does not have its checksum")
-    return torch.load(io.BytesIO(content), weights_only=True)
+def directory_of(store, step):
+    final, part = store.path / name_of(step), store.path / f"{name_of(step)}.part"
+    # Once it is published, every rank's files were on the disk: a rank that was killed catches up.
+    return final if final.exists() or not part.exists() else part
+
+
+def checksums(directory, of):
+    """How many ranks saved a checkpoint, whether they shared the directory, and the files of one of them. Raises Torn."""
+    path = directory / f"rank-{of}.sha256"
+    fresh(path)
+    first, *lines = path.read_text().split("\n")
+    head, files = re.fullmatch(r"# rank \d+ of (\d+), (shared|apart)", first), [re.fullmatch(r"([0-9a-f]{64})  (.+)", line) for line in lines[:-1]]
+    if not head or not files or not all(files) or lines[-1]:
+        raise Torn(f"{path.name} is cut short")
+    return int(head[1]), head[2] == "shared", {line[2]: line[1] for line in files}
+
+
+def whole(directory, name, sha256):
+    """Raises Torn if a file is not what was written, and OSError if that cannot be determined."""
+    fresh(directory / name)
+    if digest(directory / name) != sha256:
+        raise Torn(f"{name}, {(directory / name).stat().st_size} bytes, does not have its checksum")
 
 
 def look(store, step, aside):
-    """What this rank's shard is (whole, torn, missing, unreadable), and the shard or why."""
+    """What this rank's share of a checkpoint is (whole, torn, missing, unreadable), and how many ranks saved it or why."""
+    directory = directory_of(store, step)
     try:
-        return "whole", attempt(lambda: load(store, step, rank))
+        of, shared, files = attempt(lambda: checksums(directory, 0 if store.shared else rank))
+        if shared != store.shared:
+            return "unreadable", f"it was saved {'to a directory that all ranks shared' if shared else 'by ranks that have a directory each'}"
+        if shared:  # The ranks share the checking, too.
+            lists = [attempt(lambda: checksums(directory, other)) for other in range(of)]
+            files = dict(sorted(item for _, _, some in lists for item in some.items())[rank::world])
+        for name, sha256 in files.items():
+            attempt(lambda: whole(directory, name, sha256))
+        return "whole", of
     except Torn as error:
         return "torn", str(error)
     except FileNotFoundError as error:
         # With a volume for each rank, one may have been killed before it set aside what the others have.
-        before = step in aside and not (store / name_of(step)).exists()
+        before = step in aside and not (store.path / name_of(step)).exists()
         return ("torn", "set aside before") if before else ("missing", f"{error.filename} is not there")
     except OSError as error:
         return "unreadable", str(error)
 
 
-def whole_elsewhere(store, step, torn):
-    """Of the shards that their own ranks find torn, those that this rank, where it sees them, finds whole."""
-    whole = []
-    for of in torn:
-        try:
-            load(store, step, of)
-            whole.append(of)
-        except (OSError, Torn):
-            pass
-    return whole
+def whole_elsewhere(store, step, found):
+    """Whether this rank, where it sees them, finds whole what others find torn."""
+    directory = directory_of(store, step)
+    try:
+        of, _, _ = checksums(directory, 0 if store.shared else min(found))
+        for other in range(of) if store.shared else found:
+            for name, sha256 in checksums(directory, other)[2].items():
+                whole(directory, name, sha256)
+        return True
+    except (OSError, Torn):
+        return False
 
 
 def newest(store):
-    """The newest checkpoint that is whole, as all ranks see it: its step, this rank's shard, and the steps passed over.
+    """The newest checkpoint that is whole, as all ranks see it: its step, how many ranks saved it, and the steps passed over.
 
     Only what is proven torn is set aside. Every rank decides by what all have found, and so they all decide the same.
     """
     seen = from_all(survey(store))
-    if failed := {r: each for r, each in enumerate(seen) if isinstance(each, str)}:
-        refuse(f"{store} cannot be listed, and nothing in it was changed: {described(failed)}")
-    published, asides = (set().union(*each) for each in zip(*seen))
+    if failed := {r: one for r, one in enumerate(seen) if isinstance(one, str)}:
+        refuse(f"{store.path} cannot be listed, and nothing in it was changed: {described(failed)}")
+    published, asides = (set().union(*one) for one in zip(*seen))
     passed = set(asides)
     for step in sorted(published, reverse=True):
-        state, shard = look(store, step, seen[rank][1])
-        findings = from_all((state, shard["world"] if state == "whole" else shard))
+        findings = from_all(look(store, step, seen[rank][1]))
         found = {kind: {r: what for r, (other, what) in enumerate(findings) if other == kind} for kind in ("whole", "torn", "missing", "unreadable")}
-        here = f"step {step} in {store}"
-        if saved_by := set(found["whole"].values()) - {world}:
-            before = saved_by.pop()
-            refuse(f"{here} was saved by {before} workers, and this run has {world}; nothing was changed. Set workers: {before} to resume it, or have the {world} begin in another directory")
+        here, by = f"step {step} in {store.path}", set(found["whole"].values())
+        if not store.shared and by - {world}:
+            before = (by - {world}).pop()
+            refuse(f"{here} was saved by {before} ranks with a volume each, and this run has {world}; nothing was changed. Have {before} ranks resume it, or have the {world} begin in another directory")
         if found["unreadable"]:
             refuse(f"{here} cannot be read, and nothing was changed: {described(found['unreadable'])}")
         if found["torn"]:
-            others = set().union(*from_all([] if rank in found["torn"] else whole_elsewhere(store, step, found["torn"])))
-            if others:
-                refuse(f"{here} is torn where its own ranks read it, and whole where others do; nothing was changed. Look at the nodes of ranks {sorted(others)}, their memory and their mounts")
-            set_aside(store / name_of(step), "torn")
+            others = from_all(rank not in found["torn"] and whole_elsewhere(store, step, found["torn"]))
+            if any(others):
+                refuse(f"{here} is torn where ranks {sorted(found['torn'])} read it, and whole where others do; nothing was changed. Look at the nodes of ranks {sorted(found['torn'])}, their memory and their mounts")
+            set_aside(store.path / name_of(step), "torn")
             say(f"TORN: {here} was published and is torn, and was set aside: {described(found['torn'])}")
         elif not found["missing"]:
-            # Once it is published, every shard was on the disk: a rank that was killed catches up.
-            if (store / f"{name_of(step)}.part").exists():
-                move(store / f"{name_of(step)}.part", store / name_of(step))
-            return step, shard, passed
-        elif store == stores[0][0]:
-            refuse(f"{here} was published whole, and shards are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {described(found['missing'])}")
+            if (store.path / f"{name_of(step)}.part").exists():
+                move(store.path / f"{name_of(step)}.part", store.path / name_of(step))
+            return step, by.pop(), passed
+        elif store is stores[0]:
+            refuse(f"{here} was published whole, and files are missing; nothing was changed. See whether this is the right volume for every rank, bring back what is missing, or move {name_of(step)} away, to go on without it: {described(found['missing'])}")
         passed.add(step)
-    return 0, None, passed
+    return 0, world, passed
 
 
-def resume(state):
-    found = [newest(store) for store, _ in stores]
-    step, shard, _ = max(found, key=lambda each: each[0])
+def resume(training):
+    found = [newest(store) for store in stores]
+    (step, before, _), store = max(zip(found, stores), key=lambda pair: pair[0][0])
     if step:
-        for index, (name, tensor) in enumerate(state.items()):
-            if index % world == rank:
-                tensor.copy_(shard["tensors"][name])
-            dist.broadcast(tensor, index % world)
+        training.load(store, step, before)
     else:
         # A fast tier may be lost; one that is ahead of the first save says that there was more than is here now.
-        lost = [s for (store, _), each in zip(stores, found) for s in each[2] if store == stores[0][0] or s >= stores[0][1]]
+        lost = [s for store, one in zip(stores, found) for s in one[2] if store is stores[0] or s >= stores[0].every]
         if lost and not setting("START_FRESH", 0):
-            refuse(f"no checkpoint in {stores[0][0]} can be resumed, and there were some: steps {sorted(set(lost))}. Bring one back, or set training.startFresh: true to begin at step 0")
-    dist.barrier()
-    for (store, _), each in zip(stores, found):
-        for ahead in each[2]:
+            refuse(f"no checkpoint in {stores[0].path} can be resumed, and there were some: steps {sorted(set(lost))}. Bring one back, or set training.startFresh: true to begin at step 0")
+    dist.barrier(stores[0].group)
+    for store, one in zip(stores, found):
+        for ahead in one[2]:
             if ahead > step:
-                set_aside(store / name_of(ahead), "incomplete")  # Of a fast tier; its name will be needed again.
-        for left in list(store.glob("step-*.part")) + list(store.glob("step-*.old.*")):
+                set_aside(store.path / name_of(ahead), "incomplete")  # Of a fast tier; its name will be needed again.
+        for left in list(store.path.glob("step-*.part")) + list(store.path.glob("step-*.old.*")):
             shutil.rmtree(left, ignore_errors=True)  # Of a save, or of a removal, that was cut short.
-    dist.barrier()
+    dist.barrier(stores[0].group)
+    say(f"resumed from step {step}" if step else "starting from step 0")
     return step
 
 
 # ---------------------------------------------------------------- training
-def state_of(model, optimizer):
-    """Every tensor that training needs to go on as if nothing had been, by name."""
-    state = {}
-    for name, parameter in model.named_parameters():
-        state[name] = parameter.data
-        state.update({f"{name}.{key}": value for key, value in optimizer.state[parameter].items()})
-    return state
+own = lambda tensor: tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def owned(state):
-    """This rank's share of the tensors; they are the same on every rank."""
-    return [item for index, item in enumerate(state.items()) if index % world == rank]
+def each(state, do):
+    """The same state with something done to every tensor."""
+    if isinstance(state, dict):
+        return {key: each(value, do) for key, value in state.items()}
+    if isinstance(state, list):
+        return [each(value, do) for value in state]
+    return do(state) if isinstance(state, torch.Tensor) else state
 
 
-def join():
-    """Meets the other ranks at rank 0, each meeting once: a rank that comes a second time ends it for all."""
-    meet = lambda hosts: dist.TCPStore(os.environ["MASTER_ADDR"], setting("MASTER_PORT", 29500), world, hosts, patience, False)
-    meeting = meet(rank == 0)
-    if meeting.add(f"rank {rank}", 1) > 1:
-        meeting.add("over", 1)
-    threading.Thread(target=attend, args=[meet(False)], daemon=True).start()
-    dist.init_process_group("gloo", store=meeting, rank=rank, world_size=world, timeout=patience)
+class Samples:
+    """The order of the samples. It goes on where it was, with any number of ranks: they share each step's batch."""
+
+    size, taken = 1 << 20, 0
+
+    def next(self):
+        order = torch.Generator().manual_seed(self.taken // self.size)  # A new order for every epoch.
+        first = torch.randint(self.size, [1], generator=order) + self.taken
+        self.taken += batch
+        return (first + torch.arange(rank, batch, world)) % self.size
+
+    def read(self):
+        """Inputs and what is to be learned from them; what a sample is depends on its number alone."""
+        samples = self.next().unsqueeze(1)
+        inputs = torch.sin(samples * torch.arange(1, 65) * 0.7853)
+        return inputs, inputs.square().sum(1, keepdim=True).sqrt()
 
 
-def attend(meeting):
-    """Starts over as soon as the meeting is over; by itself, a rank that waits for a dead one would wait for long."""
-    try:
-        while not meeting.add("over", 0):
-            time.sleep(0.5)
-        why = "a rank was replaced"
-    except RuntimeError:
-        why = "rank 0 is gone"
-    if not finished:
-        start_over(why)
+class Training:
+    """All that has to be saved to go on as if nothing had been."""
+
+    def __init__(self, device):
+        torch.manual_seed(0)
+        layers = [torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Dropout(float(os.environ.get("DROPOUT", 0.1))), torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, 1)]
+        self.model, self.device, self.samples = torch.nn.Sequential(*layers).to(device), device, Samples()
+        if os.environ.get("PARALLEL", "ddp") == "fsdp":
+            from torch.distributed.device_mesh import init_device_mesh
+            from torch.distributed.fsdp import fully_shard
+
+            fully_shard(self.model, mesh=init_device_mesh(device.type, (world,)))
+        else:
+            # Gradients are summed in buckets. This keeps DDP from rebuilding them after its first step, so that a resumed
+            # run adds up in the same order as one that was left alone, and ends with the same bits.
+            self.model = torch.nn.parallel.DistributedDataParallel(self.model, find_unused_parameters=True)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
+        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, T_max=setting("SCHEDULE", steps))
+        torch.manual_seed(rank)
+
+    def state(self, ranks):
+        model, optimizer = get_state_dict(self.model, self.optimizer)
+        # Every rank draws its own random numbers; a rank that was not there before begins a sequence.
+        rng = {str(rank): {"cpu": torch.get_rng_state(), **({"cuda": torch.cuda.get_rng_state()} if self.device.type == "cuda" else {})}}
+        return {"model": model, "optimizer": optimizer, "scheduler": self.scheduler.state_dict(), "samples": self.samples.taken, "rng": rng if rank < ranks else {}}
+
+    def load(self, store, step, before):
+        state, at = self.state(before), store.place(store.path / name_of(step))
+        if store.shared:
+            dcp.load(state, checkpoint_id=at, process_group=store.group)
+        else:
+            mine = each(state, own)  # The same memory.
+            dcp.load(mine, checkpoint_id=at, no_dist=True)
+            state = {**mine, "model": state["model"], "optimizer": {"state": state["optimizer"]["state"], "param_groups": mine["optimizer"]["param_groups"]}}
+        set_state_dict(self.model, self.optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
+        self.scheduler.load_state_dict(state["scheduler"])
+        self.samples.taken = state["samples"]
+        for rng in state["rng"].values():
+            torch.set_rng_state(rng["cpu"])
+            if "cuda" in rng:
+                torch.cuda.set_rng_state(rng["cuda"])
+
+    def step(self):
+        inputs, wanted = (tensor.to(self.device) for tensor in self.samples.read())
+        loss = torch.nn.functional.mse_loss(self.model(inputs), wanted)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.scheduler.step()
+        return loss.item()
+
+    def parameters(self):
+        """The norm and the SHA-256 of all parameters."""
+        full = get_model_state_dict(self.model, options=StateDictOptions(full_state_dict=True)).values()
+        norm = sum(tensor.double().square().sum().item() for tensor in full) ** 0.5
+        return f"norm {norm:.9g} parameters sha256 {hashlib.sha256(b''.join(tensor.cpu().numpy().tobytes() for tensor in full)).hexdigest()}"
 
 
 def train():
-    global training, finished
-    join()
-    torch.manual_seed(0)
-    layers = [torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, 1)]
-    model = torch.nn.Sequential(*layers)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for parameter in model.parameters():
-        zeros = {key: torch.zeros_like(parameter.data) for key in ("exp_avg", "exp_avg_sq")}
-        optimizer.state[parameter] = {"step": torch.tensor(0.0), **zeros}
-    state = state_of(model, optimizer)
-    done = resume(state)
-    say(f"resumed from step {done}" if done else "starting from step 0")
+    global training
+    if batch % world:
+        refuse(f"a batch of {batch} samples cannot be shared evenly by {world} ranks")
+    device = torch.device("cuda", setting("LOCAL_RANK", 0)) if torch.cuda.is_available() else torch.device("cpu")
+    run = Training(device)
+    done = resume(run)
     training = True
-    # Gradients are summed in buckets. This keeps DDP from rebuilding them after its first step, so that a resumed
-    # run adds up in the same order as one that was left alone, and ends with the same bits.
-    parallel = DistributedDataParallel(model, find_unused_parameters=True)
     for step in range(done + 1, steps + 1):
-        # What a rank learns from depends on the step alone: a resumed run sees the same data again.
-        data = torch.Generator().manual_seed(step * world + rank)
-        inputs = torch.randn(batch, 64, generator=data)
-        loss = torch.nn.functional.mse_loss(parallel(inputs), inputs.square().sum(1, keepdim=True).sqrt())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        loss = run.step()
         time.sleep(float(os.environ.get("STEP_SECONDS", 0)))  # A real step takes its time.
-        os.environ["RESTARTS"] = "0"
-        say(f"step {step} loss {loss.item():.4f}")
+        say(f"step {step} loss {loss:.4f}")
         # If one rank is terminated, all of them save.
         stop = torch.tensor([float(stopped)])
-        dist.all_reduce(stop)
-        for store, every in stores:
-            if step % every == 0 or step == steps or (stop and store == stores[0][0]):
-                begin = time.monotonic()
-                save(store, step, state)
-                say(f"saved step {step} to {store} in {time.monotonic() - begin:.2f} s")
-        if stopped:
-            say(f"terminated: saved at step {step}")
+        dist.all_reduce(stop, group=control)
+        for store in stores:
+            if step % store.every == 0 or step == steps or (stop and store is stores[0]):
+                save(store, step, run.state(world))
+        if stop:
+            settle(stores[0])
+            say(f"terminated: saved at step {step}" if stopped else f"saved at step {step}, because a rank is terminated")
             os._exit(143)
-    finished = True
-    digest = hashlib.sha256(b"".join(parameter.data.numpy().tobytes() for parameter in model.parameters()))
-    say(f"finished step {steps} parameters sha256 {digest.hexdigest()}")
-    dist.barrier()
+    for store in stores:
+        settle(store)
+    say(f"finished step {steps} {run.parameters()}")
+    dist.barrier(control)
 
 
 # ---------------------------------------------------------------- stopping
-training = finished = stopped = False
-patience = timedelta(seconds=setting("PEER_TIMEOUT", 120))
-began, only_one = time.monotonic(), threading.Lock()
+training = stopped = False
 
 
 def heed_the_end():
@@ -356,31 +450,61 @@ def heed_the_end():
         os._exit(143)  # There is nothing to save.
 
 
-def start_over(why):
-    """A new process has no ties to the dead, and begins as a replaced rank does: from the newest checkpoint."""
-    only_one.acquire()
-    restarts = setting("RESTARTS", 0) + 1
-    if stopped or restarts > setting("MAX_RESTARTS", 20):
-        say(f"giving up: {why}")
-        os._exit(143 if stopped else 1)
-    say(f"lost a peer, starting over: {why}")
+def launch():
+    """Runs torchrun, and ends with a code that a Job can act on: 143 after SIGTERM, 75 if the other workers never came."""
+    from torch.distributed import DistError, run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError, RendezvousTimeoutError
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))  # Until there are ranks: the first process of a container has no default.
+    at = lambda name: os.environ.get(f"PET_MASTER_{name}", os.environ.get(f"MASTER_{name}"))
+    os.environ.setdefault("PET_RDZV_BACKEND", "c10d")
+    os.environ.setdefault("PET_RDZV_ENDPOINT", f"{at('ADDR')}:{at('PORT')}")
+    # A store that torchrun keeps from one start of the ranks to the next gives them the addresses of those before.
+    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    longest, begin = setting("JOIN_TIMEOUT", 1800), time.time()
+    alone_since = float(os.environ.get("ALONE_SINCE", begin))
+    try:
+        run.main(["--rdzv-conf", f"join_timeout={longest}", __file__])
+        while "STAY_WHEN_DONE" in os.environ:
+            signal.pause()  # For what would start over whatever has ended.
+        return
+    except SignalException as error:
+        os._exit(143 if error.sigval == signal.SIGTERM else 1)
+    except ChildFailedError:
+        os._exit(1)
+    except RendezvousTimeoutError:
+        alone_since = 0
+    except (RendezvousError, DistError) as error:
+        if time.time() - begin > 120:
+            alone_since = time.time()
+        print(f"no meeting at {os.environ['PET_RDZV_ENDPOINT']}: {error}", flush=True)
+    if time.time() - alone_since > longest:
+        print(f"giving up: the other workers did not come within {longest} s", flush=True)
+        os._exit(75)
     time.sleep(1)
-    os.environ["RESTARTS"] = str(restarts)
-    os.execv(sys.executable, [sys.executable] + sys.argv)
+    os.environ["ALONE_SINCE"] = str(alone_since)
+    os.execv(sys.executable, [sys.executable] + sys.argv)  # A new process has no ties to a meeting that is over.
 
 
 if __name__ == "__main__":
+    if "LOCAL_RANK" not in os.environ:
+        sys.exit(launch())
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=heed_the_end, daemon=True).start()
     torch.set_num_threads(setting("THREADS", 1))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(setting("LOCAL_RANK", 0))
     try:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=patience)
+        control = dist.new_group(backend="gloo", timeout=patience)
+        # Where to save, and how often; the store that survives a node comes first.
+        stores = [Store(os.environ["CHECKPOINT_DIR"], setting("SAVE_EVERY", 10), "CHECKPOINT_DIR_PER_RANK" not in os.environ)]
+        if "FAST_TIER_DIR" in os.environ:
+            stores.append(Store(os.environ["FAST_TIER_DIR"], setting("FAST_TIER_SAVE_EVERY", 1), False))
         train()
-    except (RuntimeError, TimeoutError) as error:  # What is raised when a peer is gone, or never came.
-        alone = not training and time.monotonic() - began > patience.seconds
-        if alone and names(stores[0][0]).get(steps):
-            say(f"step {steps} is published, and the others have ended: nothing is left to do")
-        elif not finished:
-            start_over(str(error).splitlines()[0])
-    while "STAY_WHEN_DONE" in os.environ and not stopped:
-        time.sleep(1)  # For what would start over whatever has ended.
-    os._exit(0)  # Here and elsewhere: Python would tear itself down under a thread that is in torch, and abort.
+    except Exception as error:  # A peer is gone, or storage has failed: torchrun starts all ranks again.
+        say(f"starting over: {str(error).splitlines()[0] if str(error) else repr(error)}")
+        os._exit(1)
+    os._exit(0)  # Python would tear itself down under threads that are in torch, and abort.

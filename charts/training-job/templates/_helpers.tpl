@@ -103,7 +103,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 {{- .Values.command | default (list "python3" "/training/train.py") | toJson }}
 {{- end }}
 
-{{/* Outputs: the settings of a worker, as entries of env. The workload adds its rank and the rendezvous address. */}}
+{{/* Outputs: the settings of a worker, as entries of env. The workload adds its number and where the workers meet. */}}
 {{- define "training-job.settings" -}}
 {{- with .Values.training -}}
 - {name: STEPS, value: {{ .steps | int | quote }}}
@@ -111,11 +111,33 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 - {name: FAST_TIER_SAVE_EVERY, value: {{ .fastTierSaveEvery | int | quote }}}
 - {name: KEEP_LAST, value: {{ .keepLast | int | quote }}}
 - {name: MILESTONE_EVERY, value: {{ .milestoneEvery | int | quote }}}
+- {name: PARALLEL, value: {{ .parallel | quote }}}
 - {name: PEER_TIMEOUT, value: {{ .peerTimeoutSeconds | int | quote }}}
+- {name: JOIN_TIMEOUT, value: {{ .joinTimeoutSeconds | int | quote }}}
+- {name: PET_MAX_RESTARTS, value: {{ .maxRestarts | int | quote }}}
 {{- if .startFresh }}
 - {name: START_FRESH, value: "1"}
 {{- end }}
 {{- end }}
+{{- with .Subcharts.checkpoints }}
+{{- if .Values.shards }}
+- {name: CHECKPOINT_DIR_PER_RANK, value: "1"}
+{{- end }}
+{{- end }}
+# How long torchrun lets the ranks save; a moment is left to end in.
+- {name: TORCH_ELASTIC_SHUTDOWN_TIMEOUT, value: {{ max 1 (sub (int .Values.terminationGracePeriodSeconds) 5) | quote }}}
+{{- end }}
+
+{{/*
+Outputs: how many workers meet, and where, as entries of env, for workloads whose operator does not say. Inputs: dict "root"
+"first", the name of the worker that keeps the meeting.
+*/}}
+{{- define "training-job.meeting" -}}
+- {name: WORLD_SIZE, value: {{ .root.Values.workers | int | quote }}}
+- {name: PET_NNODES, value: {{ .root.Values.workers | int | quote }}}
+- {name: PET_NPROC_PER_NODE, value: {{ .root.Values.processesPerWorker | int | quote }}}
+- {name: MASTER_ADDR, value: {{ .first | quote }}}
+- {name: MASTER_PORT, value: "29500"}
 {{- end }}
 
 {{/*

@@ -11,6 +11,8 @@ completionMode: Indexed
 completions: {{ . }}
 parallelism: {{ . }}
 backoffLimitPerIndex: {{ $limit }}
+# A worker that cannot go on ends them all: the others would hold their nodes and wait.
+maxFailedIndexes: 0
 {{- else -}}
 backoffLimit: {{ $limit }}
 {{- end }}
@@ -24,5 +26,8 @@ podFailurePolicy:
     # It was terminated, and saved.
     - action: Ignore
       onExitCodes: {containerName: worker, operator: In, values: [143]}
+    # The others did not come in time, as when the Job of another rank has failed.
+    - action: FailJob
+      onExitCodes: {containerName: worker, operator: In, values: [75]}
 template: {{- include "training-job.pod" . | nindent 2 }}
 {{- end }}

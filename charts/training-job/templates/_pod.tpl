@@ -98,6 +98,9 @@ spec:
         {{- end }}
         - {name: training, mountPath: /training, readOnly: true}
         - {name: scratch, mountPath: /tmp}
+        {{- if $values.sharedMemory }}
+        - {name: shared-memory, mountPath: /dev/shm}
+        {{- end }}
   volumes:
     {{- range $stores }}
     {{- if not (and $args.claimTemplates .context.Values.shards) }}
@@ -108,6 +111,10 @@ spec:
       configMap: {name: {{ include "training-job.name" .root | quote }}}
     - name: scratch
       emptyDir: {}
+    {{- with $values.sharedMemory }}
+    - name: shared-memory
+      emptyDir: {medium: Memory, sizeLimit: {{ . | quote }}}
+    {{- end }}
 {{- end }}
 
 {{/* Inputs: dict "stores". Outputs: the service account by whose rights the storage is opened, if there is one. */}}

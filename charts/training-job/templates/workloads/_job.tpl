@@ -38,9 +38,7 @@ spec: {{- include "training-job.jobSpec" (merge $pod .) | nindent 2 }}
   {{- else }}
   valueFrom: {fieldRef: {fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
   {{- end }}
-- {name: WORLD_SIZE, value: {{ .root.Values.workers | int | quote }}}
-- {name: MASTER_ADDR, value: {{ printf "%s-0.%s" (include "training-job.name" .root) (include "training-job.name" .root) | quote }}}
-- {name: MASTER_PORT, value: "29500"}
+{{ include "training-job.meeting" (dict "root" .root "first" (printf "%s-0.%s" (include "training-job.name" .root) (include "training-job.name" .root))) }}
 {{- end }}
 
 {{- define "training-job.notes.job" -}}

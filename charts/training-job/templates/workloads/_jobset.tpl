@@ -42,9 +42,7 @@ spec:
   {{- else }}
   valueFrom: {fieldRef: {fieldPath: "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
   {{- end }}
-- {name: WORLD_SIZE, value: {{ .root.Values.workers | int | quote }}}
-- {name: MASTER_ADDR, value: {{ printf "%s-worker%s-0-0.%s" $name (ternary "-0" "" (hasKey . "rank")) $name | quote }}}
-- {name: MASTER_PORT, value: "29500"}
+{{ include "training-job.meeting" (dict "root" .root "first" (printf "%s-worker%s-0-0.%s" $name (ternary "-0" "" (hasKey . "rank")) $name)) }}
 {{- end }}
 
 {{- define "training-job.notes.jobset" -}}

@@ -1,5 +1,6 @@
 {{/*
-A PyTorchJob of the Kubeflow training operator (kubeflow.org/v1): rank 0 is its Master, the other ranks are its Workers.
+A PyTorchJob of the Kubeflow training operator (kubeflow.org/v1), which Kubeflow Trainer and its TrainJob have replaced; for
+platforms that still have it. Rank 0 is its Master, the other ranks are its Workers.
 The operator sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in each container itself, and makes the Services. It has
 one pod template for all workers, so every rank mounts the same claims.
 
@@ -14,7 +15,7 @@ apiVersion: kubeflow.org/v1
 kind: PyTorchJob
 metadata: {{- include "training-job.workloadMetadata" . | nindent 2 }}
 spec:
-  nprocPerNode: "1"
+  nprocPerNode: {{ .Values.processesPerWorker | int | quote }}
   runPolicy:
     cleanPodPolicy: Running
     {{- with .Values.ttlSecondsAfterFinished }}

@@ -37,9 +37,7 @@ spec:
 {{- define "training-job.statefulSet.env" -}}
 - name: RANK
   valueFrom: {fieldRef: {fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']"}}
-- {name: WORLD_SIZE, value: {{ .Values.workers | int | quote }}}
-- {name: MASTER_ADDR, value: {{ printf "%s-0.%s" (include "training-job.name" .) (include "training-job.name" .) | quote }}}
-- {name: MASTER_PORT, value: "29500"}
+{{ include "training-job.meeting" (dict "root" . "first" (printf "%s-0.%s" (include "training-job.name" .) (include "training-job.name" .))) }}
 - {name: STAY_WHEN_DONE, value: "1"}
 {{- end }}
 

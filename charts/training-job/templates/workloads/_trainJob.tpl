@@ -3,15 +3,12 @@ A TrainJob of Kubeflow Trainer 2.2 or newer. Its pods come from a runtime that t
 the stores need is laid over it. The runtime has one Job for all workers, so every rank mounts the same claims. How often
 a worker is replaced is for the runtime to say too.
 
-Trainer passes each pod its rank in torchrun's variables, PET_*. With one process for each pod they are what
-files/train.py calls RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; torchrun reads them as they are.
+Trainer passes each pod its number, and where the pods meet, in torchrun's variables, PET_*.
 */}}
 {{- define "training-job.workload.trainJob" -}}
 {{- include "training-job.unheeded" (dict "root" . "keys" (list "priorityClassName" "runtimeClassName" "ttlSecondsAfterFinished") "why" "a TrainJob leaves that to its runtime") }}
 {{- include "training-job.sameForAll" (dict "root" . "why" "a training runtime has one pod template for all workers") }}
-{{- $join := "export RANK=$PET_NODE_RANK WORLD_SIZE=$PET_NNODES MASTER_ADDR=$PET_MASTER_ADDR MASTER_PORT=$PET_MASTER_PORT; exec \"$@\"" }}
-{{- $command := concat (list "sh" "-c" $join "--") (include "training-job.command" . | mustFromJson) }}
-{{- $pod := include "training-job.read" (include "training-job.pod" (dict "root" . "container" "node" "command" $command)) | mustFromJson }}
+{{- $pod := include "training-job.read" (include "training-job.pod" (dict "root" . "container" "node")) | mustFromJson }}
 {{- $worker := first $pod.spec.containers -}}
 apiVersion: trainer.kubeflow.org/v1alpha1
 kind: TrainJob
@@ -23,7 +20,7 @@ spec:
     name: {{ .Values.trainJob.runtime.name | quote }}
   trainer:
     numNodes: {{ .Values.workers | int }}
-    numProcPerNode: 1
+    numProcPerNode: {{ .Values.processesPerWorker | int }}
     {{- pick $worker "image" "command" "args" "env" | toYaml | nindent 4 }}
     {{- with $worker.resources }}
     resourcesPerNode: {{- toYaml . | nindent 6 }}
