@@ -234,9 +234,9 @@ def look(store, step, aside):
         of, shared, files = attempt(lambda: checksums(directory, 0 if store.shared else rank))
         if shared != store.shared:
             return "unreadable", f"it was saved {'to a directory that all ranks shared' if shared else 'by ranks that have a directory each'}"
-        if shared:  # The ranks share the checking, too.
-            lists = [attempt(lambda: checksums(directory, other)) for other in range(of)]
-            files = dict(sorted(item for _, _, some in lists for item in some.items())[rank::world])
+        if shared:  # The ranks share the checking: one checks the files of the rank of its number, which it will read.
+            lists = [attempt(lambda: checksums(directory, other))[2] for other in range(of)]
+            files = {name: sha256 for some in lists[rank::world] for name, sha256 in some.items()}
         for name, sha256 in files.items():
             attempt(lambda: whole(directory, name, sha256))
         return "whole", of
