@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The second part of the demo: PyTorch trains on a claim, a worker is killed, training resumes, and ends with the very
-# parameters of a run that was left alone.
+# The second part of the demo: PyTorch trains on a claim. The ranks of a worker are killed, training resumes, and ends with the
+# very parameters of a run that was left alone; another is gone on with by half as many workers, and ends with the same but for
+# rounding.
 source "$(dirname "$0")/lib.sh"
 source "$root/ci/demo/lib.sh"
 
@@ -10,13 +11,17 @@ directory=/mnt/shared/demo-trainer
 workers=4
 every=5
 
-# train NAME installs the example chart on a separate directory that all nodes share.
+# empty NAME makes a separate directory that all nodes share.
+empty() { docker exec "$cluster-worker" sh -c "mkdir -p $directory/$1 && chmod 1777 $directory/$1 && rm -rf $directory/$1/*"; }
+
+# train NAME [WORKERS] installs the example chart on that directory.
 train() {
-  docker exec "$cluster-worker" sh -c "mkdir -p $directory/$1 && chmod 1777 $directory/$1 && rm -rf $directory/$1/*"
   cat >"$build/demo-$1.values.yaml" <<END
-workers: $workers
+workers: ${2:-$workers}
 image: {repository: ${TRAINER_IMAGE%:*}, tag: ${TRAINER_IMAGE##*:}, pullPolicy: Never}
 training: {steps: 40, saveEvery: $every, peerTimeoutSeconds: 60}
+# Every rank draws its own mask: with one, another number of ranks would be another training.
+env: [{name: DROPOUT, value: "0"}, {name: STEP_SECONDS, value: "0.1"}]
 checkpoints:
   accessModes: [ReadWriteMany]
   size: 1Gi
@@ -56,30 +61,47 @@ export DOCKER_HOST
 helm dependency update "$chart" >/dev/null
 # What a demo before this one left: its claims were kept, as they should be.
 remove --timeout="$patience"
-kubectl delete pv --selector "app.kubernetes.io/name=checkpoints,app.kubernetes.io/instance in (left-alone,killed)" >/dev/null
+kubectl delete pv --selector "app.kubernetes.io/name=checkpoints,app.kubernetes.io/instance in (left-alone,killed,halved)" >/dev/null
 kubectl create namespace "$namespace" >/dev/null
 
-step "$workers workers train on two nodes, and are left alone"
-train left-alone
-until_said left-alone "finished step"
-expected=$(said left-alone | sed -n 's/.*parameters sha256 //p')
+# ended NAME prints the norm and the hash of the parameters that a training has ended with.
+ended() { until_said "$1" "finished step" | sed -n 's/.*norm \([^ ]*\) parameters sha256 \(.*\)/\1 \2/p'; }
 
-step "the same training again; a worker is killed in the middle"
+step "$workers workers train on two nodes, and are left alone"
+empty left-alone
+train left-alone
+read -r norm hash < <(ended left-alone)
+echo "parameters: norm $norm, sha256 $hash"
+
+step "the same training again; the processes of a worker are killed"
+empty killed
 train killed
 until_said killed "saved step $((every * 3)) "
 victim=$(k get pods --selector app.kubernetes.io/instance=killed,batch.kubernetes.io/job-completion-index=2 --output name)
 reached=$(said killed | sed -n 's/.* step \([0-9]*\) loss.*/\1/p' | tail -n 1)
-run kubectl --namespace "$namespace" delete "$victim" --grace-period=1
+# All but the first process of its container, torchrun, which starts them again.
+run kubectl --namespace "$namespace" exec "$victim" -- python3 -c 'import os; os.kill(-1, 9)' || :
 resumed=$(until_said killed "resumed from step")
 echo "$resumed"
-until_said killed "finished step"
-actual=$(said killed | sed -n 's/.*parameters sha256 //p')
-[ "$actual" = "$expected" ] || die "the parameters differ: $expected left alone, $actual killed"
+read -r killed_norm killed_hash < <(ended killed)
+[ "$killed_hash" = "$hash" ] || die "the parameters differ: $hash left alone, $killed_hash killed"
+
+step "the same training again, gone on with by half as many workers"
+empty halved
+train halved
+until_said halved "saved step $((every * 3)) "
+run helm uninstall halved --namespace "$namespace" --wait >/dev/null
+train halved $((workers / 2))
+halved=$(until_said halved "resumed from step")
+echo "$halved"
+read -r halved_norm halved_hash < <(ended halved)
+[ "${halved_norm:0:6}" = "${norm:0:6}" ] || die "the parameters differ by more than rounding: norm $norm left alone, $halved_norm halved"
 
 step "done"
 {
-  echo "TRAINING|REACHED|KILLED|RESUMED FROM|FINAL PARAMETERS"
-  echo "left alone|step 40|||${expected:0:16}…"
-  echo "killed|step 40|rank 2 after step $reached|step ${resumed##* }|${actual:0:16}… the same"
+  echo "TRAINING|WORKERS|KILLED|RESUMED FROM|FINAL PARAMETERS|NORM"
+  echo "left alone|$workers|||${hash:0:16}…|$norm"
+  echo "killed|$workers|rank 2 after step $reached|step ${resumed##* }|${killed_hash:0:16}… the same|$killed_norm"
+  echo "halved|$workers, then $((workers / 2))||step ${halved##* }|${halved_hash:0:16}…|$halved_norm"
 } | column --table --separator '|'
 remove --wait=false
