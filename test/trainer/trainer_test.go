@@ -126,10 +126,12 @@ func TestSameBits(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=192k"), "mounting takes root")
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"), "mounting takes root")
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
 	run{dirs: ranks(2, dir), steps: 4}.do(t).trained(t, 0)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "theirs"), make([]byte, 128<<10), 0o600))
+	var space syscall.Statfs_t
+	require.NoError(t, syscall.Statfs(dir, &space))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "theirs"), make([]byte, int64(space.Bavail)*space.Bsize-16<<10), 0o600))
 	got := run{dirs: ranks(2, dir), steps: 12, env: []string{"PET_MAX_RESTARTS=1"}}.do(t)
 	assert.Equal(t, []int{1, 1}, got.codes)
 	assert.Contains(t, got.said, "No space left on device")
