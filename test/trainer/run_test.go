@@ -28,7 +28,7 @@ import (
 const everySteps = 4
 
 // patience is more than any run takes, on a busy machine too.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // run is one start of all ranks.
 type run struct {
@@ -68,9 +68,12 @@ func (r run) do(t *testing.T) result {
 
 // started are workers that run.
 type started struct {
-	commands []*exec.Cmd
-	said     []*output
-	ctx      context.Context
+	run
+	root, script string
+	port         int
+	ctx          context.Context
+	commands     []*exec.Cmd
+	said         []*output
 }
 
 // output is what a worker has said so far.
@@ -106,46 +109,71 @@ func (r run) begin(t *testing.T) started {
 	require.NoError(t, os.WriteFile(path, script, 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	out := started{ctx: ctx}
-	for worker, dir := range r.dirs {
-		command := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", inside, root, "python3", path)
-		// Ranks are given out in the order of the addresses.
-		command.Env = []string{
-			"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PET_NNODES=" + fmt.Sprint(len(r.dirs)), fmt.Sprintf("PET_LOCAL_ADDR=127.0.0.%d", worker+1), "PET_MAX_RESTARTS=2",
-			"MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + fmt.Sprint(port), "GLOO_SOCKET_IFNAME=lo", "CHECKPOINT_DIR=" + dir, "STEPS=" + fmt.Sprint(r.steps),
-			"SAVE_EVERY=" + fmt.Sprint(everySteps), "WIDTH=8", "BATCH=12", "PEER_TIMEOUT=40", "JOIN_TIMEOUT=120", "OMP_NUM_THREADS=1", "TORCH_CPP_LOG_LEVEL=ERROR",
-		}
-		if r.apart {
-			command.Env = append(command.Env, "CHECKPOINT_DIR_PER_RANK=1")
-		}
-		if r.fast != nil {
-			command.Env = append(command.Env, "FAST_TIER_DIR="+r.fast[worker], "FAST_TIER_SAVE_EVERY=1")
-		}
-		command.Env = append(command.Env, r.env...)
-		said := &output{}
-		command.Stdout, command.Stderr = said, said
-		require.NoError(t, command.Start(), "running a root file system takes root and unshare")
-		out.commands, out.said = append(out.commands, command), append(out.said, said)
+	out := started{run: r, root: root, script: path, port: port, ctx: ctx, commands: make([]*exec.Cmd, len(r.dirs))}
+	for worker := range r.dirs {
+		out.said = append(out.said, &output{})
+		out.start(t, worker)
 	}
 	return out
+}
+
+// start starts a worker, also in the place of one that is gone.
+func (s started) start(t *testing.T, worker int) {
+	t.Helper()
+	command := exec.CommandContext(s.ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", inside, s.root, "python3", s.script)
+	// Ranks are given out in the order of the addresses.
+	command.Env = []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PET_NNODES=" + fmt.Sprint(len(s.dirs)), fmt.Sprintf("PET_LOCAL_ADDR=127.0.0.%d", worker+1), "PET_MAX_RESTARTS=9",
+		"MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + fmt.Sprint(s.port), "GLOO_SOCKET_IFNAME=lo", "CHECKPOINT_DIR=" + s.dirs[worker], "STEPS=" + fmt.Sprint(s.steps),
+		"SAVE_EVERY=" + fmt.Sprint(everySteps), "WIDTH=8", "BATCH=12", "PEER_TIMEOUT=40", "JOIN_TIMEOUT=120", "OMP_NUM_THREADS=1", "TORCH_CPP_LOG_LEVEL=ERROR",
+	}
+	if s.apart {
+		command.Env = append(command.Env, "CHECKPOINT_DIR_PER_RANK=1")
+	}
+	if s.fast != nil {
+		command.Env = append(command.Env, "FAST_TIER_DIR="+s.fast[worker], "FAST_TIER_SAVE_EVERY=1")
+	}
+	command.Env = append(command.Env, s.env...)
+	command.Stdout, command.Stderr = s.said[worker], s.said[worker]
+	require.NoError(t, command.Start(), "running a root file system takes root and unshare")
+	s.commands[worker] = command
 }
 
 // until waits until a worker has said the words.
 func (s started) until(t *testing.T, worker int, words string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(s.said[worker].String(), words) }, patience, 20*time.Millisecond, words)
+	s.wait(t, "worker "+fmt.Sprint(worker)+" never says: "+words, func() bool { return strings.Contains(s.said[worker].String(), words) })
+}
+
+// wait waits for a condition.
+func (s started) wait(t *testing.T, otherwise string, done func() bool) {
+	t.Helper()
+	for !done() {
+		if s.ctx.Err() != nil {
+			t.Fatalf("%s:\n%s", otherwise, s.said)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // terminate asks a worker to end, as the kubelet does.
 func (s started) terminate(t *testing.T, worker int) {
 	t.Helper()
-	pid := s.commands[worker].Process.Pid
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	require.NoError(t, syscall.Kill(children(t, s.commands[worker].Process.Pid)[0], syscall.SIGTERM))
+}
+
+// children are the processes that a process has started.
+func children(t *testing.T, pid int) []int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	require.NoError(t, err)
-	var first int
-	_, err = fmt.Sscan(string(children), &first)
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(first, syscall.SIGTERM))
+	var out []int
+	for _, each := range strings.Fields(string(text)) {
+		child, err := strconv.Atoi(each)
+		require.NoError(t, err)
+		out = append(out, child)
+	}
+	return out
 }
 
 // end waits for the workers.
