@@ -219,7 +219,7 @@ crictl inspect --output go-template --template '{{.info.pid}}' "$container"`, po
 		})
 		_, dir := r.dir(tr.cluster, r.base, rank)
 		_, err := tr.cluster.Exec(t.Context(), node, fmt.Sprintf(
-			`timeout 120 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do :; done; kill -9 %s'`, dir, pid))
+			`timeout 240 sh -c 'until set -- %s/step-*.part && [ -e "$1" ]; do sleep 0.01; done; kill -9 %s'`, dir, pid))
 		require.NoError(t, err)
 	case "delete":
 		// SIGTERM, on which the worker saves; SIGKILL a second later.
