@@ -128,6 +128,8 @@ func assertCapabilities(t *testing.T, b catalog.Backend, operations []string) {
 		assert.Contains(t, known, fact, "backend %s gives a source for no fact", b.Name)
 		assert.Regexp(t, "^https://", source, "backend %s, %s", b.Name, fact)
 	}
+	assert.Equal(t, c.VolumeStats != catalog.Unknown, b.Sources["volumeStats"] != "", "backend %s: whether there are statistics has a source", b.Name)
+	assert.True(t, c.VolumeStatsNeeds == "" || c.VolumeStats == catalog.Yes, "backend %s: volumeStatsNeeds belongs to statistics that there can be", b.Name)
 	readOnly := len(c.ReadOnly.Options) > 0 || c.ReadOnly.Attach != "" || c.ReadOnly.Mode
 	assert.Equal(t, readOnly, c.ReadOnly.Source != "", "backend %s: what is said of reading only has a source", b.Name)
 	assert.True(t, c.MountOptions.Supported || len(c.ReadOnly.Options) == 0, "backend %s takes no mount options", b.Name)

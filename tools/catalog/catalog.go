@@ -102,6 +102,10 @@ type Capabilities struct {
 	Snapshot  Support `json:"snapshot"`
 	Clone     Support `json:"clone"`
 	Modify    Support `json:"modify"`
+	// VolumeStats says whether the kubelet measures a file system on the storage (kubelet_volume_stats_*), and
+	// VolumeStatsNeeds what that takes where it is not so by itself.
+	VolumeStats      Support `json:"volumeStats"`
+	VolumeStatsNeeds string  `json:"volumeStatsNeeds,omitempty"`
 	// Size limits what may be asked for; nil where the number is not looked at.
 	Size *Size `json:"size,omitempty"`
 	// TopologyKeys are the node labels that a static volume's node affinity has to name.

@@ -44,6 +44,8 @@ type Facts struct {
 	Attach                Support  `json:"attach"`
 	Expansion             Support  `json:"expansion"`
 	Modify                Support  `json:"modify"`
+	VolumeStats           Support  `json:"volumeStats"`
+	VolumeStatsNeeds      string   `json:"volumeStatsNeeds,omitempty"`
 	FSGroup               string   `json:"fsGroup"`
 	MountGroup            bool     `json:"mountGroup,omitempty"`
 	Size                  *Size    `json:"size,omitempty"`
@@ -148,6 +150,8 @@ func (b Backend) Facts() Facts {
 		Attach:                c.Attach,
 		Expansion:             c.Expansion,
 		Modify:                c.Modify,
+		VolumeStats:           c.VolumeStats,
+		VolumeStatsNeeds:      c.VolumeStatsNeeds,
 		FSGroup:               c.FSGroup,
 		MountGroup:            c.MountGroup,
 		Size:                  c.Size,
@@ -191,6 +195,14 @@ func (b Backend) provisioningFix() string {
 	default:
 		return "set provisioning: " + way
 	}
+}
+
+// Measured says whether the kubelet has statistics of a file system on the storage, and what they take.
+func (c Capabilities) Measured() string {
+	if c.VolumeStatsNeeds != "" {
+		return c.VolumeStats.String() + ", with " + c.VolumeStatsNeeds
+	}
+	return c.VolumeStats.String()
 }
 
 // Ways lists how a claim can come about: the provisioning, or existing where there is no other way.

@@ -33,6 +33,7 @@ func capabilities(c catalog.Capabilities) []row {
 		row{"Smallest size", size.Minimum}, row{"Largest size", size.Maximum}, row{"Size is a multiple of", size.Step},
 		row{"Expansion", c.Expansion.String()}, row{"Snapshots", c.Snapshot.String()}, row{"Clones", c.Clone.String()},
 		row{"Volume attributes classes", c.Modify.String()},
+		row{"Volume statistics", c.Measured()},
 		row{"attachRequired", c.Attach.String()}, row{"fsGroupPolicy", fsGroup}, row{"fsGroup applied by", mountGroup(c)}, row{"podInfoOnMount", c.PodInfo.String()},
 		row{"VolumeAttributesClass", yesNo(c.VolumeAttributesClass)},
 		row{"Node labels in a static volume's affinity", quoted(strings.Join(c.TopologyKeys, "`, `"))},

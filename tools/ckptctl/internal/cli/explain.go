@@ -87,6 +87,7 @@ func abilities(w io.Writer, b catalog.Backend) {
 		}
 	}
 	row("a claim may", fmt.Sprintf("expand: %s, be snapshotted: %s, be copied: %s, be modified: %s", c.Expansion, c.Snapshot, c.Clone, c.Modify))
+	row("volume statistics", c.Measured())
 	row("attached", c.Attach.String())
 	policy := c.FSGroup
 	if policy == "" {
