@@ -54,6 +54,7 @@ trainer: cluster ## Train for real on file systems that fail: nothing that may b
 .PHONY: install
 install: cluster ## On the cluster: install every backend, write, kill, read; train, kill, resume.
 	@$(MAKE) --no-print-directory -j 3 storage-node spare-cluster trainer-image csi-driver tools
+	@bash ci/tools.sh prometheus
 	@rm -rf .build/tables
 	set -o pipefail; go test ./test/install -timeout 60m -parallel 10 | tee .build/install.log
 	@cat .build/tables/*.txt; tail -n 1 .build/install.log
@@ -77,7 +78,7 @@ fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break c
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
-	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint kube-score
+	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint kube-score promtool
 
 .PHONY: cluster
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.

@@ -3,13 +3,14 @@
 # .build/bin. Usage: tools.sh [TOOL...]    (all when none is named)
 source "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- kind helm helm4 kubectl ct golangci-lint kube-score
+[ $# -gt 0 ] || set -- kind helm helm4 kubectl ct golangci-lint kube-score promtool
 
 for tool in "$@"; do
   module=$tool command=$tool
   case $tool in
   helm4) command=helm ;;
   kubectl) module=kubernetes ;;
+  promtool) module=prometheus ;;
   esac
   made=$("$root/ci/build.sh" "$module" "$command")
   # Renamed into place, so that a test that runs at the same time never finds the link missing.
