@@ -47,6 +47,8 @@ type bench struct {
 	ranks int
 	// packages are those whose versions count.
 	packages []string
+	// published are the patterns of the files by which a checkpoint is whole.
+	published []string
 	// mapped are the files that the program maps.
 	mapped []string
 }
@@ -138,7 +140,7 @@ func (b *bench) prepare(name string) error {
 	if err := yaml.UnmarshalStrict(words, &framework); err != nil {
 		return fmt.Errorf("framework.yaml: %w", err)
 	}
-	b.name, b.packages, b.mapped = name, framework.Packages, nil
+	b.name, b.packages, b.published, b.mapped = name, framework.Packages, framework.Published, nil
 	if b.ranks, err = strconv.Atoi(string(found[1])); err != nil {
 		return err
 	}
@@ -198,6 +200,11 @@ func (b *bench) run(refused string, tracing bool) (result, error) {
 	is, says, said := b.phase("save", tracer)
 	out.Is, out.Says, out.said = is, says, said
 	stop()
+	if operation == "" && !tracing && out.Is == catalog.Survives {
+		if err := b.publishes(backing); err != nil {
+			return out, err
+		}
+	}
 	// Now and then a traced rank that has done everything does not end.
 	if out.Is == catalog.Survives || tracing && out.Is == catalog.Hangs {
 		is, says, said := b.phase("load", tracer)
@@ -248,11 +255,52 @@ func (b *bench) runOn(mount string) (catalog.Outcome, error) {
 	defer func() { _ = syscall.Unmount(at, syscall.MNT_DETACH) }()
 	is, says, _ := b.phase("save", nil)
 	if is == catalog.Survives {
+		if err := b.publishes(mount); err != nil {
+			return catalog.Outcome{}, err
+		}
 		if loaded, why, _ := b.phase("load", nil); loaded != catalog.Survives {
 			is, says = catalog.Lost, why
 		}
 	}
 	return catalog.Outcome{Is: is, Says: says}, nil
+}
+
+// publishes fails unless the newest file of a save that went well is one by which framework.yaml has a checkpoint whole: the
+// check of freshness goes by it.
+func (b *bench) publishes(directory string) error {
+	var newest string
+	var at time.Time
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.ModTime().After(at) {
+			newest, at = path, info.ModTime()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !whole(b.published, newest) {
+		return fmt.Errorf("%s is the file that was written last, and published %q does not have it", newest, b.published)
+	}
+	return nil
+}
+
+// whole says whether a path is one of these patterns of find -path, and none of those that begin with !.
+func whole(published []string, path string) bool {
+	found := false
+	for _, pattern := range published {
+		name, hidden := strings.CutPrefix(pattern, "!")
+		matches := regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(name), `\*`, ".*") + "$").MatchString(path)
+		if hidden && matches {
+			return false
+		}
+		found = found || !hidden && matches
+	}
+	return found
 }
 
 // sample notes the most that lies in the directory, in $TMPDIR and in /dev/shm until the returned function is called.

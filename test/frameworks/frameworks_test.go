@@ -78,3 +78,13 @@ func TestLastError(t *testing.T) {
 		assert.Equal(t, want, lastError(said))
 	}
 }
+
+// TestWhole checks that patterns are those of find, whose * goes beyond directories.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	published := []string{"*/_CHECKPOINT_METADATA", "!*.orbax-checkpoint-tmp*"}
+	assert.True(t, whole(published, "/a/b/3/_CHECKPOINT_METADATA"))
+	assert.False(t, whole(published, "/a/b/3.orbax-checkpoint-tmp-1/_CHECKPOINT_METADATA"))
+	assert.False(t, whole(published, "/a/b/3/_CHECKPOINT_METADATA.part"))
+	assert.False(t, whole([]string{"*/.metadata"}, "/a/xmetadata"))
+}

@@ -51,6 +51,9 @@ type Operation struct {
 // Framework is a library that writes checkpoints.
 type Framework struct {
 	Title string `json:"title,omitempty"`
+	// Published are patterns of the paths of the files that are there once a checkpoint is whole, as find has them in -path;
+	// what matches one that begins with ! is not whole yet.
+	Published []string `json:"published"`
 	// Needs are operations by name, and why each is needed; in FrameworksFile the reasons are empty.
 	Needs map[string]string `json:"needs"`
 	// Survives are, of the operations in Needs, the errors with which the framework does without.
@@ -230,6 +233,9 @@ func WrittenFrameworks(chart fs.FS) (Frameworks, error) {
 				return out, fmt.Errorf("%s: needs %s, which is no operation", file, operation)
 			}
 		}
+		if len(framework.Published) == 0 {
+			return out, fmt.Errorf("%s: published does not say by which file a checkpoint is whole", file)
+		}
 		if framework.Unmeasured == "" {
 			framework.Measured = &Measurement{}
 			if err := readYAML(chart, path.Join(path.Dir(file), MeasurementFile), framework.Measured); err != nil {
@@ -298,7 +304,7 @@ func (s Frameworks) Judged() Frameworks {
 		out.Filesystems[name] = f
 	}
 	for name, f := range s.Frameworks {
-		judged := Framework{Needs: map[string]string{}, Survives: f.Survives, Alternative: f.Alternative}
+		judged := Framework{Published: f.Published, Needs: map[string]string{}, Survives: f.Survives, Alternative: f.Alternative}
 		for operation := range f.Needs {
 			judged.Needs[operation] = ""
 		}

@@ -17,6 +17,7 @@ func explainFramework(out io.Writer, name string, known check.Catalog) error {
 	for _, o := range known.Frameworks.Needed(name) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\n", o.Name, o.Title, framework.Needs[o.Name])
 	}
+	fmt.Fprintf(w, "\nwhole\ta checkpoint is whole when there is %s\n", strings.Join(framework.Published, ", "))
 	if len(framework.Memory) > 0 {
 		fmt.Fprintf(w, "\nmemory\ta whole checkpoint lies in %s of the node while it is saved\n", strings.Join(framework.Memory, " and "))
 	}
