@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/kubeflow/trainer/v2 v2.3.0
 	github.com/kubeflow/training-operator v1.9.4
+	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.93.1
 	github.com/ray-project/kuberay/ray-operator v1.6.1
 	k8s.io/apimachinery v0.36.3
 	sigs.k8s.io/jobset v0.12.0

@@ -1,5 +1,5 @@
 // Command operators judges manifests on its standard input by the types of the operators that take them: JobSet, Kubeflow
-// Trainer, the Kubeflow training operator and KubeRay. A field that the API does not have is an error. It is a module of
+// Trainer, the Kubeflow training operator, KubeRay and the Prometheus Operator. A field that the API does not have is an error. It is a module of
 // its own because these types are made for older Kubernetes modules than the tests of the charts use.
 package main
 
@@ -12,6 +12,7 @@ import (
 
 	trainer "github.com/kubeflow/trainer/v2/pkg/apis/trainer/v1alpha1"
 	kubeflow "github.com/kubeflow/training-operator/pkg/apis/kubeflow.org/v1"
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	ray "github.com/ray-project/kuberay/ray-operator/apis/ray/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -28,7 +29,7 @@ func main() {
 
 func judge(manifests io.Reader) error {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{jobset.AddToScheme, trainer.AddToScheme, kubeflow.AddToScheme, ray.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{jobset.AddToScheme, trainer.AddToScheme, kubeflow.AddToScheme, ray.AddToScheme, monitoring.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return err
 		}

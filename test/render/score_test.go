@@ -35,6 +35,7 @@ func TestScore(t *testing.T) {
 	}
 	manifest, err := render(t, &helm.Options{SetJSONValues: manyNodes(map[string]string{
 		"prepare": `{"enabled": true, "directory": "team-a"}`, "benchmark": `{"enabled": true, "image": {"repository": "fio", "tag": "3.39"}}`,
+		"frameworks": `["dcp"]`, "freshness": `{"maxAge": "6h"}`,
 	})})
 	require.NoError(t, err)
 	score := exec.CommandContext(t.Context(), "kube-score", append(arguments, "-")...)
@@ -50,5 +51,5 @@ func TestScore(t *testing.T) {
 			assert.Fail(t, "kube-score", line)
 		}
 	}
-	assert.Len(t, judged, 3, "a Job to prepare, one to test, one to measure: %v", judged)
+	assert.Len(t, judged, 4, "a Job to prepare, one to test, one to measure, and a CronJob: %v", judged)
 }

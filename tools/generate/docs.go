@@ -40,6 +40,7 @@ func (d documentation) outputs() []output {
 		{filepath.Join(d.root, "README.md"), d.block("verified", func() (any, error) { return d.grades() })},
 		{filepath.Join(d.chart, "README.md"), d.block("values", func() (any, error) { return d.commonKeys() })},
 		{filepath.Join(d.chart, "docs", "choosing-a-backend.md"), d.block("backends", func() (any, error) { return d.families(), nil })},
+		{filepath.Join(d.chart, "docs", "alerts.md"), d.block("alerts", func() (any, error) { return catalog.Alerts(os.DirFS(d.chart)) })},
 		{filepath.Join(d.chart, "docs", "frameworks.md"), d.block("frameworks", func() (any, error) { return d.frameworkRows() })},
 	}
 	for _, b := range d.backends {
@@ -99,8 +100,9 @@ func (d documentation) functions() template.FuncMap {
 			v, err := d.verified(b)
 			return v.Grade, err
 		},
-		"text": text,
-		"cell": func(s string) string { return strings.ReplaceAll(text(s), "|", `\|`) },
+		"text":  text,
+		"lower": strings.ToLower,
+		"cell":  func(s string) string { return strings.ReplaceAll(text(s), "|", `\|`) },
 	}
 }
 
@@ -167,6 +169,8 @@ type row struct{ Name, Value string }
 // framework is a library that writes checkpoints, with the backends that do not serve it, or may not.
 type framework struct {
 	Name, Title, Source, Alternative string
+	// Published are the files by which a checkpoint is whole.
+	Published string
 	// Versions are what it was measured with, Unmeasured is why it was not.
 	Versions, Unmeasured string
 	// Ended, Lost, Kept and Survived are operations by what became of the framework without them; Memory is where it keeps
@@ -192,7 +196,7 @@ func (d documentation) frameworkRows() ([]framework, error) {
 	}
 	for _, name := range d.frameworks.Names() {
 		of := d.frameworks.Frameworks[name]
-		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative, Versions: of.Versions, Unmeasured: of.Unmeasured}
+		f := framework{Name: name, Title: of.Title, Source: of.Source, Alternative: of.Alternative, Published: published(of.Published), Versions: of.Versions, Unmeasured: of.Unmeasured}
 		if of.Measured != nil {
 			f.measured(*of.Measured, d.frameworks.Operations)
 		}
@@ -213,6 +217,19 @@ func (d documentation) frameworkRows() ([]framework, error) {
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// published lists the patterns of files that make a checkpoint whole, and of those that do not.
+func published(patterns []string) string {
+	var out []string
+	for _, pattern := range patterns {
+		if hidden, ok := strings.CutPrefix(pattern, "!"); ok {
+			out = append(out, "not `"+hidden+"`")
+			continue
+		}
+		out = append(out, "`"+pattern+"`")
+	}
+	return strings.Join(out, ", ")
 }
 
 // measured sorts the operations by what became of the framework without them. With an operation come the answers for which

@@ -89,6 +89,16 @@ func schema(chart string, backends []catalog.Backend, frameworks catalog.Framewo
 		"errorMessage": "`ckptctl backends` lists what it can be",
 		"description":  "Storage that holds the checkpoints; the section of the same name describes it.",
 	}
+	alerts, err := catalog.Alerts(os.DirFS(chart))
+	if err != nil {
+		return nil, err
+	}
+	var alertNames []any
+	for _, alert := range alerts {
+		alertNames = append(alertNames, alert.Name)
+	}
+	without := properties["monitoring"].(map[string]any)["properties"].(map[string]any)["without"].(map[string]any)
+	without["items"].(map[string]any)["enum"] = alertNames
 	properties["frameworks"] = map[string]any{
 		"type":        "array",
 		"uniqueItems": true,
