@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/plain"
@@ -54,7 +53,7 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 	root.SetErr(plain.Writer{To: streams.Err, Decorated: terminal(streams.Err)})
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), backendsCommand(), explainCommand(), sizeCommand(), adoptCommand())
+	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), backendsCommand(), explainCommand(), sizeCommand(), adoptCommand(), versionCommand())
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:
@@ -66,11 +65,4 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 	}
 	fmt.Fprintf(root.ErrOrStderr(), "error: %s\n", plain.Inert(strings.ReplaceAll(plain.Text(err.Error()), "\n", "\n  ")))
 	return Unusable
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
