@@ -22,8 +22,12 @@ type module struct {
 	texts map[string]string
 }
 
-// permitted are the licences that may be linked into an Apache-2.0 program which is shipped with their texts alone.
-var permitted = []string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unlicense", "OFL-1.1", "FTL"}
+// permitted are the licences that may be linked into an Apache-2.0 program which is shipped with their texts, and with
+// where the unchanged sources are, as MPL-2.0 wants.
+var permitted = []string{"Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC-BY-4.0", "ISC", "MPL-2.0", "OFL-1.1", "FTL"}
+
+// chosen are modules that offer licences to choose from: the text that is taken.
+var chosen = map[string]string{"github.com/golang/freetype": "licenses/ftl.txt"}
 
 var (
 	licenceFile = regexp.MustCompile(`(?i)^((un)?licen[cs]e|copying)([-._].*)?$`)
@@ -51,6 +55,13 @@ func (b *builder) linked(ctx context.Context, goos, goarch string) ([]module, er
 		}
 		if err := m.collect(fields[2], fields[3]); err != nil {
 			return nil, err
+		}
+		if name, ok := chosen[m.path]; ok {
+			text, err := os.ReadFile(filepath.Join(fields[2], filepath.FromSlash(name)))
+			if err != nil {
+				return nil, err
+			}
+			m.texts[name] = string(text)
 		}
 	}
 	out, err = b.goCommand(ctx, goos, goarch, "env", "GOROOT", "GOVERSION")
@@ -103,7 +114,7 @@ func (m *module) collect(root, dir string) error {
 func (m *module) classify() error {
 	var found []string
 	for name, text := range m.texts {
-		if !licenceFile.MatchString(filepath.Base(name)) {
+		if !licenceFile.MatchString(filepath.Base(name)) && name != chosen[m.path] {
 			continue
 		}
 		for _, match := range licensecheck.Scan([]byte(text)).Match {
@@ -128,7 +139,8 @@ func (m *module) classify() error {
 // thirdParty is the page with all licences and notices of what is linked, which their terms want shipped.
 func thirdParty(modules []module) []byte {
 	var out bytes.Buffer
-	fmt.Fprintln(&out, "ckptctl is linked from these modules. Their licences and notices follow.")
+	fmt.Fprintln(&out, "ckptctl is linked from these Go modules, unchanged, whose sources are published under path and version.")
+	fmt.Fprintln(&out, "Their licences and notices follow.")
 	fmt.Fprintln(&out)
 	for _, m := range modules {
 		fmt.Fprintf(&out, "  %s %s: %s\n", m.path, m.version, m.licence)
