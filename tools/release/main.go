@@ -54,6 +54,7 @@ func run(ctx context.Context, args []string) error {
 		p := pusher{out: *out}
 		flags.StringVar(&p.to, "to", "", "registry and path, without oci://")
 		flags.StringVar(&p.key, "cosign-key", "", "private key for cosign (default: none, the identity of the workflow)")
+		flags.BoolVar(&p.cosign, "cosign", true, "have cosign sign what is pushed and attest its SBOM")
 		flags.BoolVar(&p.log, "log", true, "write signatures to the public transparency log")
 		flags.BoolVar(&p.plain, "plain-http", false, "the registry has no TLS")
 		if err := flags.Parse(args[1:]); err != nil {

@@ -30,7 +30,8 @@ import (
 // or `cosign login` has stored.
 type pusher struct {
 	out, to, key string
-	log, plain   bool
+	// log wants signatures in the public log, plain a registry without TLS.
+	cosign, log, plain bool
 }
 
 // layerType is what a plugin's files are stored as.
@@ -58,6 +59,9 @@ func (p *pusher) push(ctx context.Context) error {
 		}
 		// One line each for who verifies or lists them.
 		fmt.Println(ref)
+		if !p.cosign {
+			continue
+		}
 		if err := p.sign(ctx, ref, file+".spdx.json"); err != nil {
 			return err
 		}
