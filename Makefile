@@ -41,6 +41,7 @@ generate-check: ## Fail when a generated file is stale.
 lint: tools ## Lint the charts and the Go code.
 	ct lint --config ct.yaml --all
 	golangci-lint run ./...
+	actionlint
 
 .PHONY: unit
 unit: tools ## Unit and render tests, which need no cluster.
@@ -76,9 +77,30 @@ fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break c
 	  go test $$(go list ./tools/ckptctl/... | grep "/$${target%:*}$$") -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \
 	done
 
+RELEASE := .build/release
+
+.PHONY: release
+release: ## Write everything that a release consists of into .build/release, the same to the byte each time (TAG=v0.1.0 compares the version).
+	go run ./tools/release build -out $(RELEASE) -tag '$(TAG)'
+
+.PHONY: release-sign
+release-sign: ## Sign charts and plugins for Helm: KEYRING=secret.gpg KEY=name, and KEY_PASSPHRASE in the environment.
+	go run ./tools/release sign -out $(RELEASE) -keyring '$(KEYRING)' -key '$(KEY)'
+
+.PHONY: release-push
+release-push: ## Push the signed release to TO=REGISTRY/PATH, have cosign sign it and attest its SBOMs (COSIGN_KEY=cosign.key, or the identity of the workflow).
+	@bash ci/tools.sh cosign
+	go run ./tools/release push -out $(RELEASE) -to '$(TO)' -cosign-key '$(COSIGN_KEY)'
+
+.PHONY: release-test
+release-test: tools ## Prove a whole release on a registry of its own: all platforms, both Helms, cosign, plugin, image, pre-commit.
+	@bash ci/tools.sh cosign
+	@bash ci/pre-commit.sh
+	go test ./test/release -full -count=1 -timeout 60m
+
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.
-	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint kube-score promtool
+	@bash ci/tools.sh helm helm4 kubectl ct golangci-lint kube-score promtool actionlint
 
 .PHONY: cluster
 cluster: ## A kind cluster of one control plane and two workers, made where it is missing.

@@ -3,7 +3,7 @@
 # .build/bin. Usage: tools.sh [TOOL...]    (all when none is named)
 source "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- kind helm helm4 kubectl ct golangci-lint kube-score promtool
+[ $# -gt 0 ] || set -- kind helm helm4 kubectl ct golangci-lint kube-score promtool actionlint cosign
 
 for tool in "$@"; do
   module=$tool command=$tool

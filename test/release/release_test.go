@@ -149,7 +149,7 @@ func run(t *testing.T, program string, args ...string) (string, error) {
 	command := exec.CommandContext(t.Context(), program, args...)
 	command.Dir = home
 	command.Env = append(os.Environ(), "HOME="+home, "DOCKER_CONFIG="+home, "KUBECONFIG=/dev/null",
-		"HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+		"HELM_CACHE_HOME="+home+"/cache", "HELM_CONFIG_HOME="+home+"/config", "HELM_DATA_HOME="+home+"/data")
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
@@ -373,7 +373,7 @@ func checkWithPlugin(t *testing.T, helm, source string, flags ...string) {
 	} {
 		command := exec.CommandContext(t.Context(), path, args...)
 		// Nothing is on the PATH, Go least of all.
-		command.Env = []string{"PATH=/nowhere", "HOME=" + home, "HELM_DATA_HOME=" + home, "HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home}
+		command.Env = []string{"PATH=/nowhere", "HOME=" + home, "HELM_DATA_HOME=" + home + "/data", "HELM_CACHE_HOME=" + home + "/cache", "HELM_CONFIG_HOME=" + home + "/config"}
 		out, err := command.CombinedOutput()
 		require.NoError(t, err, "%s %s\n%s", helm, strings.Join(args, " "), out)
 		if args[0] == "checkpoints" {
