@@ -32,7 +32,7 @@ if [ -n "${CKPTCTL_SHA256:-}" ] && ! echo "$CKPTCTL_SHA256  SHA256SUMS" | sum --
   echo "error: SHA256SUMS of ckptctl $CKPTCTL_VERSION is not the one that was pinned" >&2
   exit 1
 fi
-if ! grep -F "  $file" SHA256SUMS | grep -v spdx | sum --check - >/dev/null; then
+if ! grep "  $file\$" SHA256SUMS | sum --check - >/dev/null; then
   echo "error: $file is not what SHA256SUMS says" >&2
   exit 1
 fi
