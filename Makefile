@@ -93,10 +93,17 @@ release-push: ## Push the signed release to TO=REGISTRY/PATH, have cosign sign i
 	go run ./tools/release push -out $(RELEASE) -to '$(TO)' -cosign-key '$(COSIGN_KEY)'
 
 .PHONY: release-test
-release-test: tools ## Prove a whole release on a registry of its own: all platforms, both Helms, cosign, plugin, image, pre-commit.
+release-test: tools ## Prove a whole release on its own registry: all platforms, both Helms, cosign, plugin, image, pre-commit.
 	@bash ci/tools.sh cosign
 	@bash ci/pre-commit.sh
 	go test ./test/release -full -count=1 -timeout 60m
+
+KUBERNETES := all
+HELM := all
+
+.PHONY: versions
+versions: tools ## Judge the golden files by the API types of each Kubernetes version, and have each Helm render the fixtures (KUBERNETES=1.29 HELM=3.14).
+	go test ./test/versions -count=1 -timeout 120m -kubernetes '$(KUBERNETES)' -helm '$(HELM)'
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs pre-commit, pinned by pre-commit/requirements.txt, into a folder of its own, and links it into .build/bin.
+# Installs pre-commit, pinned by pre-commit/requirements.txt, into its own folder, and links it into .build/bin.
 source "$(dirname "$0")/lib.sh"
 
 requirements=$root/ci/pre-commit/requirements.txt

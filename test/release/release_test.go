@@ -117,6 +117,9 @@ func newKey(dir string) error {
 
 func release(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds a release")
+	}
 	out, err := released()
 	require.NoError(t, err)
 	return out
@@ -154,7 +157,7 @@ func run(t *testing.T, program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// tampered copies a file into a folder of its own, with one bit of one byte in the middle turned.
+// tampered copies a file into a new folder, with one bit of one byte in the middle turned.
 func tampered(t *testing.T, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -163,7 +166,7 @@ func tampered(t *testing.T, file string) string {
 	return copied(t, file, data)
 }
 
-// copied writes data under a file's name in a folder of its own, with the file's provenance where it has one.
+// copied writes data under a file's name in a new folder, with the file's provenance where it has one.
 func copied(t *testing.T, file string, data []byte) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), filepath.Base(file))

@@ -101,7 +101,7 @@ func TestOneTable(t *testing.T) {
 	}
 	assert.Equal(t, kubernetes, tried("kubernetes"))
 	assert.Equal(t, helm, tried("helm"))
-	page := read("charts/checkpoint-storage/docs/stability.md")
+	page := read("charts/checkpoint-storage/docs/releases.md")
 	for _, v := range []string{
 		"Kubernetes " + kubernetes[0] + " to " + kubernetes[len(kubernetes)-1],
 		"Helm " + helm[0] + " to " + lastOf(helm, "3."), "and " + firstOf(helm, "4.") + " to " + lastOf(helm, "4."),
@@ -206,7 +206,7 @@ func TestHelm(t *testing.T) {
 
 func template(t *testing.T, program, values string) (string, error) {
 	t.Helper()
-	// For one Kubernetes, since each Helm takes that of its own library otherwise.
+	// For one Kubernetes, since each Helm takes its own otherwise.
 	out, err := exec.CommandContext(t.Context(), program, "template", "checkpoints", charts.Chart(), "--namespace", "train", "--kube-version", "1.37.0", "-f", values).CombinedOutput()
 	return string(out), err
 }

@@ -1,5 +1,5 @@
 // Command strict judges manifests on its standard input by the API types of the Kubernetes version that its go.mod requires.
-// A field that the API does not have is an error. It is a module of its own so that a test can build it with the types of
+// A field that the API does not have is an error. It has its own module so that a test can build it with the types of
 // another version.
 package main
 
