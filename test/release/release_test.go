@@ -31,7 +31,10 @@ import (
 )
 
 // full tries every platform, cosign, the image and pre-commit: `make release-test`.
-var full = flag.Bool("full", false, "build for all platforms, and try cosign, the image and pre-commit")
+var (
+	full      = flag.Bool("full", false, "build for all platforms, and try cosign, the image and pre-commit")
+	platforms = flag.String("platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64", "what -full builds for")
+)
 
 // helms are the programs that have to install what is released.
 var helms = []string{"helm", "helm4"}
@@ -73,13 +76,21 @@ func tool(args ...string) error {
 			return &failure{err, out}
 		}
 	}
-	if args[0] == "build" && !*full {
-		args = append(args, "-platforms", strings.Replace(here, "-", "/", 1))
+	if args[0] == "build" {
+		args = append(args, "-platforms", strings.Join(built(), ","))
 	}
 	if out, err := inRoot(program, args...).CombinedOutput(); err != nil {
 		return &failure{err, out}
 	}
 	return nil
+}
+
+// built are the platforms that are built for.
+func built() []string {
+	if *full {
+		return strings.Split(*platforms, ",")
+	}
+	return []string{runtime.GOOS + "/" + runtime.GOARCH}
 }
 
 func inRoot(program string, args ...string) *exec.Cmd {
@@ -232,12 +243,9 @@ func TestContents(t *testing.T) {
 	dir := release(t)
 	all := files(t, dir)
 	v := version(t)
-	platforms := []string{here}
-	if *full {
-		platforms = []string{"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"}
-	}
 	want := []string{"checkpoint-storage-" + v + ".tgz", "training-job-" + v + ".tgz", "ckptctl-" + v + "-image.tar"}
-	for _, p := range platforms {
+	for _, p := range built() {
+		p = strings.Replace(p, "/", "-", 1)
 		extension := ".tar.gz"
 		if strings.HasPrefix(p, "windows") {
 			extension = ".zip"
