@@ -107,7 +107,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		}
 		path := f.path.To(key)
 		m := Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Message: fmt.Sprintf("there is no such key%s.", in(f.path))}
-		moved := func(to values.Path) Edit { return Edit{From: path, To: to, Value: section[key]} }
+		moved := func(to values.Path) values.Edit { return values.Edit{From: path, To: to, Value: section[key]} }
 		if len(f.path) == 1 && knownHabits().Sections[f.path[0]][key] != "" {
 			m.Hint = knownHabits().Sections[f.path[0]][key]
 			out = append(out, m)
@@ -118,14 +118,14 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
 		own := ok && home != "" && home == d.instance["backend"]
 		if near := nearest(key, words, taken); near != "" && !own {
-			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), fold(near) == fold(key)); m.Hint != "" {
+			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), key, alone(near, key, words, taken)); m.Hint != "" {
 				explained[f.path.To(near).String()] = true
 				out = append(out, m)
 				continue
 			}
 		}
 		if source := f.path.To("source"); len(f.path) == 2 && f.path[0] == "shardOverrides" && d.proven(moved(source.To(key))) {
-			m.Hint, m.Edits = fmt.Sprintf("move %s under source:", key), []Edit{moved(source.To(key))}
+			m.Hint, m.Edits = fmt.Sprintf("move %s under source:", key), exact(moved(source.To(key)))
 			explained[source.String()] = true
 			out = append(out, m)
 			continue
@@ -140,7 +140,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		if anchor := (values.Path{"x-" + strings.TrimPrefix(strings.TrimLeft(key, "._"), "x-")}); strings.HasPrefix(key, "x-") || strings.ContainsAny(key[:min(1, len(key))], "._") {
 			if lookup(d.given, anchor) == nil && d.proven(moved(anchor)) {
 				m.Hint = fmt.Sprintf("write it as %s at the top level, where keys that begin with x- hold anchors, or remove it", anchor)
-				m.Edits = []Edit{moved(anchor)}
+				m.Edits = []values.Edit{moved(anchor)}
 				out = append(out, m)
 				continue
 			}
@@ -151,7 +151,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			explained[home] = true
 			continue
 		}
-		m.Hint, m.Edits = "remove it; the keys are: "+strings.Join(words, ", "), []Edit{{From: path}}
+		m.Hint, m.Edits = "remove it; the keys are: "+strings.Join(words, ", "), []values.Edit{{From: path}}
 		if len(f.path) == 0 {
 			m.Hint = "remove it; `helm show values` lists the keys"
 		}
@@ -161,11 +161,11 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			m.Hint = fmt.Sprintf("remove it; it is a key of %s", strings.Join(owners, " and "))
 		case len(f.path) == 0 && d.joined(key) != "" && d.proven(moved(values.ParsePath(d.joined(key)))):
 			m.Hint = fmt.Sprintf("did you mean %s?", d.joined(key))
-			m.Edits = []Edit{moved(values.ParsePath(d.joined(key)))}
+			m.Edits = exact(moved(values.ParsePath(d.joined(key))))
 		case len(lacking) == 1 && len(section) <= len(known) && d.proven(moved(f.path.To(lacking[0]))):
 			// The one key that is too many is the one that is missing, in other words.
 			m.Hint = fmt.Sprintf("did you mean %s?", lacking[0])
-			m.Edits = []Edit{moved(f.path.To(lacking[0]))}
+			m.Edits = []values.Edit{moved(f.path.To(lacking[0]))}
 			explained[f.path.To(lacking[0]).String()] = true
 			lacking = nil
 		}
@@ -182,22 +182,25 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		if home != "" {
 			place = "under " + home + ":"
 		}
-		var edits []Edit
+		var edits []values.Edit
 		for _, key := range keys {
-			edits = append(edits, Edit{From: f.path.To(key), To: values.ParsePath(home).To(key), Value: section[key]})
+			edits = append(edits, values.Edit{From: f.path.To(key), To: values.ParsePath(home).To(key), Value: section[key]})
 		}
-		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because, Edits: edits,
+		out = append(out, Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Because: because, Edits: exact(edits...),
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
 }
 
 // renamed asks whether another key was meant, if the value fits that one, or can be made to. What is wrong further below
-// is for the next hint. sure says that the two names differ in nothing but their spelling.
-func (d diagnosis) renamed(e Edit, sure bool) (string, []Edit) {
+// is for the next hint. alone says that no other name is as near.
+func (d diagnosis) renamed(e values.Edit, key string, alone bool) (string, []values.Edit) {
 	if !d.mayTry() {
 		return "", nil
 	}
+	// Names that differ in nothing but their spelling are the same, whatever the value.
+	sure := fold(e.To[len(e.To)-1]) == fold(key)
+	e.Exact = alone
 	hint := fmt.Sprintf("did you mean %s?", e.To[len(e.To)-1])
 	for _, f := range d.after(e) {
 		if len(f.path) != len(e.To) || f.keyword == "additionalProperties" {
@@ -205,15 +208,15 @@ func (d diagnosis) renamed(e Edit, sure bool) (string, []Edit) {
 		}
 		m := d.wrong(f)
 		if len(m.Edits) == 1 && slices.Equal(m.Edits[0].To, e.To) {
-			e.Value = m.Edits[0].Value
-			return hint + " " + m.Hint, []Edit{e}
+			e.Value, e.Exact = m.Edits[0].Value, alone && m.Edits[0].Exact
+			return hint + " " + m.Hint, []values.Edit{e}
 		}
 		if !sure {
 			return "", nil
 		}
 		return hint + " It " + m.Message, nil
 	}
-	return hint, []Edit{e}
+	return hint, []values.Edit{e}
 }
 
 // takes says that a section has a key, by its name or by what the name begins with.
@@ -291,8 +294,8 @@ func (d diagnosis) missing(section, path values.Path) Mistake {
 	}
 	example := d.example(path, schema)
 	m.Hint = "give it a value; `helm show values` lists the keys"
-	if edit := (Edit{To: path, Value: parsed(example)}); example != "…" && d.proven(edit) {
-		m.Hint, m.Edits = "set "+path.String()+": "+example, []Edit{edit}
+	if edit := (values.Edit{To: path, Value: parsed(example)}); example != "…" && d.proven(edit) {
+		m.Hint, m.Edits = "set "+path.String()+": "+example, []values.Edit{edit}
 	}
 	return m
 }

@@ -46,14 +46,14 @@ var knownHabits = sync.OnceValue(func() (h habits) {
 
 // habit finds what to write instead of a key of the top level that other charts have; ok is false where nothing is known
 // that the values would be right with.
-func (d diagnosis) habit(key string) (hint string, edits []Edit, ok bool) {
+func (d diagnosis) habit(key string) (hint string, edits []values.Edit, ok bool) {
 	value := d.instance[key]
 	block, isMap := value.(map[string]any)
 	if slices.Contains(knownHabits().Blocks, key) && isMap {
 		return d.block(key, block)
 	}
 	if note, ok := knownHabits().Notes[key]; ok {
-		return "remove it: " + note, []Edit{{From: values.Path{key}}}, true
+		return "remove it: " + note, []values.Edit{{From: values.Path{key}}}, true
 	}
 	h, known := knownHabits().Top[key]
 	if !known {
@@ -63,17 +63,17 @@ func (d diagnosis) habit(key string) (hint string, edits []Edit, ok bool) {
 	if taken || len(written) == 0 {
 		return "", nil, false
 	}
-	edits = append([]Edit{{From: values.Path{key}}}, written...)
+	edits = append([]values.Edit{{From: values.Path{key}}}, written...)
 	if !d.proven(edits...) {
 		return "", nil, false
 	}
-	return "write instead: " + listed(written), edits, true
+	return "write instead: " + listed(written), exact(edits...), true
 }
 
 // block translates what another chart says of its volume.
-func (d diagnosis) block(key string, block map[string]any) (hint string, edits []Edit, ok bool) {
-	edits = []Edit{{From: values.Path{key}}}
-	var said, left []Edit
+func (d diagnosis) block(key string, block map[string]any) (hint string, edits []values.Edit, ok bool) {
+	edits = []values.Edit{{From: values.Path{key}}}
+	var said, left []values.Edit
 	var unsaid []string
 	alone := false
 	for _, below := range slices.Sorted(maps.Keys(block)) {
@@ -110,12 +110,15 @@ func (d diagnosis) block(key string, block map[string]any) (hint string, edits [
 	if len(said) == 0 {
 		return "remove it" + rest, edits, true
 	}
+	if rest == "" {
+		edits = exact(edits...)
+	}
 	return "write instead: " + listed(said) + rest, edits, d.proven(edits...)
 }
 
 // written are the edits that say in this chart's words what a value says in another's. taken says that the user wrote the
 // key already.
-func (d diagnosis) written(h habit, value any) (edits []Edit, taken bool) {
+func (d diagnosis) written(h habit, value any) (edits []values.Edit, taken bool) {
 	if h.To == "" {
 		return nil, false
 	}
@@ -139,14 +142,14 @@ func (d diagnosis) written(h habit, value any) (edits []Edit, taken bool) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(and)) {
 		if path := values.ParsePath(key); lookup(d.given, path) != and[key] {
-			edits = append(edits, Edit{To: path, Value: and[key]})
+			edits = append(edits, values.Edit{To: path, Value: and[key]})
 		}
 	}
-	return append(edits, Edit{To: to, Value: value}), false
+	return append(edits, values.Edit{To: to, Value: value}), false
 }
 
 // listed shows what edits write, key by key.
-func listed(edits []Edit) string {
+func listed(edits []values.Edit) string {
 	var out []string
 	for _, e := range edits {
 		if e.To != nil {

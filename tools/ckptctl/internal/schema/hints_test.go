@@ -70,10 +70,10 @@ func TestHints(t *testing.T) {
 				}
 				verb, _, _ := strings.Cut(m.Hint, " ")
 				followed[m.Kind+" "+verb]++
-				for _, after := range validate(schema.Apply(spoilt, m.Edits)) {
+				for _, after := range validate(values.Apply(spoilt, m.Edits)) {
 					assert.False(t, after.Kind == m.Kind && slices.Equal(after.Path, m.Path), "not mended: %s", about)
 					known := slices.ContainsFunc(before, func(b schema.Mistake) bool { return slices.Equal(b.Path, after.Path) })
-					below := slices.ContainsFunc(m.Edits, func(e schema.Edit) bool {
+					below := slices.ContainsFunc(m.Edits, func(e values.Edit) bool {
 						return len(after.Path) > len(e.To) && e.To != nil && slices.Equal(after.Path[:len(e.To)], e.To)
 					})
 					assert.True(t, known || below || after.Kind == "missing-key", "%s: %s is new: %s", after.Path, after.Message, about)
@@ -107,24 +107,24 @@ func (s spoiler) spoil(given map[string]any) (map[string]any, string) {
 		path := s.anyPath(given)
 		value := at(given, path)
 		last := path[len(path)-1]
-		var edit schema.Edit
+		var edit values.Edit
 		switch s.random.IntN(4) {
 		case 0, 1:
-			edit = schema.Edit{From: path, To: path[:len(path)-1].To(s.misspelt(last)), Value: value}
+			edit = values.Edit{From: path, To: path[:len(path)-1].To(s.misspelt(last)), Value: value}
 		case 2:
 			to := values.Path{last}
 			if len(path) == 1 || s.random.IntN(2) == 0 {
 				to = values.Path{s.sections[s.random.IntN(len(s.sections))], last}
 			}
 			if at(given, to[:len(to)-1]) == nil && len(to) > 1 {
-				given = schema.Apply(given, []schema.Edit{{To: to[:1], Value: map[string]any{}}})
+				given = values.Apply(given, []values.Edit{{To: to[:1], Value: map[string]any{}}})
 			}
-			edit = schema.Edit{From: path, To: to, Value: value}
+			edit = values.Edit{From: path, To: to, Value: value}
 		case 3:
-			edit = schema.Edit{To: path, Value: s.mistyped(value)}
+			edit = values.Edit{To: path, Value: s.mistyped(value)}
 		}
 		how = append(how, fmt.Sprintf("%s becomes %s: %v", path, edit.To, edit.Value))
-		given = schema.Apply(given, []schema.Edit{edit})
+		given = values.Apply(given, []values.Edit{edit})
 	}
 	return given, strings.Join(how, ", and ")
 }

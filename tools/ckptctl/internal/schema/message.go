@@ -28,7 +28,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Message = fmt.Sprintf("%s is none of the values that it can have.", brief(f.value))
 		if s, ok := f.value.(string); ok && !f.name {
 			if near := nearest(s, allowed, nil); near != "" {
-				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []Edit{{To: f.path, Value: near}}
+				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []values.Edit{{To: f.path, Value: near, Exact: alone(near, s, allowed, nil)}}
 				break
 			}
 		}
@@ -50,7 +50,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Message = fmt.Sprintf("is %s, and must be at %s %s.", text(f.value),
 			map[string]string{"minimum": "least", "maximum": "most"}[f.keyword], text(f.schema[f.keyword]))
 		m.Hint = fmt.Sprintf("set %s: %s", m.Path, text(f.schema[f.keyword]))
-		m.Edits = []Edit{{To: f.path, Value: f.schema[f.keyword]}}
+		m.Edits = []values.Edit{{To: f.path, Value: f.schema[f.keyword]}}
 	case "minLength", "minItems":
 		m.Message = "is empty."
 		m.Hint, m.Edits = d.like(f)
@@ -60,7 +60,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 	case "uniqueItems":
 		m.Message = "holds an item twice."
 		m.Hint = "list it once"
-		m.Edits = []Edit{{To: f.path, Value: once(f.value)}}
+		m.Edits = exact(values.Edit{To: f.path, Value: once(f.value)})
 	default:
 		m.Message = fmt.Sprintf("%s breaks %s: %s.", brief(f.value), f.keyword, text(f.schema[f.keyword]))
 		m.Hint, m.Edits = d.like(f)
@@ -78,10 +78,10 @@ func (d diagnosis) around(f failure) []map[string]any {
 }
 
 // like shows an example of the key, or the same size in the form that the key takes.
-func (d diagnosis) like(f failure) (string, []Edit) {
+func (d diagnosis) like(f failure) (string, []values.Edit) {
 	if size := sizeLike(f); size != "" {
-		if edit := (Edit{To: f.path, Value: size}); d.proven(edit) {
-			return fmt.Sprintf("set %s: %s", f.path, size), []Edit{edit}
+		if edit := (values.Edit{To: f.path, Value: size, Exact: true}); d.proven(edit) {
+			return fmt.Sprintf("set %s: %s", f.path, size), []values.Edit{edit}
 		}
 	}
 	for _, schema := range d.around(f) {
@@ -92,21 +92,21 @@ func (d diagnosis) like(f failure) (string, []Edit) {
 		if f.name {
 			return d.keyLike(f, example)
 		}
-		if edit := (Edit{To: f.path, Value: parsed(example)}); example != "…" && d.proven(edit) {
-			return fmt.Sprintf("write it like %s: %s", f.path, example), []Edit{edit}
+		if edit := (values.Edit{To: f.path, Value: parsed(example)}); example != "…" && d.proven(edit) {
+			return fmt.Sprintf("write it like %s: %s", f.path, example), []values.Edit{edit}
 		}
 	}
 	return "remove it, or see `helm show values`", nil
 }
 
 // keyLike shows a name that a key could have.
-func (d diagnosis) keyLike(f failure, example string) (string, []Edit) {
+func (d diagnosis) keyLike(f failure, example string) (string, []values.Edit) {
 	name, _ := parsed(example).(string)
-	edit := Edit{From: f.path, To: f.path[:len(f.path)-1].To(name), Value: lookup(d.instance, f.path)}
+	edit := values.Edit{From: f.path, To: f.path[:len(f.path)-1].To(name), Value: lookup(d.instance, f.path)}
 	if name == "" || !d.proven(edit) {
 		return "give it another name", nil
 	}
-	return "write it like " + name, []Edit{edit}
+	return "write it like " + name, []values.Edit{edit}
 }
 
 // parsed is an example as a value.
@@ -118,19 +118,19 @@ func parsed(example string) (value any) {
 }
 
 // dash answers the - by which many charts write the empty name of a class.
-func (d diagnosis) dash(path values.Path) (string, []Edit) {
+func (d diagnosis) dash(path values.Path) (string, []values.Edit) {
 	if d.instance["provisioning"] == "dynamic" {
-		return `leave it out for the cluster's default class, or name one; other charts write - for "", with which nothing is provisioned`, []Edit{{From: path}}
+		return `leave it out for the cluster's default class, or name one; other charts write - for "", with which nothing is provisioned`, []values.Edit{{From: path}}
 	}
-	return fmt.Sprintf(`write %s: "", which other charts write as -`, path), []Edit{{To: path, Value: ""}}
+	return fmt.Sprintf(`write %s: "", which other charts write as -`, path), exact(values.Edit{To: path, Value: ""})
 }
 
 // retyped knows the ways in which a type goes wrong.
-func (d diagnosis) retyped(f failure, want []string) (string, []Edit) {
+func (d diagnosis) retyped(f failure, want []string) (string, []values.Edit) {
 	path := f.path.String()
-	try := func(value any) []Edit {
-		if edit := (Edit{To: f.path, Value: value}); d.proven(edit) {
-			return []Edit{edit}
+	try := func(value any) []values.Edit {
+		if edit := (values.Edit{To: f.path, Value: value, Exact: true}); d.proven(edit) {
+			return []values.Edit{edit}
 		}
 		return nil
 	}
@@ -161,12 +161,12 @@ func (d diagnosis) retyped(f failure, want []string) (string, []Edit) {
 		}
 	case map[string]any:
 		if edits := dotted(f.path, value); edits != nil && has(want, names["string"]) {
-			if edits = append([]Edit{{From: f.path}}, edits...); d.proven(edits...) {
+			if edits = append([]values.Edit{{From: f.path}}, edits...); d.proven(edits...) {
 				return "a key has its dots in it, not a map for each: " + listed(edits), edits
 			}
 		}
 	case nil:
-		if edits := []Edit{{From: f.path}}; d.proven(edits...) {
+		if edits := []values.Edit{{From: f.path}}; d.proven(edits...) {
 			return "remove it, or give it a value", edits
 		}
 		return "give it a value", nil
@@ -184,8 +184,8 @@ func (d diagnosis) retyped(f failure, want []string) (string, []Edit) {
 }
 
 // dotted takes maps in maps for keys that have dots in them, as --set makes of kubernetes.io/os.
-func dotted(path values.Path, value map[string]any) []Edit {
-	var out []Edit
+func dotted(path values.Path, value map[string]any) []values.Edit {
+	var out []values.Edit
 	for _, key := range slices.Sorted(maps.Keys(value)) {
 		joined := path[:len(path)-1].To(path[len(path)-1] + "." + key)
 		switch below := value[key].(type) {
@@ -196,9 +196,9 @@ func dotted(path values.Path, value map[string]any) []Edit {
 			}
 			out = append(out, deeper...)
 		case string:
-			out = append(out, Edit{To: joined, Value: below})
+			out = append(out, values.Edit{To: joined, Value: below})
 		case bool, float64, int64:
-			out = append(out, Edit{To: joined, Value: text(below)})
+			out = append(out, values.Edit{To: joined, Value: text(below)})
 		default:
 			return nil
 		}

@@ -27,6 +27,20 @@ func nearest(word string, list []string, taken map[string]any) string {
 	return best
 }
 
+// alone says that the word which nearest has found is the only one that near.
+func alone(near, word string, list []string, taken map[string]any) bool {
+	distance := edits(word, near, len(word)+len(near))
+	if fold(word) == fold(near) {
+		distance = 0
+	}
+	for _, candidate := range list {
+		if _, there := taken[candidate]; !there && candidate != near && edits(word, candidate, distance) <= distance {
+			return false
+		}
+	}
+	return true
+}
+
 var separators = strings.NewReplacer("_", "", "-", "", " ", "")
 
 // fold removes what separates words: mount_options and mount-options are mountOptions.

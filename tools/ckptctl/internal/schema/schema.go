@@ -47,7 +47,7 @@ type Mistake struct {
 
 	Message, Hint string
 	// Edits are what the hint asks for, where it asks for one thing: made, they mend the mistake and make no other.
-	Edits []Edit
+	Edits []values.Edit
 }
 
 const location = "values.schema.json"
