@@ -185,3 +185,9 @@ func keyName(node *yaml.Node) (name string, certain bool) {
 	}
 	return s.key, true
 }
+
+// Key is what Helm calls the key of a map that a node stands for.
+func Key(node *yaml.Node) string {
+	name, _ := keyName(node)
+	return name
+}

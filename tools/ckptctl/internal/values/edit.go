@@ -79,3 +79,26 @@ func changed(at any, path Path, to any, remove bool) any {
 	section[path[0]] = changed(section[path[0]], path[1:], to, remove)
 	return section
 }
+
+// Lookup finds what stands at a path, and whether anything does.
+func Lookup(at any, path Path) (any, bool) {
+	for _, step := range path {
+		switch value := at.(type) {
+		case map[string]any:
+			below, ok := value[step]
+			if !ok {
+				return nil, false
+			}
+			at = below
+		case []any:
+			i, err := strconv.Atoi(strings.Trim(step, "[]"))
+			if err != nil || i < 0 || i >= len(value) {
+				return nil, false
+			}
+			at = value[i]
+		default:
+			return nil, false
+		}
+	}
+	return at, true
+}
