@@ -32,7 +32,11 @@ func (s *Store) accept() {
 				}
 				fallthrough
 			default:
-				s.pending = append(s.pending, s.about(a, "accept/unused", "nothing"))
+				f := s.about(a, "accept/unused", "nothing")
+				if s.definition.rules.Alone(a.Rule) {
+					f.Fix = &report.Fix{Comment: true}
+				}
+				s.pending = append(s.pending, f)
 			}
 		}
 	}

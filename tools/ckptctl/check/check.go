@@ -47,7 +47,7 @@ type Result struct {
 // Check reads the inputs as Helm would for a release and judges every store in it. The error is a *values.InputError when
 // an input cannot be read.
 func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
-	base, err := c.read(in.Files, release.Stdin)
+	base, err := c.read(in, release.Stdin)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ type fleet struct {
 // Overlays are a cluster each. Where perFolder is set, the overlays of one folder are releases in one cluster, each
 // named after its file.
 func (c *Chart) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
-	base, err := c.read(in.Files, release.Stdin)
+	base, err := c.read(in, release.Stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (f *fleet) releaseOf(i int) Release {
 
 // read checks one overlay.
 func (f *fleet) read(i int) ([]*Store, error) {
-	file, err := values.Open(f.overlays[i], f.chart.helm, nil)
+	file, err := f.in.Open(f.overlays[i], f.chart.helm, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -11,13 +11,21 @@ import (
 
 // wordHint knows the words that Helm's YAML takes for booleans, though a word was meant.
 func wordHint(prefix values.Path, m schema.Mistake, at values.Position) string {
+	if word := booleanWord(m, at); word != "" {
+		return fmt.Sprintf("YAML reads the word %s as a boolean; put it in quotes: %q", word, word)
+	}
+	return optionHint(prefix, m, at)
+}
+
+// booleanWord is a word that Helm's YAML takes for a boolean where none can stand, or "".
+func booleanWord(m schema.Mistake, at values.Position) string {
 	switch strings.ToLower(at.Text) {
 	case "yes", "no", "on", "off", "y", "n":
 		if m.Kind == "type" && !at.Quoted {
-			return fmt.Sprintf("YAML reads the word %s as a boolean; put it in quotes: %q", at.Text, at.Text)
+			return at.Text
 		}
 	}
-	return optionHint(prefix, m, at)
+	return ""
 }
 
 // optionHint says what an option has to be, where an option made the mistake.

@@ -30,13 +30,14 @@ func (s *Store) misshapen(mistakes []schema.Mistake) []values.YAMLWarning {
 		f := s.locate(Finding{
 			Rule: "schema/" + m.Kind, Severity: report.Error, Message: m.Message, Hint: plain.Line(wordHint(s.values.Prefix(), m, at)),
 		}, m.Path, at)
+		f.Fix = s.fix(m, at)
 		if m.Because != nil {
 			f.Because = s.because(m.Path, []values.Path{m.Because})
 		}
 		// What is odd about a value that is wrong is why it is wrong.
 		here := spot{f.Path, at.File}
 		for _, w := range why[here] {
-			f.Hint = w.Hint
+			f.Hint, f.Fix = w.Hint, fixOf(w.Edits)
 			if f.Message = strings.TrimSuffix(f.Message, ".") + ": " + w.Message; w.Rule == "placeholder" {
 				// It stands for a value, so what is wrong with it as one says nothing.
 				f.Message = w.Message
@@ -57,7 +58,7 @@ func (s *Store) misread(warnings []values.YAMLWarning) {
 	for _, w := range warnings {
 		// A path at, above or below the prefix.
 		if n := min(len(w.Path), len(prefix)); slices.Equal(w.Path[:n], prefix[:n]) {
-			f := Finding{Rule: "yaml/" + w.Rule, Severity: report.Warning, Message: w.Message, Hint: plain.Line(w.Hint)}
+			f := Finding{Rule: "yaml/" + w.Rule, Severity: report.Warning, Message: w.Message, Hint: plain.Line(w.Hint), Fix: fixOf(w.Edits)}
 			s.findings = append(s.findings, s.locate(f, w.Path[n:], w.At))
 		}
 	}

@@ -89,7 +89,7 @@ func (s *Store) foreign(refused bool) bool {
 // limits judges what depends on the cluster: its version of Kubernetes, and its quota.
 func (s *Store) limits() {
 	add := func(rule, name string, args map[string]any, path values.Path) {
-		s.findings = append(s.findings, s.locate(s.definition.rules.Finding(rule, name, args), path, s.values.Where(false, path)))
+		s.findings = append(s.findings, s.locateRule(s.definition.rules.Finding(rule, name, args), path.String(), nil))
 	}
 	if minor := s.release.Kubernetes; minor > 0 {
 		version := map[string]any{"version": fmt.Sprintf("1.%d", minor)}
@@ -120,6 +120,9 @@ func (s *Store) locateRule(f Finding, path string, read []string) Finding {
 		paths = append(paths, values.ParsePath(path))
 	}
 	f.Because = s.because(paths[0], paths[1:])
+	if f.Fix != nil {
+		f.Fix = fixOf(values.Below(s.values.Prefix(), f.Fix.Edits))
+	}
 	return s.locate(f, paths[0], s.values.Where(false, paths...))
 }
 

@@ -25,7 +25,7 @@ type checkOptions struct {
 	chart, kubernetes, quota, output string
 	release                          check.Release
 	helm                             int
-	strict                           bool
+	strict, fix                      bool
 }
 
 func checkCommand() *cobra.Command {
@@ -43,9 +43,13 @@ With --chart PARENT, every checkpoint-storage dependency of that chart is checke
 
 A comment accepts a warning, with a reason: # ckptctl:accept W03 the disk is mounted by the node's image
 
+--fix first makes the fixes that are proven to change nothing else: the finding goes, none comes, and all other values,
+comments and the order stay. It edits the files that were named, and prints what it changed to the standard error.
+
 Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 		Example: `  ckptctl check -f base.yaml -f clusters/berlin.yaml
   ckptctl check -f base.yaml --each 'clusters/*.yaml' -o sarif
+  ckptctl check -f values.yaml --fix
   ckptctl check --chart charts/training-job -f values.yaml --set checkpoints.size=2Ti`,
 		RunE: o.run,
 	}
@@ -55,6 +59,7 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
 	flags.StringVar(&o.quota, "quota", "", "total `size` that the claims of a cluster may request, such as 10Ti: warn if they request more")
 	flags.StringVarP(&o.output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
+	flags.BoolVar(&o.fix, "fix", false, "make the fixes that are proven to change nothing else, then check")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 on warnings too")
 	complete(command, "output", report.Formats()...)
 	complete(command, "helm", "3", "4")
@@ -114,6 +119,11 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	chart, err := target(o.chart, helm)
 	if err != nil {
 		return err
+	}
+	if o.fix {
+		if o.release, err = fix(command, chart, o.in, overlays, perFolder, o.release); err != nil {
+			return err
+		}
 	}
 	out := report.Report{Version: version(), Color: colored(command.OutOrStdout())}
 	unreadable := false

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
 // The severities of a finding.
@@ -38,10 +40,20 @@ type Finding struct {
 	// Hint says what to do, ready to paste where it can be.
 	Hint string `json:"hint"`
 
+	// Fix mends it, where there is one way to and nothing is taken for granted.
+	Fix *Fix `json:"-"`
 	// Source is the line of the file, for a text that shows it.
 	Source string `json:"-"`
 	// indent is what is shown of Source before Column.
 	indent string
+}
+
+// Fix is what mends a finding, in the file that has it.
+type Fix struct {
+	// Edits are changes of what the file holds. Where one has a From and no Value, what stands there moves as it is.
+	Edits []values.Edit
+	// Comment says that the comment at the finding's place goes instead.
+	Comment bool
 }
 
 // Because is a value that a finding rests on, and where it was set.

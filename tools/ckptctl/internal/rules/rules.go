@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"checkpoint-storage/tools/catalog"
 	"checkpoint-storage/tools/ckptctl/internal/names"
 	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
 // Locate adds to a finding where it is: at the path, or, where the path was not written, at the first of those that the rule
@@ -203,9 +205,27 @@ func (r *RuleSet) finding(rule, name string, s *subject) report.Finding {
 	return finding(c, s, each{})
 }
 
+// Alone says that a rule judges a release by its values and nothing else: neither by other releases, nor by options.
+func (r *RuleSet) Alone(rule string) bool {
+	cases := r.rules[strings.ToUpper(rule)].Cases
+	for _, c := range cases {
+		if c.By != "" {
+			return false
+		}
+	}
+	return len(cases) > 0
+}
+
+// removal is a fix that takes a key away, and leaves nothing to choose.
+var removal = regexp.MustCompile(`^(?:remove ([\w.-]+)|leave ([\w.-]+) out)$`)
+
 // finding fills in the words of a case.
 func finding(c catalog.Case, s *subject, one each) report.Finding {
-	return report.Finding{Rule: c.Rule, Severity: cmp.Or(c.Severity, report.Error), Message: fill(c.Message, s, one), Hint: fill(c.Fix, s, one)}
+	f := report.Finding{Rule: c.Rule, Severity: cmp.Or(c.Severity, report.Error), Message: fill(c.Message, s, one), Hint: fill(c.Fix, s, one)}
+	if words := removal.FindStringSubmatch(f.Hint); words != nil {
+		f.Fix = &report.Fix{Edits: []values.Edit{{From: values.ParsePath(words[1] + words[2])}}}
+	}
+	return f
 }
 
 // pathOf is a path of the rules as one of the values: those of a section as those of the backend.

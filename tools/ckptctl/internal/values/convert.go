@@ -15,6 +15,8 @@ type YAMLWarning struct {
 	Path Path
 	// Message and Hint are as in a finding.
 	Message, Hint string
+	// Edits are what the hint asks for, where it asks for one thing.
+	Edits []Edit
 }
 
 // converter turns a document's nodes into the values that Helm reads from the same text, and warns of what it reads in another way than people.
@@ -48,9 +50,9 @@ func (c *converter) here() Path {
 	return path
 }
 
-func (c *converter) warn(rule string, node *yaml.Node, message, hint string) {
+func (c *converter) warn(rule string, node *yaml.Node, message, hint string, edits ...Edit) {
 	c.warnings = append(c.warnings, YAMLWarning{
-		Rule: rule, At: position(c.file, node, c.shift), Path: c.here(), Message: message, Hint: hint,
+		Rule: rule, At: position(c.file, node, c.shift), Path: c.here(), Message: message, Hint: hint, Edits: edits,
 	})
 }
 
@@ -108,7 +110,8 @@ func (c *converter) mapping(node *yaml.Node) any {
 		}
 		if ok && isPlain(key) && key.Value != name && (name == "true" || name == "false") && key.Value != "True" && key.Value != "TRUE" {
 			c.warn("boolean-key", key, fmt.Sprintf("YAML 1.1, which Helm reads, takes the key %s for the boolean %s, and Helm makes it %q.",
-				key.Value, name, name), fmt.Sprintf("put the key in quotes: %q", key.Value))
+				key.Value, name, name), fmt.Sprintf("put the key in quotes: %q", key.Value),
+				Edit{From: c.here(), To: c.here()[:len(c.path)-1].To(key.Value)})
 		}
 		c.placeholder(key, key.Value)
 		section[name] = c.convert(value)
@@ -153,10 +156,12 @@ func (c *converter) scalar(node *yaml.Node) any {
 		switch {
 		case rounded(s.whole, number):
 			c.warn("rounded-number", node, fmt.Sprintf("Helm holds numbers as 64-bit floats, and makes %s into %s.",
-				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole))
+				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole),
+				Edit{To: c.here(), Value: s.whole})
 		case octal(s.whole):
 			c.warn("octal-number", node, fmt.Sprintf("a leading zero makes a number octal in YAML 1.1: Helm reads %s as %s.",
-				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole))
+				s.whole, strconv.FormatFloat(number, 'f', -1, 64)), fmt.Sprintf("put it in quotes: %q", s.whole),
+				Edit{To: c.here(), Value: s.whole})
 		}
 	}
 	return s.value

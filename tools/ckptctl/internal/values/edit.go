@@ -2,6 +2,7 @@ package values
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,4 +102,19 @@ func Lookup(at any, path Path) (any, bool) {
 		}
 	}
 	return at, true
+}
+
+// Prune returns values without what stands at a path, and without the sections that have nothing else. It changes nothing
+// of what it is given.
+func Prune(given map[string]any, path Path) map[string]any {
+	var out any = given
+	for len(path) > 0 {
+		out = changed(out, path, nil, true)
+		path = path[:len(path)-1]
+		if section, ok := Lookup(out, path); !ok || !reflect.DeepEqual(section, map[string]any{}) {
+			break
+		}
+	}
+	section, _ := out.(map[string]any)
+	return section
 }

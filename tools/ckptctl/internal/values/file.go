@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -49,13 +50,32 @@ type document struct {
 const maxSize = 4 << 20
 
 // Open reads a values file. The name - is the standard input.
-func Open(name string, helm Helm, stdin io.Reader) (*File, error) {
+func (in Inputs) Open(name string, helm Helm, stdin io.Reader) (*File, error) {
+	if len(in.Texts) > 0 {
+		if text, ok := in.Texts[Canonical(name)]; ok {
+			return Parse(name, text, helm)
+		}
+	}
 	text, err := read(name, stdin)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(name, text, helm)
 }
+
+// Canonical is the one name of a file that may be reached by several.
+func Canonical(name string) string {
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target
+	}
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
+}
+
+// Text is the file's text. It must not be changed.
+func (f *File) Text() []byte { return f.text }
 
 func read(name string, stdin io.Reader) ([]byte, error) {
 	if strings.TrimSpace(name) == "-" {

@@ -159,4 +159,6 @@ type Inputs struct {
 	Files []string
 	// Set and its like are in the form of Helm's options of these names.
 	Set, SetString, SetJSON, SetFile, SetLiteral []string
+	// Texts are what files hold that are not written yet, by their canonical name.
+	Texts map[string][]byte
 }

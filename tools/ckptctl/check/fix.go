@@ -1,0 +1,447 @@
+package check
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"checkpoint-storage/tools/ckptctl/internal/amend"
+	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/internal/schema"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+)
+
+// fix is what mends a mistake, if its edits are the only way to.
+func (s *Store) fix(m schema.Mistake, at values.Position) *report.Fix {
+	if word := booleanWord(m, at); word != "" {
+		return fixOf(values.Below(s.values.Prefix(), []values.Edit{{To: m.Path, Value: word}}))
+	}
+	edits := values.Below(s.values.Prefix(), m.Edits)
+	for i, e := range m.Edits {
+		if !e.Exact {
+			return nil
+		}
+		// A file may have a part only of what is merged there.
+		if there, _ := values.Lookup(s.Merged, e.From); e.From != nil && e.To != nil && reflect.DeepEqual(there, e.Value) {
+			edits[i].Value = nil
+		}
+	}
+	return fixOf(edits)
+}
+
+func fixOf(edits []values.Edit) *report.Fix {
+	if len(edits) == 0 {
+		return nil
+	}
+	return &report.Fix{Edits: edits}
+}
+
+// Fixer mends findings in the files that have them, in memory. It mends what changes nothing else: the finding goes, none
+// comes, and all values stay what they were but for those that the fix is about.
+type Fixer struct {
+	chart    *Chart
+	in       Inputs
+	overlays []string
+	shared   bool
+	release  Release
+	stdin    []byte
+	// editable are the files that a fix may change, by their canonical name.
+	editable map[string]bool
+	// judged are the stores of the base, or of each overlay over it, as the texts are now; nil what is to be judged again.
+	judged [][]*Store
+}
+
+// Change is what mended one finding in one file.
+type Change struct {
+	Finding Finding
+	// File is as it was given.
+	File string
+	// Before and After are its text.
+	Before, After []byte
+}
+
+// NewFixer returns one for what Check judges or, with overlays, what Each does. The standard input is read once.
+func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release Release) (*Fixer, error) {
+	f := &Fixer{chart: c, in: in, overlays: overlays, shared: perFolder, release: release, editable: map[string]bool{}}
+	f.in.Texts = maps.Clone(in.Texts)
+	if f.in.Texts == nil {
+		f.in.Texts = map[string][]byte{}
+	}
+	for _, name := range slices.Concat(in.Files, overlays) {
+		if strings.TrimSpace(name) == "-" {
+			continue
+		}
+		key := values.Canonical(name)
+		if _, there := f.in.Texts[key]; !there {
+			info, err := os.Stat(key)
+			if err != nil || !info.Mode().IsRegular() {
+				// Whoever reads it says why it cannot be read.
+				continue
+			}
+			file, err := in.Open(name, c.helm, nil)
+			if err != nil {
+				continue
+			}
+			f.in.Texts[key] = file.Text()
+		}
+		f.editable[key] = true
+	}
+	if slices.ContainsFunc(in.Files, func(name string) bool { return strings.TrimSpace(name) == "-" }) && release.Stdin != nil {
+		var err error
+		if f.stdin, err = io.ReadAll(release.Stdin); err != nil {
+			return nil, err
+		}
+	}
+	f.judged = make([][]*Store, max(1, len(overlays)))
+	return f, nil
+}
+
+// Release is whose values are judged, with the standard input as it was read.
+func (f *Fixer) Release() Release {
+	release := f.release
+	if f.stdin != nil {
+		release.Stdin = bytes.NewReader(f.stdin)
+	}
+	return release
+}
+
+// Mend mends what it can of what a check found, one finding after the other, and what else comes to light. The findings are
+// those of all overlays, which know of each comment whether any needs it.
+func (f *Fixer) Mend(findings []Finding) ([]Change, error) {
+	var out []Change
+	for _, name := range slices.Concat(f.in.Files, f.overlays) {
+		if !f.editable[values.Canonical(name)] {
+			continue
+		}
+		for {
+			changes, err := f.next(name, findings)
+			if err != nil {
+				return nil, err
+			}
+			if changes == nil {
+				break
+			}
+			out = append(out, changes...)
+		}
+	}
+	return out, nil
+}
+
+// next mends the first finding in a file that can be mended.
+func (f *Fixer) next(name string, all []Finding) ([]Change, error) {
+	var found []Finding
+	for i := range f.judged {
+		if !f.reads(i, name) {
+			continue
+		}
+		stores, err := f.stores(i)
+		if err != nil {
+			// What cannot be read is said by the check.
+			return nil, nil
+		}
+		for _, s := range stores {
+			found = append(found, s.findings...)
+			for _, p := range s.pending {
+				// Lines may have moved, and a rule has one such finding in a file.
+				if slices.ContainsFunc(all, func(each Finding) bool {
+					return each.Rule == p.Rule && each.File == p.File && each.Message == p.Message
+				}) {
+					found = append(found, p)
+				}
+			}
+		}
+	}
+	for _, finding := range report.Join(found) {
+		if finding.Fix == nil || finding.File != name {
+			continue
+		}
+		changes, err := f.Try(finding)
+		if err != nil {
+			return nil, err
+		}
+		if changes != nil {
+			f.accept(changes)
+			return changes, nil
+		}
+	}
+	return nil, nil
+}
+
+// reads says that a file is one of the base, or of an overlay.
+func (f *Fixer) reads(i int, name string) bool {
+	key := values.Canonical(name)
+	same := func(other string) bool { return values.Canonical(other) == key }
+	return slices.ContainsFunc(f.in.Files, same) || len(f.overlays) > 0 && same(f.overlays[i])
+}
+
+// accept takes changes over.
+func (f *Fixer) accept(changes []Change) {
+	for _, c := range changes {
+		f.in.Texts[values.Canonical(c.File)] = c.After
+		for i := range f.judged {
+			if f.reads(i, c.File) {
+				f.judged[i] = nil
+			}
+		}
+	}
+}
+
+// stores are those that the base makes, or an overlay over it.
+func (f *Fixer) stores(i int) ([]*Store, error) {
+	if f.judged[i] == nil {
+		stores, err := f.judge(i, f.in)
+		if err != nil {
+			return nil, err
+		}
+		f.judged[i] = stores
+	}
+	return f.judged[i], nil
+}
+
+func (f *Fixer) judge(i int, in Inputs) ([]*Store, error) {
+	base, err := f.chart.read(in, f.Release().Stdin)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.overlays) == 0 {
+		return f.chart.stores(base, nil, in, f.Release())
+	}
+	one := fleet{chart: f.chart, base: base, in: in, release: f.release, shared: f.shared, overlays: f.overlays}
+	return one.read(i)
+}
+
+// Try returns what mends a finding, and changes nothing; nil where that is not proven.
+func (f *Fixer) Try(finding Finding) ([]Change, error) {
+	if finding.Fix == nil || !f.editable[values.Canonical(finding.File)] {
+		return nil, nil
+	}
+	if finding.Fix.Comment {
+		return f.tryComment(finding)
+	}
+	names := []string{finding.File}
+	if edits := finding.Fix.Edits; len(edits) == 1 && edits[0].From != nil {
+		// A key that several files spell wrong has to be mended in all of them, to be merged as it was.
+		for _, name := range f.beside(finding.File) {
+			if file, err := f.in.Open(name, f.chart.helm, nil); err == nil {
+				if _, there := values.Lookup(file.Values, edits[0].From); there {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	var changes []Change
+	for _, name := range names {
+		before := f.in.Texts[values.Canonical(name)]
+		edits, ok := edits(name, before, finding.Fix.Edits)
+		if !ok {
+			return nil, nil
+		}
+		after, err := amend.Edits(before, edits)
+		if err != nil {
+			return nil, nil
+		}
+		changes = append(changes, Change{Finding: finding, File: name, Before: before, After: after})
+	}
+	return f.proven(finding, changes)
+}
+
+// tryComment takes a comment away that accepts nothing. That is known of a file that no other is laid over, if the rules
+// were looked at.
+func (f *Fixer) tryComment(finding Finding) ([]Change, error) {
+	last := slices.Concat(f.in.Files, f.overlays)
+	if len(f.overlays) == 0 && last[len(last)-1] != finding.File || len(f.overlays) > 0 && !slices.Contains(f.overlays, finding.File) {
+		return nil, nil
+	}
+	before := f.in.Texts[values.Canonical(finding.File)]
+	after, err := amend.Comment(before, finding.Line, finding.Column)
+	if err != nil {
+		return nil, nil
+	}
+	for i := range f.judged {
+		if f.reads(i, finding.File) {
+			stores, err := f.stores(i)
+			if err != nil || slices.ContainsFunc(stores, misshapen) {
+				return nil, err
+			}
+		}
+	}
+	return f.proven(finding, []Change{{Finding: finding, File: finding.File, Before: before, After: after}})
+}
+
+// misshapen says that the values of a store do not fit the schema: then the rules were not looked at.
+func misshapen(s *Store) bool {
+	return slices.ContainsFunc(s.findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "schema/") })
+}
+
+// beside are the other files that can be changed and are read wherever a file is, or in the same place.
+func (f *Fixer) beside(name string) []string {
+	var out []string
+	overlay := slices.Contains(f.overlays, name)
+	for _, other := range f.in.Files {
+		if f.editable[values.Canonical(other)] && values.Canonical(other) != values.Canonical(name) && (overlay || len(f.overlays) == 0 || slices.Contains(f.in.Files, name)) {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// edits are those of a fix as edits of a file: what moves is what the file has.
+func edits(name string, text []byte, of []values.Edit) ([]values.Edit, bool) {
+	file, err := values.Parse(name, text, Helm3)
+	if err != nil {
+		return nil, false
+	}
+	out := slices.Clone(of)
+	for i, e := range out {
+		there, ok := values.Lookup(file.Values, e.From)
+		if e.From != nil && !ok {
+			return nil, false
+		}
+		if e.From != nil && e.To != nil && e.Value == nil {
+			out[i].Value = there
+		}
+	}
+	return out, true
+}
+
+// proven returns the changes if they mend the finding and do nothing else.
+func (f *Fixer) proven(finding Finding, changes []Change) ([]Change, error) {
+	in := f.in
+	in.Texts = maps.Clone(f.in.Texts)
+	for _, c := range changes {
+		in.Texts[values.Canonical(c.File)] = c.After
+	}
+	mended := false
+	for i := range f.judged {
+		if !slices.ContainsFunc(changes, func(c Change) bool { return f.reads(i, c.File) }) {
+			continue
+		}
+		before, err := f.stores(i)
+		if err != nil {
+			return nil, err
+		}
+		after, err := f.judge(i, in)
+		if err != nil || len(before) != len(after) {
+			return nil, nil
+		}
+		for s := range before {
+			gone, ok := mends(before[s], after[s], finding)
+			if !ok || !alike(before[s], after[s], finding.Fix.Edits) {
+				return nil, nil
+			}
+			mended = mended || gone
+		}
+	}
+	if !mended {
+		return nil, nil
+	}
+	return changes, nil
+}
+
+// about tells findings apart, wherever their lines have moved.
+type about struct{ release, rule, severity, file, path string }
+
+func (s *Store) counted() map[about]int {
+	out := map[about]int{}
+	for _, f := range slices.Concat(s.findings, s.pending) {
+		out[aboutOf(f)]++
+	}
+	return out
+}
+
+func aboutOf(f Finding) about { return about{f.Release, f.Rule, f.Severity, f.File, f.Path} }
+
+// mends says whether the finding is gone, and ok that nothing else went or came. What the rules find once the values fit the
+// schema was there before, and not looked for: it only must not be an error of what the fix wrote.
+func mends(before, after *Store, finding Finding) (gone, ok bool) {
+	was, is := before.counted(), after.counted()
+	shown := misshapen(before) && !misshapen(after)
+	for a, n := range was {
+		switch left := n - is[a]; {
+		case left <= 0:
+		case a == aboutOf(finding) && left == 1:
+			gone = true
+		case shown && a.rule == "accept/unused":
+		default:
+			return false, false
+		}
+	}
+	for _, f := range slices.Concat(after.findings, after.pending) {
+		if is[aboutOf(f)] <= was[aboutOf(f)] {
+			continue
+		}
+		if !shown || strings.HasPrefix(f.Rule, "schema/") || f.Severity == report.Error && touches(f, finding.Fix.Edits) {
+			return false, false
+		}
+	}
+	return gone, true
+}
+
+// touches says that a finding is about what edits wrote.
+func touches(f Finding, edits []values.Edit) bool {
+	paths := []string{f.Path}
+	for _, b := range f.Because {
+		paths = append(paths, b.Path)
+	}
+	for _, e := range edits {
+		if to := e.To.String(); e.To != nil && slices.ContainsFunc(paths, func(path string) bool {
+			return path == to || strings.HasPrefix(path, to+".") || strings.HasPrefix(to, path+".")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// alike says that the values of a store are what they were, but for what edits are about.
+func alike(before, after *Store, edits []values.Edit) bool {
+	if before.Off != after.Off {
+		return false
+	}
+	was, is := before.Merged, after.Merged
+	for _, e := range edits {
+		for _, path := range []values.Path{e.From, e.To} {
+			if own, ok := below(path, before.values); ok {
+				was, is = values.Prune(was, own), values.Prune(is, own)
+			}
+		}
+	}
+	return len(was)+len(is) == 0 || reflect.DeepEqual(was, is)
+}
+
+// below is a path of the files as one of a store's values, if it leads there.
+func below(path values.Path, v *values.Values) (values.Path, bool) {
+	if v == nil {
+		return nil, false
+	}
+	prefix := v.Prefix()
+	if len(path) <= len(prefix) || !slices.Equal(path[:len(prefix)], prefix) {
+		return nil, false
+	}
+	return path[len(prefix):], true
+}
+
+// Lines are the first line that a change is about, counted from 1, and the lines before and after it.
+func (c Change) Lines() (line int, before, after []string) {
+	before, after = lines(c.Before), lines(c.After)
+	for len(before) > 0 && len(after) > 0 && before[0] == after[0] {
+		before, after = before[1:], after[1:]
+		line++
+	}
+	for len(before) > 0 && len(after) > 0 && before[len(before)-1] == after[len(after)-1] {
+		before, after = before[:len(before)-1], after[:len(after)-1]
+	}
+	return line + 1, before, after
+}
+
+func lines(text []byte) []string {
+	var out []string
+	for line := range strings.Lines(string(text)) {
+		out = append(out, strings.TrimRight(line, "\r\n"))
+	}
+	return out
+}

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package amend
+
+import "os"
+
+// own is for systems whose files have owners.
+func own(*os.File, os.FileInfo) {}
