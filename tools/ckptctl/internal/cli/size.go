@@ -1,16 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/atomic"
 	"checkpoint-storage/tools/ckptctl/internal/lossplot"
 	"checkpoint-storage/tools/ckptctl/internal/sizing"
 
@@ -159,35 +155,8 @@ func drawSize(path string, r sizing.Report) error {
 	if err != nil {
 		return fmt.Errorf("--plot %s: %w", path, err)
 	}
-	if err := replace(path, svg); err != nil {
+	if err := atomic.Write(path, svg); err != nil {
 		return fmt.Errorf("--plot %s: it cannot be written: %w", path, err)
 	}
 	return nil
-}
-
-// replace writes a file atomically: if the disk is full, the old file remains.
-func replace(path string, text []byte) error {
-	target, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		target = path
-	}
-	if info, err := os.Stat(target); err == nil && !info.Mode().IsRegular() {
-		// A device or a pipe is written to, not replaced.
-		return os.WriteFile(target, text, 0o644)
-	}
-	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }()
-	_, err = file.Write(text)
-	if err = cmp.Or(err, file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
-		// The name of the temporary file would mean nothing to the user.
-		var wrong *fs.PathError
-		if errors.As(err, &wrong) {
-			wrong.Path = path
-		}
-		return err
-	}
-	return os.Rename(file.Name(), target)
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package amend
+package atomic
 
 import "os"
 
