@@ -329,7 +329,7 @@ func (f *Fixer) proven(finding Finding, changes []Change) ([]Change, error) {
 			return nil, nil
 		}
 		for s := range before {
-			gone, ok := mends(before[s], after[s], finding)
+			gone, ok := mends(before[s], after[s], finding, changes)
 			if !ok || !alike(before[s], after[s], finding.Fix.Edits) {
 				return nil, nil
 			}
@@ -357,13 +357,18 @@ func aboutOf(f Finding) about { return about{f.Release, f.Rule, f.Severity, f.Fi
 
 // mends says whether the finding is gone, and ok that nothing else went or came. What the rules find once the values fit the
 // schema was there before, and not looked for: it only must not be an error of what the fix wrote.
-func mends(before, after *Store, finding Finding) (gone, ok bool) {
+//
+// The finding is gone from wherever the changes made it go: what two files have is said of the one that is laid over the other.
+func mends(before, after *Store, finding Finding, changes []Change) (gone, ok bool) {
+	mended := func(a about) bool {
+		return a.rule == finding.Rule && a.path == finding.Path && slices.ContainsFunc(changes, func(c Change) bool { return c.File == a.file })
+	}
 	was, is := before.counted(), after.counted()
 	shown := misshapen(before) && !misshapen(after)
 	for a, n := range was {
 		switch left := n - is[a]; {
 		case left <= 0:
-		case a == aboutOf(finding) && left == 1:
+		case mended(a) && left == 1:
 			gone = true
 		case shown && a.rule == "accept/unused":
 		default:

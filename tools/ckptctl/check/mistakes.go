@@ -58,7 +58,11 @@ func (s *Store) misread(warnings []values.YAMLWarning) {
 	for _, w := range warnings {
 		// A path at, above or below the prefix.
 		if n := min(len(w.Path), len(prefix)); slices.Equal(w.Path[:n], prefix[:n]) {
-			f := Finding{Rule: "yaml/" + w.Rule, Severity: report.Warning, Message: w.Message, Hint: plain.Line(w.Hint), Fix: fixOf(w.Edits)}
+			f := Finding{Rule: "yaml/" + w.Rule, Severity: report.Warning, Message: w.Message, Hint: plain.Line(w.Hint)}
+			// What is global is not this chart's alone.
+			if len(w.Path) > n && w.Path[n] != "global" {
+				f.Fix = fixOf(w.Edits)
+			}
 			s.findings = append(s.findings, s.locate(f, w.Path[n:], w.At))
 		}
 	}

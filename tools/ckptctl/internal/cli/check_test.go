@@ -23,9 +23,12 @@ import (
 const chartFolder = "../../../../charts/checkpoint-storage"
 
 // ckptctl runs the tool and returns its exit code and what it printed.
-func ckptctl(args ...string) (code int, out, errs string) {
+func ckptctl(args ...string) (code int, out, errs string) { return ckptctlIn("", args...) }
+
+// ckptctlIn is ckptctl with a standard input.
+func ckptctlIn(in string, args ...string) (code int, out, errs string) {
 	var stdout, stderr bytes.Buffer
-	code = Run(args, Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	code = Run(args, Streams{In: strings.NewReader(in), Out: &stdout, Err: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 
@@ -61,6 +64,8 @@ func TestMistakes(t *testing.T) {
 			Line, Column int
 		}
 		Message, Hint string
+		// Fixed is what --fix makes of the values, where it changes them.
+		Fixed string
 	}
 	require.NoError(t, yaml.UnmarshalStrict(text, &mistakes))
 	require.GreaterOrEqual(t, len(mistakes), 120)
@@ -84,6 +89,7 @@ func TestMistakes(t *testing.T) {
 			assert.Equal(t, strings.ReplaceAll(m.Hint, "{backends}", strings.Join(backends, ", ")), got[0].Hint)
 			assert.Equal(t, "checkpoints", got[0].Release)
 			assert.Equal(t, map[string]int{report.Error: Found, report.Warning: OK}[got[0].Severity], code)
+			assert.Equal(t, m.Fixed, fixed(t, m.Values))
 		})
 	}
 }

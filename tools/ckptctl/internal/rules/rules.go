@@ -207,13 +207,13 @@ func (r *RuleSet) finding(rule, name string, s *subject) report.Finding {
 
 // Alone says that a rule judges a release by its values and nothing else: neither by other releases, nor by options.
 func (r *RuleSet) Alone(rule string) bool {
-	cases := r.rules[strings.ToUpper(rule)].Cases
-	for _, c := range cases {
+	is, known := r.rules[strings.ToUpper(rule)]
+	for _, c := range is.Cases {
 		if c.By != "" {
 			return false
 		}
 	}
-	return len(cases) > 0
+	return known
 }
 
 // removal is a fix that takes a key away, and leaves nothing to choose.

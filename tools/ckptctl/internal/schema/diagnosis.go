@@ -118,7 +118,7 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		// A key of the chosen backend, letter by letter, is no misspelling of another.
 		own := ok && home != "" && home == d.instance["backend"]
 		if near := nearest(key, words, taken); near != "" && !own {
-			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), key, alone(near, key, words, taken)); m.Hint != "" {
+			if m.Hint, m.Edits = d.renamed(moved(f.path.To(near)), key, alone(near, key, words, taken) && !rivals(f.schema, section, key, near)); m.Hint != "" {
 				explained[f.path.To(near).String()] = true
 				out = append(out, m)
 				continue
@@ -217,6 +217,16 @@ func (d diagnosis) renamed(e values.Edit, key string, alone bool) (string, []val
 		return hint + " It " + m.Message, nil
 	}
 	return hint, []values.Edit{e}
+}
+
+// rivals says that a section has another key that may be the same one, misspelt.
+func rivals(schema, section map[string]any, key, near string) bool {
+	for other := range section {
+		if other != key && !takes(schema, other) && nearest(other, []string{near}, nil) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // takes says that a section has a key, by its name or by what the name begins with.

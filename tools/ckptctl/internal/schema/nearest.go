@@ -27,11 +27,13 @@ func nearest(word string, list []string, taken map[string]any) string {
 	return best
 }
 
-// alone says that the word which nearest has found is the only one that near.
+// alone says that the word which nearest has found is a letter or two away, and the only one that near.
 func alone(near, word string, list []string, taken map[string]any) bool {
-	distance := edits(word, near, len(word)+len(near))
-	if fold(word) == fold(near) {
-		distance = 0
+	distance := 0
+	if fold(word) != fold(near) {
+		if distance = edits(word, near, 2); distance > max(1, min(2, len(word)/3)) {
+			return false
+		}
 	}
 	for _, candidate := range list {
 		if _, there := taken[candidate]; !there && candidate != near && edits(word, candidate, distance) <= distance {
