@@ -69,7 +69,7 @@ bench: cluster tools ## Measure beside kubectl and the node's own disk, and writ
 	go run ./test/bench -out test/bench/README.md
 
 FUZZTIME := 1m
-FUZZ := values:FuzzRead values:FuzzMerge values:FuzzSet check:FuzzCheck report:FuzzPrint plain:FuzzClean cli:FuzzSize
+FUZZ := values:FuzzRead values:FuzzMerge values:FuzzSet check:FuzzCheck check:FuzzFix report:FuzzPrint plain:FuzzClean cli:FuzzSize
 
 .PHONY: fuzz
 fuzz: ## Look for values that ckptctl and Helm read in two ways, or that break ckptctl, for a minute each (FUZZTIME=1000000x for so many).

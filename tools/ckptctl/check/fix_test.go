@@ -1,0 +1,187 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	embedded "checkpoint-storage/charts/checkpoint-storage"
+	"checkpoint-storage/tools/ckptctl/internal/values"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+	sigsyaml "sigs.k8s.io/yaml"
+)
+
+// FuzzFix holds that what mends any values file changes nothing else: what is merged before is what is merged after but at
+// the paths of the fix, comments and order stay, and a second time changes nothing.
+func FuzzFix(f *testing.F) {
+	for _, seed := range []string{
+		"# a\nsze: 1Ti # b\n\n# c\nkeep: true\n", "claim:\n  # a\n  size: 1Ti\n  # b\n", "claim: {size: 1Ti, nme: a}\n", "'sze': 1Ti\r\nclaim:\r\n  nme: \"a\"\r\n",
+		"backend: nfs\nserver: a # b\n# c\npath: |\n  # d\n", "x: &a {sze: 1}\n<<: *a\n", "\"sze\": !!str 1\n", "? sze\n: 1\n", "# ckptctl:accept W03 a\nsze: |\n  # b\n",
+		"accessModes:\n- ReadWriteany\n# a\n- ReadWriteMany\n", "persistence:\n  # a\n  size: 1Ti\n  accessMode: ReadWriteOnce\n", "existingClaim: a #b\n",
+	} {
+		f.Add(seed)
+	}
+	fixtures, err := fs.Glob(embedded.FS, "templates/backends/*/testdata/_reject-*.values.yaml")
+	require.NoError(f, err)
+	for _, fixture := range fixtures {
+		text, err := fs.ReadFile(embedded.FS, fixture)
+		require.NoError(f, err)
+		f.Add(string(text))
+	}
+	text, err := os.ReadFile("../internal/cli/testdata/mistakes.yaml")
+	require.NoError(f, err)
+	var mistakes []struct{ Values string }
+	require.NoError(f, sigsyaml.Unmarshal(text, &mistakes))
+	for _, m := range mistakes {
+		f.Add(m.Values)
+	}
+	var charts []*Chart
+	for _, helm := range []Helm{Helm3, Helm4} {
+		chart, err := Open(embedded.FS, helm)
+		require.NoError(f, err)
+		charts = append(charts, chart)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, chart := range charts {
+			before, changes := mend(t, chart, text)
+			for _, c := range changes {
+				after, _ := judged(t, chart, string(c.After))
+				if was, is := rest(t, before, c.Finding), rest(t, after, c.Finding); was != is {
+					t.Fatalf("%s\n%s\nbecomes\n%s\nand the values %s become %s", c.Finding.Text(), c.Before, c.After, was, is)
+				}
+				if was, is := comments(t, string(c.Before), c.Finding), comments(t, string(c.After), Finding{}); !slices.Equal(was, is) {
+					t.Fatalf("%s\n%s\nbecomes\n%s\nand its comments %q become %q", c.Finding.Text(), c.Before, c.After, was, is)
+				}
+				if was, is := order(t, c.Before, c.Finding), order(t, c.After, c.Finding); !slices.Equal(was, is) {
+					t.Fatalf("%s\n%s\nbecomes\n%s\nand its order %q becomes %q", c.Finding.Text(), c.Before, c.After, was, is)
+				}
+				before = after
+			}
+			if len(changes) > 0 {
+				if _, again := mend(t, chart, string(changes[len(changes)-1].After)); len(again) > 0 {
+					t.Fatalf("a second time makes\n%s\n%s", again[0].Before, again[0].After)
+				}
+			}
+		}
+	})
+}
+
+func judged(t *testing.T, chart *Chart, text string) (map[string]any, []Finding) {
+	t.Helper()
+	in := Inputs{Files: []string{"/values.yaml"}, Texts: map[string][]byte{"/values.yaml": []byte(text)}}
+	result, err := chart.Check(in, Release{Name: "checkpoints", Namespace: "train"})
+	if err != nil {
+		return nil, nil
+	}
+	return result.Stores[0].Merged, result.Findings
+}
+
+func mend(t *testing.T, chart *Chart, text string) (map[string]any, []Change) {
+	t.Helper()
+	merged, findings := judged(t, chart, text)
+	in := Inputs{Files: []string{"/values.yaml"}, Texts: map[string][]byte{"/values.yaml": []byte(text)}}
+	fixer, err := chart.NewFixer(in, nil, false, Release{Name: "checkpoints", Namespace: "train"})
+	require.NoError(t, err)
+	changes, err := fixer.Mend(findings)
+	require.NoError(t, err)
+	return merged, changes
+}
+
+// rest is every value that does not lie at, or below, a path of a fix, each with its path. Sections that have nothing say
+// nothing.
+func rest(t *testing.T, merged map[string]any, finding Finding) string {
+	t.Helper()
+	leaves := map[string]string{}
+	var walk func(path values.Path, value any)
+	walk = func(path values.Path, value any) {
+		for _, e := range finding.Fix.Edits {
+			for _, of := range []values.Path{e.From, e.To} {
+				if of != nil && len(path) >= len(of) && slices.Equal(path[:len(of)], of) {
+					return
+				}
+			}
+		}
+		switch value := value.(type) {
+		case map[string]any:
+			for key, below := range value {
+				walk(path.To(key), below)
+			}
+		case []any:
+			for i, below := range value {
+				walk(path.To(fmt.Sprintf("[%d]", i)), below)
+			}
+			leaves[fmt.Sprintf("%q", path)] = fmt.Sprint(len(value), " items")
+		default:
+			leaves[fmt.Sprintf("%q", path)] = fmt.Sprintf("%#v", value)
+		}
+	}
+	walk(nil, merged)
+	out, err := json.Marshal(leaves)
+	require.NoError(t, err)
+	return string(out)
+}
+
+// comments are the words of all comments, as the YAML library finds them, without the one that a finding is about.
+func comments(t *testing.T, text string, finding Finding) []string {
+	t.Helper()
+	var root yaml.Node
+	if yaml.Unmarshal([]byte(text), &root) != nil {
+		return nil
+	}
+	var out []string
+	var walk func(node *yaml.Node)
+	walk = func(node *yaml.Node) {
+		for _, block := range []string{node.HeadComment, node.LineComment, node.FootComment} {
+			for line := range strings.Lines(block) {
+				out = append(out, strings.TrimSpace(line))
+			}
+		}
+		for _, below := range node.Content {
+			walk(below)
+		}
+	}
+	walk(&root)
+	slices.Sort(out)
+	if finding.Fix != nil && finding.Fix.Comment {
+		gone := finding.Source[strings.Index(finding.Source, "#"):]
+		if i := slices.IndexFunc(out, func(c string) bool { return strings.HasSuffix(c, strings.TrimSpace(gone)) }); i >= 0 {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return slices.DeleteFunc(out, func(c string) bool { return c == "" })
+}
+
+// order are the keys in the order of the text, without those that a fix names.
+func order(t *testing.T, text []byte, finding Finding) []string {
+	t.Helper()
+	var root yaml.Node
+	if yaml.Unmarshal(text, &root) != nil || len(root.Content) == 0 {
+		return nil
+	}
+	var out []string
+	var walk func(path values.Path, node *yaml.Node)
+	walk = func(path values.Path, node *yaml.Node) {
+		for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+			here := path.To(values.Key(node.Content[i]))
+			named := slices.ContainsFunc(finding.Fix.Edits, func(e values.Edit) bool {
+				return startsWith(here, e.From) || startsWith(here, e.To) || startsWith(e.To, here)
+			})
+			if !named {
+				out = append(out, here.String())
+			}
+			walk(here, node.Content[i+1])
+		}
+	}
+	walk(nil, root.Content[0])
+	return out
+}
+
+func startsWith(path, with values.Path) bool {
+	return len(with) > 0 && len(path) >= len(with) && slices.Equal(path[:len(with)], with)
+}
