@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/check"
 	"checkpoint-storage/tools/ckptctl/internal/doctor"
 	"checkpoint-storage/tools/ckptctl/internal/schema"
 
@@ -81,9 +82,9 @@ func modes(b catalog.Backend, volumeMode string) string {
 func explainCommand() *cobra.Command {
 	var chart string
 	command := &cobra.Command{
-		Use:     "explain BACKEND|FRAMEWORK|RULE|DIAGNOSIS",
-		Short:   "Explain a backend's keys and capabilities, what a framework needs, a rule, or a diagnosis of doctor",
-		Example: "  ckptctl explain nfs\n  ckptctl explain dcp\n  ckptctl explain E05",
+		Use:     "explain BACKEND|KEY|FRAMEWORK|RULE|DIAGNOSIS",
+		Short:   "Explain a backend's keys and capabilities, a key, what a framework needs, a rule, or a diagnosis of doctor",
+		Example: "  ckptctl explain nfs\n  ckptctl explain nfs.server\n  ckptctl explain dcp\n  ckptctl explain E05",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return topics(chart), cobra.ShellCompDirectiveNoFileComp
@@ -93,37 +94,45 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			topics := map[string]bool{}
-			for _, b := range l.Backends {
-				if b.Name == args[0] {
-					return explainBackend(command.OutOrStdout(), b, l)
-				}
-				topics[b.Name] = true
-			}
-			for _, name := range l.Frameworks.Names() {
-				if name == args[0] {
-					return explainFramework(command.OutOrStdout(), name, l)
-				}
-				topics[name] = true
-			}
-			for id, rule := range l.Rules {
-				if strings.EqualFold(id, args[0]) {
-					return explainRule(command.OutOrStdout(), id, rule, l.Backends)
-				}
-				topics[id] = true
-			}
-			for _, e := range doctor.Explanations() {
-				if e.ID == args[0] {
-					fmt.Fprintf(command.OutOrStdout(), "%s: ckptctl doctor looks for %s.\n", e.ID, e.LooksAt)
-					return nil
-				}
-				topics[e.ID] = true
-			}
-			return fmt.Errorf("no backend, framework, rule or diagnosis has the name %s%s", args[0], suggestion(args[0], topics))
+			return explain(command.OutOrStdout(), args[0], l)
 		},
 	}
 	command.Flags().StringVar(&chart, "chart", "", "`folder` or archive (.tgz) of the chart; default: the chart that ckptctl was built with")
 	return command
+}
+
+// explain prints what is known of a topic.
+func explain(out io.Writer, topic string, l check.Catalog) error {
+	topics := map[string]bool{}
+	for _, b := range l.Backends {
+		if b.Name == topic {
+			return explainBackend(out, b, l)
+		}
+		topics[b.Name] = true
+	}
+	for _, name := range l.Frameworks.Names() {
+		if name == topic {
+			return explainFramework(out, name, l)
+		}
+		topics[name] = true
+	}
+	for id, rule := range l.Rules {
+		if strings.EqualFold(id, topic) {
+			return explainRule(out, id, rule, l.Backends)
+		}
+		topics[id] = true
+	}
+	for _, e := range doctor.Explanations() {
+		if e.ID == topic {
+			fmt.Fprintf(out, "%s: ckptctl doctor looks for %s.\n", e.ID, e.LooksAt)
+			return nil
+		}
+		topics[e.ID] = true
+	}
+	if key, ok := l.Key(topic); ok {
+		return explainKey(out, key, l)
+	}
+	return fmt.Errorf("no backend, key, framework, rule or diagnosis has the name %s%s", topic, suggestion(topic, topics))
 }
 
 func suggestion(word string, topics map[string]bool) string {
