@@ -149,10 +149,15 @@ func comments(t *testing.T, text string, finding Finding) []string {
 	walk(&root)
 	slices.Sort(out)
 	if finding.Fix != nil && finding.Fix.Comment {
-		gone := finding.Source[strings.Index(finding.Source, "#"):]
-		if i := slices.IndexFunc(out, func(c string) bool { return strings.HasSuffix(c, strings.TrimSpace(gone)) }); i >= 0 {
-			out = slices.Delete(out, i, i+1)
+		// Another comment may stand before it in its line.
+		gone := string([]rune(finding.Source)[finding.Column-1:])
+		for i, c := range out {
+			if rest, ok := strings.CutSuffix(c, strings.TrimSpace(gone)); ok {
+				out[i] = strings.TrimSpace(rest)
+				break
+			}
 		}
+		slices.Sort(out)
 	}
 	return slices.DeleteFunc(out, func(c string) bool { return c == "" })
 }

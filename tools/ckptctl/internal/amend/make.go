@@ -224,7 +224,7 @@ func (d *document) withoutFlow(from, to int, out taken) ([]byte, taken, error) {
 // quiet says that there is no comment in a text; it may be wrong about one without.
 func quiet(text []byte) bool { return bytes.IndexByte(text, '#') < 0 }
 
-// lastLine is the last line of what a key has that stands in a line of its own, indented by so many spaces: comments and
+// lastLine is the last line of what a key has that is alone in its line, indented by so many spaces: comments and
 // empty lines that follow belong to what comes next.
 func (d *document) lastLine(line, indent int) int {
 	last := line

@@ -23,7 +23,7 @@ func (d diagnosis) after(edits ...values.Edit) []failure {
 	})
 }
 
-// exact marks edits as the one way out.
+// exact marks edits as the only ones that mend a mistake.
 func exact(edits ...values.Edit) []values.Edit {
 	for i := range edits {
 		edits[i].Exact = true

@@ -12,7 +12,7 @@ import (
 type Edit struct {
 	From, To Path
 	Value    any
-	// Exact says that it is the only way out, and takes nothing for granted: it is neither an example, nor one of several
+	// Exact says that nothing else would do, and nothing is taken for granted: it is neither an example, nor one of several
 	// ways, nor the nearest of several names.
 	Exact bool
 }
