@@ -117,22 +117,27 @@ func (f *Fixer) Mend(findings []Finding) ([]Change, error) {
 		if !f.editable[values.Canonical(name)] {
 			continue
 		}
-		for {
-			changes, err := f.next(name, findings)
-			if err != nil {
-				return nil, err
+		// What was not proven may be once something else is mended.
+		for again := true; again; {
+			again = false
+			tried := map[about]bool{}
+			for {
+				changes, err := f.next(name, findings, tried)
+				if err != nil {
+					return nil, err
+				}
+				if changes == nil {
+					break
+				}
+				out, again = append(out, changes...), true
 			}
-			if changes == nil {
-				break
-			}
-			out = append(out, changes...)
 		}
 	}
 	return out, nil
 }
 
-// next mends the first finding in a file that can be mended.
-func (f *Fixer) next(name string, all []Finding) ([]Change, error) {
+// next mends the first finding in a file that can be mended and was not tried.
+func (f *Fixer) next(name string, all []Finding, tried map[about]bool) ([]Change, error) {
 	var found []Finding
 	for i := range f.judged {
 		if !f.reads(i, name) {
@@ -156,9 +161,10 @@ func (f *Fixer) next(name string, all []Finding) ([]Change, error) {
 		}
 	}
 	for _, finding := range report.Join(found) {
-		if finding.Fix == nil || finding.File != name {
+		if finding.Fix == nil || finding.File != name || tried[aboutOf(finding)] {
 			continue
 		}
+		tried[aboutOf(finding)] = true
 		changes, err := f.Try(finding)
 		if err != nil {
 			return nil, err

@@ -4,14 +4,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	embedded "checkpoint-storage/charts/checkpoint-storage"
+	"checkpoint-storage/test/sample"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -49,27 +53,98 @@ func FuzzFix(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, chart := range charts {
-			before, changes := mend(t, chart, text)
-			for _, c := range changes {
-				after, _ := judged(t, chart, string(c.After))
-				if was, is := rest(t, before, c.Finding), rest(t, after, c.Finding); was != is {
-					t.Fatalf("%s\n%s\nbecomes\n%s\nand the values %s become %s", c.Finding.Text(), c.Before, c.After, was, is)
-				}
-				if was, is := comments(t, string(c.Before), c.Finding), comments(t, string(c.After), Finding{}); !slices.Equal(was, is) {
-					t.Fatalf("%s\n%s\nbecomes\n%s\nand its comments %q become %q", c.Finding.Text(), c.Before, c.After, was, is)
-				}
-				if was, is := order(t, c.Before, c.Finding), order(t, c.After, c.Finding); !slices.Equal(was, is) {
-					t.Fatalf("%s\n%s\nbecomes\n%s\nand its order %q becomes %q", c.Finding.Text(), c.Before, c.After, was, is)
-				}
-				before = after
-			}
-			if len(changes) > 0 {
-				if _, again := mend(t, chart, string(changes[len(changes)-1].After)); len(again) > 0 {
-					t.Fatalf("a second time makes\n%s\n%s", again[0].Before, again[0].After)
-				}
-			}
+			unchanged(t, chart, text)
 		}
 	})
+}
+
+// unchanged mends a text, and returns what becomes of it: nothing else is to change.
+func unchanged(t *testing.T, chart *Chart, text string) string {
+	t.Helper()
+	before, changes := mend(t, chart, text)
+	for _, c := range changes {
+		after, _ := judged(t, chart, string(c.After))
+		if was, is := rest(t, before, c.Finding), rest(t, after, c.Finding); was != is {
+			t.Fatalf("%s\n%s\nbecomes\n%s\nand the values %s become %s", c.Finding.Text(), c.Before, c.After, was, is)
+		}
+		if was, is := comments(t, string(c.Before), c.Finding), comments(t, string(c.After), Finding{}); !slices.Equal(was, is) {
+			t.Fatalf("%s\n%s\nbecomes\n%s\nand its comments %q become %q", c.Finding.Text(), c.Before, c.After, was, is)
+		}
+		if was, is := order(t, c.Before, c.Finding), order(t, c.After, c.Finding); !slices.Equal(was, is) {
+			t.Fatalf("%s\n%s\nbecomes\n%s\nand its order %q becomes %q", c.Finding.Text(), c.Before, c.After, was, is)
+		}
+		before = after
+		text = string(c.After)
+	}
+	if len(changes) > 0 {
+		if _, again := mend(t, chart, text); len(again) > 0 {
+			t.Fatalf("a second time makes\n%s\n%s", again[0].Before, again[0].After)
+		}
+	}
+	return text
+}
+
+// keyLine is a line with a key at its beginning.
+var keyLine = regexp.MustCompile(`(?m)^( *)([A-Za-z]+):`)
+
+// TestMisspelt holds that a misspelt key in values of any backend, comments and all, becomes what it was, to the byte, or
+// stays: never another key.
+func TestMisspelt(t *testing.T) {
+	fixtures, err := fs.Glob(embedded.FS, "templates/backends/*/testdata/_accept-*.values.yaml")
+	require.NoError(t, err)
+	chart, err := Open(embedded.FS, Helm3)
+	require.NoError(t, err)
+	random := rand.New(rand.NewPCG(3, 4))
+	mended, all := 0, 0
+	for _, fixture := range sample.Of(fixtures) {
+		read, err := fs.ReadFile(embedded.FS, fixture)
+		require.NoError(t, err)
+		// Some show a key that is to be removed.
+		text := unchanged(t, chart, string(read))
+		lines := keyLine.FindAllStringSubmatchIndex(text, -1)
+		for range min(2, len(lines)) {
+			at := lines[random.IntN(len(lines))]
+			key := text[at[4]:at[5]]
+			wrong := misspelt(random, key)
+			spoilt := text[:at[4]] + wrong + text[at[5]:]
+			if random.IntN(3) == 0 {
+				spoilt = strings.ReplaceAll(spoilt, "\n", "\r\n")
+			}
+			want := strings.Replace(spoilt, wrong+":", key+":", 1)
+			all++
+			switch got := unchanged(t, chart, spoilt); got {
+			case want:
+				mended++
+			case spoilt:
+			default:
+				t.Errorf("%s: %s becomes\n%s", fixture, wrong, got)
+			}
+		}
+	}
+	t.Logf("%d of %d mended, the others left to words", mended, all)
+	assert.Greater(t, mended, all/2)
+}
+
+// misspelt is a word with two letters swapped, one left out, doubled or replaced, or in capitals.
+func misspelt(random *rand.Rand, word string) string {
+	i := random.IntN(len(word) - 1)
+	out := word
+	switch random.IntN(5) {
+	case 0:
+		out = word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:]
+	case 1:
+		out = word[:i] + word[i+1:]
+	case 2:
+		out = word[:i] + word[i:i+1] + word[i:]
+	case 3:
+		out = word[:i] + "q" + word[i+1:]
+	case 4:
+		out = strings.ToUpper(word[:1]) + word[1:]
+	}
+	if out == word {
+		out += "s"
+	}
+	return out
 }
 
 func judged(t *testing.T, chart *Chart, text string) (map[string]any, []Finding) {

@@ -44,10 +44,7 @@ in its place. With --each, only the -f files and those that match a GLOB are jud
 			}
 			config := lsp.Config{Chart: opened, Inputs: in, Release: release, Version: version()}
 			if len(each) > 0 {
-				config.Overlays = func() ([]string, error) {
-					files, _, err := expand(each, nil)
-					return files, err
-				}
+				config.Overlays = func() ([]string, bool, error) { return expand(each, nil) }
 			}
 			known := sync.OnceValues(func() (check.Catalog, error) {
 				if l, err := load(chart); err == nil {

@@ -22,7 +22,8 @@ type Config struct {
 	// Inputs are what documents are laid over: files, with the text that the editor has of them, and options.
 	Inputs check.Inputs
 	// Overlays lists the files that are laid over the base, each by itself; nil where any document may be one.
-	Overlays func() ([]string, error)
+	// perFolder says that those of one folder are releases of one cluster.
+	Overlays func() (files []string, perFolder bool, err error)
 	Release  check.Release
 	// Explain returns what is known of a key, a backend, a framework or a rule; "" where it is none.
 	Explain func(topic string) string
@@ -162,7 +163,7 @@ func (s *server) publish(ctx context.Context) error {
 
 // inputs are how a document is judged: as a part of the base, with every overlay, or laid over the base; ok is false where
 // it is neither a part of the base nor an overlay.
-func (s *server) inputs(d *document) (in check.Inputs, overlays []string, ok bool) {
+func (s *server) inputs(d *document) (in check.Inputs, over overlays, ok bool) {
 	in = s.Inputs
 	in.Texts = map[string][]byte{}
 	for key, open := range s.documents {
@@ -174,35 +175,43 @@ func (s *server) inputs(d *document) (in check.Inputs, overlays []string, ok boo
 		if !base {
 			in.Files = append(slices.Clone(in.Files), d.name)
 		}
-		return in, nil, true
+		return in, over, true
 	}
-	overlays, err := s.Overlays()
-	if err != nil || base {
-		return in, overlays, base
+	// Where none matches, there is the base.
+	over.files, over.perFolder, _ = s.Overlays()
+	if base {
+		return in, over, true
 	}
-	i := slices.IndexFunc(overlays, same)
+	i := slices.IndexFunc(over.files, same)
 	if i < 0 {
-		return in, nil, false
+		return in, over, false
 	}
-	return in, overlays[i : i+1], true
+	over.files = over.files[i : i+1]
+	return in, over, true
+}
+
+// overlays are laid over the base, each by itself.
+type overlays struct {
+	files     []string
+	perFolder bool
 }
 
 // found are what a check finds.
-func (s *server) found(in check.Inputs, overlays []string) ([]check.Finding, error) {
-	if len(overlays) == 0 {
+func (s *server) found(in check.Inputs, over overlays) ([]check.Finding, error) {
+	if len(over.files) == 0 {
 		result, err := s.Chart.Check(in, s.Release)
 		if err != nil {
 			return nil, err
 		}
 		return result.Findings, nil
 	}
-	fleet, err := s.Chart.Each(in, overlays, false, s.Release, func(int) {})
+	fleet, err := s.Chart.Each(in, over.files, over.perFolder, s.Release, func(int) {})
 	if err != nil {
 		return nil, err
 	}
 	findings := fleet.Findings
 	for _, c := range fleet.Clusters {
-		if c.Unreadable != "" && len(overlays) == 1 {
+		if c.Unreadable != "" && len(over.files) == 1 {
 			// Each says it in words only.
 			in.Files = append(slices.Clone(in.Files), c.File)
 			_, err := s.Chart.Check(in, s.Release)
@@ -215,11 +224,11 @@ func (s *server) found(in check.Inputs, overlays []string) ([]check.Finding, err
 // judge finds what is wrong in a document.
 func (s *server) judge(d *document) {
 	d.shown, d.findings = []diagnostic{}, nil
-	in, overlays, ok := s.inputs(d)
+	in, over, ok := s.inputs(d)
 	if !ok {
 		return
 	}
-	findings, err := s.found(in, overlays)
+	findings, err := s.found(in, over)
 	var unreadable *values.InputError
 	switch {
 	case errors.As(err, &unreadable):
@@ -254,11 +263,11 @@ func (s *server) codeActions(_ context.Context, p codeActionParams) ([]codeActio
 	if d == nil {
 		return out, nil
 	}
-	in, overlays, ok := s.inputs(d)
+	in, over, ok := s.inputs(d)
 	if !ok {
 		return out, nil
 	}
-	fixer, err := s.Chart.NewFixer(in, overlays, false, s.Release)
+	fixer, err := s.Chart.NewFixer(in, over.files, over.perFolder, s.Release)
 	if err != nil {
 		return nil, err
 	}
