@@ -49,9 +49,11 @@ type Fixer struct {
 	shared   bool
 	release  Release
 	stdin    []byte
+	// keys are the canonical names of all files, by the names as they were given.
+	keys map[string]string
 	// editable are the files that a fix may change, by their canonical name.
 	editable map[string]bool
-	// judged are the stores of the base, or of each overlay over it, as the texts are now; nil what is to be judged again.
+	// judged are the stores of the base, or of each overlay over it, as the texts are now; nil what is to be judged.
 	judged [][]*Store
 }
 
@@ -66,7 +68,7 @@ type Change struct {
 
 // NewFixer returns one for what Check judges or, with overlays, what Each does. The standard input is read once.
 func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release Release) (*Fixer, error) {
-	f := &Fixer{chart: c, in: in, overlays: overlays, shared: perFolder, release: release, editable: map[string]bool{}}
+	f := &Fixer{chart: c, in: in, overlays: overlays, shared: perFolder, release: release, keys: map[string]string{}, editable: map[string]bool{}}
 	f.in.Texts = maps.Clone(in.Texts)
 	if f.in.Texts == nil {
 		f.in.Texts = map[string][]byte{}
@@ -76,6 +78,7 @@ func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release R
 			continue
 		}
 		key := values.Canonical(name)
+		f.keys[name] = key
 		if _, there := f.in.Texts[key]; !there {
 			info, err := os.Stat(key)
 			if err != nil || !info.Mode().IsRegular() {
@@ -88,6 +91,8 @@ func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release R
 			}
 			f.in.Texts[key] = file.Text()
 		}
+		// To follow its links once is enough.
+		f.in.Texts[name] = f.in.Texts[key]
 		f.editable[key] = true
 	}
 	if slices.ContainsFunc(in.Files, func(name string) bool { return strings.TrimSpace(name) == "-" }) && release.Stdin != nil {
@@ -109,35 +114,56 @@ func (f *Fixer) Release() Release {
 	return release
 }
 
-// Mend mends what it can of what a check found, one finding after the other, and what else comes to light. The findings are
-// those of all overlays, which know of each comment whether any needs it.
+// Mend mends what it can of what a check found, and what else comes to light. The findings are those of all overlays, which
+// know of each comment whether any needs it.
 func (f *Fixer) Mend(findings []Finding) ([]Change, error) {
 	var out []Change
 	for _, name := range slices.Concat(f.in.Files, f.overlays) {
-		if !f.editable[values.Canonical(name)] {
+		if !f.editable[f.key(name)] {
 			continue
 		}
 		// What was not proven may be once something else is mended.
-		for again := true; again; {
-			again = false
-			tried := map[about]bool{}
-			for {
-				changes, err := f.next(name, findings, tried)
-				if err != nil {
-					return nil, err
-				}
-				if changes == nil {
-					break
-				}
-				out, again = append(out, changes...), true
+		for {
+			changes, err := f.all(f.fixable(name, findings))
+			if err != nil {
+				return nil, err
 			}
+			if len(changes) == 0 {
+				break
+			}
+			out = append(out, changes...)
 		}
 	}
 	return out, nil
 }
 
-// next mends the first finding in a file that can be mended and was not tried.
-func (f *Fixer) next(name string, all []Finding, tried map[about]bool) ([]Change, error) {
+// all mends several findings of a file: together, or else each half by itself.
+func (f *Fixer) all(findings []Finding) ([]Change, error) {
+	if len(findings) == 0 {
+		return nil, nil
+	}
+	p, err := f.prove(findings)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		f.accept(p)
+		return p.changes, nil
+	}
+	if len(findings) == 1 {
+		return nil, nil
+	}
+	first, err := f.all(findings[:len(findings)/2])
+	if err != nil {
+		return nil, err
+	}
+	second, err := f.all(findings[len(findings)/2:])
+	return append(first, second...), err
+}
+
+// fixable are the findings in a file that say how to mend them, the comments last: to know that one accepts nothing, the
+// rules have to be looked at.
+func (f *Fixer) fixable(name string, all []Finding) []Finding {
 	var found []Finding
 	for i := range f.judged {
 		if !f.reads(i, name) {
@@ -145,13 +171,13 @@ func (f *Fixer) next(name string, all []Finding, tried map[about]bool) ([]Change
 		}
 		stores, err := f.stores(i)
 		if err != nil {
-			// What cannot be read is said by the check.
-			return nil, nil
+			// The check says of what cannot be read why.
+			continue
 		}
 		for _, s := range stores {
 			found = append(found, s.findings...)
 			for _, p := range s.pending {
-				// Lines may have moved, and a rule has one such finding in a file.
+				// Its line may have moved.
 				if slices.ContainsFunc(all, func(each Finding) bool {
 					return each.Rule == p.Rule && each.File == p.File && each.Message == p.Message
 				}) {
@@ -160,39 +186,45 @@ func (f *Fixer) next(name string, all []Finding, tried map[about]bool) ([]Change
 			}
 		}
 	}
+	var out, comments []Finding
 	for _, finding := range report.Join(found) {
-		if finding.Fix == nil || finding.File != name || tried[aboutOf(finding)] {
-			continue
-		}
-		tried[aboutOf(finding)] = true
-		changes, err := f.Try(finding)
-		if err != nil {
-			return nil, err
-		}
-		if changes != nil {
-			f.accept(changes)
-			return changes, nil
+		switch {
+		case finding.Fix == nil || finding.File != name:
+		case finding.Fix.Comment:
+			comments = append(comments, finding)
+		default:
+			out = append(out, finding)
 		}
 	}
-	return nil, nil
+	if len(out) > 0 {
+		return out
+	}
+	return comments
+}
+
+// key is the canonical name of a file.
+func (f *Fixer) key(name string) string {
+	if key, ok := f.keys[name]; ok {
+		return key
+	}
+	return values.Canonical(name)
 }
 
 // reads says that a file is one of the base, or of an overlay.
 func (f *Fixer) reads(i int, name string) bool {
-	key := values.Canonical(name)
-	same := func(other string) bool { return values.Canonical(other) == key }
-	return slices.ContainsFunc(f.in.Files, same) || len(f.overlays) > 0 && same(f.overlays[i])
+	key := f.key(name)
+	return f.isBase(key) || len(f.overlays) > 0 && f.key(f.overlays[i]) == key
 }
 
-// accept takes changes over.
-func (f *Fixer) accept(changes []Change) {
-	for _, c := range changes {
-		f.in.Texts[values.Canonical(c.File)] = c.After
-		for i := range f.judged {
-			if f.reads(i, c.File) {
-				f.judged[i] = nil
-			}
-		}
+func (f *Fixer) isBase(key string) bool {
+	return slices.ContainsFunc(f.in.Files, func(name string) bool { return f.key(name) == key })
+}
+
+// accept takes over what was proven.
+func (f *Fixer) accept(p *proof) {
+	f.in.Texts = p.texts
+	for i, stores := range p.judged {
+		f.judged[i] = stores
 	}
 }
 
@@ -222,17 +254,65 @@ func (f *Fixer) judge(i int, in Inputs) ([]*Store, error) {
 
 // Try returns what mends a finding, and changes nothing; nil where that is not proven.
 func (f *Fixer) Try(finding Finding) ([]Change, error) {
-	if finding.Fix == nil || !f.editable[values.Canonical(finding.File)] {
+	if finding.Fix == nil {
 		return nil, nil
 	}
+	p, err := f.prove([]Finding{finding})
+	if p == nil || err != nil {
+		return nil, err
+	}
+	return p.changes, nil
+}
+
+// proof is what mends some findings and does nothing else.
+type proof struct {
+	changes []Change
+	// texts and judged are what the files then hold, and the stores that read those which have changed.
+	texts  map[string][]byte
+	judged map[int][]*Store
+}
+
+// prove returns what mends findings, all of them and nothing else; nil where that is not proven.
+func (f *Fixer) prove(findings []Finding) (*proof, error) {
+	p := &proof{texts: maps.Clone(f.in.Texts), judged: map[int][]*Store{}}
+	for _, finding := range findings {
+		changes, err := f.change(finding, p.texts)
+		if changes == nil || err != nil {
+			return nil, err
+		}
+		for _, c := range changes {
+			for name, key := range f.keys {
+				if key == f.key(c.File) {
+					p.texts[name], p.texts[key] = c.After, c.After
+				}
+			}
+		}
+		p.changes = append(p.changes, changes...)
+	}
+	return f.verify(p, findings)
+}
+
+// change makes the change of a fix in each file that has it.
+func (f *Fixer) change(finding Finding, texts map[string][]byte) ([]Change, error) {
+	if !f.editable[f.key(finding.File)] {
+		return nil, nil
+	}
+	before := texts[f.key(finding.File)]
 	if finding.Fix.Comment {
-		return f.tryComment(finding)
+		if sure, err := f.acceptsNothing(finding); !sure || err != nil {
+			return nil, err
+		}
+		after, err := amend.Comment(before, finding.Line, finding.Column)
+		if err != nil {
+			return nil, nil
+		}
+		return []Change{{Finding: finding, File: finding.File, Before: before, After: after}}, nil
 	}
 	names := []string{finding.File}
 	if edits := finding.Fix.Edits; len(edits) == 1 && edits[0].From != nil {
 		// A key that several files spell wrong has to be mended in all of them, to be merged as it was.
 		for _, name := range f.beside(finding.File) {
-			if file, err := f.in.Open(name, f.chart.helm, nil); err == nil {
+			if file, err := values.Parse(name, texts[f.key(name)], f.chart.helm); err == nil {
 				if _, there := values.Lookup(file.Values, edits[0].From); there {
 					names = append(names, name)
 				}
@@ -241,7 +321,7 @@ func (f *Fixer) Try(finding Finding) ([]Change, error) {
 	}
 	var changes []Change
 	for _, name := range names {
-		before := f.in.Texts[values.Canonical(name)]
+		before := texts[f.key(name)]
 		edits, ok := edits(name, before, finding.Fix.Edits)
 		if !ok {
 			return nil, nil
@@ -252,30 +332,25 @@ func (f *Fixer) Try(finding Finding) ([]Change, error) {
 		}
 		changes = append(changes, Change{Finding: finding, File: name, Before: before, After: after})
 	}
-	return f.proven(finding, changes)
+	return changes, nil
 }
 
-// tryComment takes a comment away that accepts nothing. That is known of a file that no other is laid over, if the rules
-// were looked at.
-func (f *Fixer) tryComment(finding Finding) ([]Change, error) {
+// acceptsNothing says that it is sure of a comment that it accepts nothing: no other file is laid over its own, and the
+// rules were looked at.
+func (f *Fixer) acceptsNothing(finding Finding) (bool, error) {
 	last := slices.Concat(f.in.Files, f.overlays)
 	if len(f.overlays) == 0 && last[len(last)-1] != finding.File || len(f.overlays) > 0 && !slices.Contains(f.overlays, finding.File) {
-		return nil, nil
-	}
-	before := f.in.Texts[values.Canonical(finding.File)]
-	after, err := amend.Comment(before, finding.Line, finding.Column)
-	if err != nil {
-		return nil, nil
+		return false, nil
 	}
 	for i := range f.judged {
 		if f.reads(i, finding.File) {
 			stores, err := f.stores(i)
 			if err != nil || slices.ContainsFunc(stores, misshapen) {
-				return nil, err
+				return false, err
 			}
 		}
 	}
-	return f.proven(finding, []Change{{Finding: finding, File: finding.File, Before: before, After: after}})
+	return true, nil
 }
 
 // misshapen says that the values of a store do not fit the schema: then the rules were not looked at.
@@ -283,12 +358,11 @@ func misshapen(s *Store) bool {
 	return slices.ContainsFunc(s.findings, func(f Finding) bool { return strings.HasPrefix(f.Rule, "schema/") })
 }
 
-// beside are the other files that can be changed and are read wherever a file is, or in the same place.
+// beside are the other files that can be changed and are read wherever a file is.
 func (f *Fixer) beside(name string) []string {
 	var out []string
-	overlay := slices.Contains(f.overlays, name)
 	for _, other := range f.in.Files {
-		if f.editable[values.Canonical(other)] && values.Canonical(other) != values.Canonical(name) && (overlay || len(f.overlays) == 0 || slices.Contains(f.in.Files, name)) {
+		if key := f.key(other); f.editable[key] && key != f.key(name) {
 			out = append(out, other)
 		}
 	}
@@ -314,16 +388,17 @@ func edits(name string, text []byte, of []values.Edit) ([]values.Edit, bool) {
 	return out, true
 }
 
-// proven returns the changes if they mend the finding and do nothing else.
-func (f *Fixer) proven(finding Finding, changes []Change) ([]Change, error) {
+// verify returns the proof if it is one: the findings go, none comes, and no other value changes.
+func (f *Fixer) verify(p *proof, findings []Finding) (*proof, error) {
 	in := f.in
-	in.Texts = maps.Clone(f.in.Texts)
-	for _, c := range changes {
-		in.Texts[values.Canonical(c.File)] = c.After
+	in.Texts = p.texts
+	var edits []values.Edit
+	for _, finding := range findings {
+		edits = append(edits, finding.Fix.Edits...)
 	}
-	mended := false
+	mended := map[about]bool{}
 	for i := range f.judged {
-		if !slices.ContainsFunc(changes, func(c Change) bool { return f.reads(i, c.File) }) {
+		if !slices.ContainsFunc(p.changes, func(c Change) bool { return f.reads(i, c.File) }) {
 			continue
 		}
 		before, err := f.stores(i)
@@ -335,17 +410,18 @@ func (f *Fixer) proven(finding Finding, changes []Change) ([]Change, error) {
 			return nil, nil
 		}
 		for s := range before {
-			gone, ok := mends(before[s], after[s], finding, changes)
-			if !ok || !alike(before[s], after[s], finding.Fix.Edits) {
+			if !mends(before[s], after[s], findings, p.changes, mended) || !alike(before[s], after[s], edits) {
 				return nil, nil
 			}
-			mended = mended || gone
+		}
+		p.judged[i] = after
+	}
+	for _, finding := range findings {
+		if !mended[aboutOf(finding)] {
+			return nil, nil
 		}
 	}
-	if !mended {
-		return nil, nil
-	}
-	return changes, nil
+	return p, nil
 }
 
 // about tells findings apart, wherever their lines have moved.
@@ -361,35 +437,36 @@ func (s *Store) counted() map[about]int {
 
 func aboutOf(f Finding) about { return about{f.Release, f.Rule, f.Severity, f.File, f.Path} }
 
-// mends says whether the finding is gone, and ok that nothing else went or came. What the rules find once the values fit the
-// schema was there before, and not looked for: it only must not be an error of what the fix wrote.
-//
-// The finding is gone from wherever the changes made it go: what two files have is said of the one that is laid over the other.
-func mends(before, after *Store, finding Finding, changes []Change) (gone, ok bool) {
-	mended := func(a about) bool {
-		return a.rule == finding.Rule && a.path == finding.Path && slices.ContainsFunc(changes, func(c Change) bool { return c.File == a.file })
-	}
+// mends says whether nothing but the findings went, and nothing came; it notes which went. What the rules find once the
+// values fit the schema was there before, and not looked for: it only must not be an error of what the fixes wrote.
+func mends(before, after *Store, findings []Finding, changes []Change, mended map[about]bool) bool {
 	was, is := before.counted(), after.counted()
 	shown := misshapen(before) && !misshapen(after)
 	for a, n := range was {
-		switch left := n - is[a]; {
-		case left <= 0:
-		case mended(a) && left == 1:
-			gone = true
-		case shown && a.rule == "accept/unused":
-		default:
-			return false, false
+		gone := n - is[a]
+		for _, finding := range findings {
+			// What two files have is said of the one that is laid over the other.
+			if of := aboutOf(finding); gone > 0 && of.rule == a.rule && of.path == a.path && of.release == a.release &&
+				slices.ContainsFunc(changes, func(c Change) bool { return c.File == a.file }) {
+				mended[of] = true
+				gone--
+			}
+		}
+		if gone > 0 && !(shown && a.rule == "accept/unused") {
+			return false
 		}
 	}
 	for _, f := range slices.Concat(after.findings, after.pending) {
 		if is[aboutOf(f)] <= was[aboutOf(f)] {
 			continue
 		}
-		if !shown || strings.HasPrefix(f.Rule, "schema/") || f.Severity == report.Error && touches(f, finding.Fix.Edits) {
-			return false, false
+		if !shown || strings.HasPrefix(f.Rule, "schema/") || f.Severity == report.Error && slices.ContainsFunc(findings, func(mended Finding) bool {
+			return touches(f, mended.Fix.Edits)
+		}) {
+			return false
 		}
 	}
-	return gone, true
+	return true
 }
 
 // touches says that a finding is about what edits wrote.

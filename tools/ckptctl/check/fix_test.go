@@ -106,11 +106,10 @@ func TestMisspelt(t *testing.T) {
 			at := lines[random.IntN(len(lines))]
 			key := text[at[4]:at[5]]
 			wrong := misspelt(random, key)
-			spoilt := text[:at[4]] + wrong + text[at[5]:]
+			spoilt, want := text[:at[4]]+wrong+text[at[5]:], text
 			if random.IntN(3) == 0 {
-				spoilt = strings.ReplaceAll(spoilt, "\n", "\r\n")
+				spoilt, want = strings.ReplaceAll(spoilt, "\n", "\r\n"), strings.ReplaceAll(want, "\n", "\r\n")
 			}
-			want := strings.Replace(spoilt, wrong+":", key+":", 1)
 			all++
 			switch got := unchanged(t, chart, spoilt); got {
 			case want:
