@@ -452,7 +452,7 @@ func mends(before, after *Store, findings []Finding, changes []Change, mended ma
 				gone--
 			}
 		}
-		if gone > 0 && !(shown && a.rule == "accept/unused") {
+		if gone > 0 && (!shown || a.rule != "accept/unused") {
 			return false
 		}
 	}
