@@ -167,8 +167,8 @@ func checkCPU(fleet string) (float64, error) {
 		if err != nil {
 			return err
 		}
-		found, err := c.Each(check.Inputs{Files: []string{filepath.Join(fleet, "base.yaml")}}, files, false,
-			check.Release{Name: "checkpoints", Namespace: "default"}, func(int) {})
+		found, err := check.Each(check.Inputs{Files: []string{filepath.Join(fleet, "base.yaml")}},
+			c.Overlays(files, false, check.Release{Name: "checkpoints", Namespace: "default"}), nil, func(int) {})
 		if err == nil && len(found.Findings) > 0 {
 			err = fmt.Errorf("the fleet is to be valid: %v", found.Findings[0])
 		}

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"io"
 	"io/fs"
 	"slices"
 	"sync"
@@ -51,10 +50,10 @@ func OpenParent(path string, helm Helm) *Chart {
 }
 
 // read reads the files that all overlays share.
-func (c *Chart) read(in Inputs, stdin io.Reader) (*values.Values, error) {
-	files := make([]*values.File, 0, len(in.Files))
-	for _, name := range in.Files {
-		file, err := in.Open(name, c.helm, stdin)
+func (c *Chart) read(names []string, from values.Reader) (*values.Values, error) {
+	files := make([]*values.File, 0, len(names))
+	for _, name := range names {
+		file, err := from.Open(name, c.helm)
 		if err != nil {
 			return nil, err
 		}

@@ -47,11 +47,16 @@ type Result struct {
 // Check reads the inputs as Helm would for a release and judges every store in it. The error is a *values.InputError when
 // an input cannot be read.
 func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
-	base, err := c.read(in, release.Stdin)
+	base, err := c.read(in.Files, in.Reader(release.Stdin))
 	if err != nil {
 		return nil, err
 	}
-	stores, err := c.stores(base, nil, in, release)
+	return c.judge(base, nil, in, release)
+}
+
+// judge judges every store that the chart makes of the base with files and options over it.
+func (c *Chart) judge(base *values.Values, files []*values.File, in Inputs, release Release) (*Result, error) {
+	stores, err := c.stores(base, files, in, release)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package check
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"checkpoint-storage/tools/ckptctl/internal/report"
@@ -17,7 +16,7 @@ func (f *fleet) conflicts() ([]Finding, error) {
 	clusters, everywhere := map[string][]storeRef{}, map[string][]storeRef{}
 	for i, stores := range f.stores {
 		for s, p := range stores {
-			clusters[f.cluster(i)] = append(clusters[f.cluster(i)], storeRef{i, s})
+			clusters[f.overlays[i].Cluster] = append(clusters[f.overlays[i].Cluster], storeRef{i, s})
 			for _, storage := range p.Storages {
 				if !p.NodeBound {
 					everywhere[storage.Key()] = append(everywhere[storage.Key()], storeRef{i, s})
@@ -39,7 +38,7 @@ func (f *fleet) conflicts() ([]Finding, error) {
 		for i, where := range clusters[cluster] {
 			stores[i] = f.stores[where.overlay][where.store]
 		}
-		for _, c := range conflicts(stores, f.release.Quota) {
+		for _, c := range conflicts(stores, f.overlays[clusters[cluster][0].overlay].Release.Quota) {
 			if err := tell(clusters[cluster][c.store], c); err != nil {
 				return nil, err
 			}
@@ -55,14 +54,6 @@ func (f *fleet) conflicts() ([]Finding, error) {
 	return out, nil
 }
 
-// cluster names the cluster that an overlay is for.
-func (f *fleet) cluster(i int) string {
-	if f.shared {
-		return filepath.Dir(f.overlays[i])
-	}
-	return f.overlays[i]
-}
-
 // clusters says which overlays of several clusters write to one storage, or use one that a single node can have; none
 // where all but one only read.
 func (f *fleet) clusters(group []storeRef) (c conflict, names []string) {
@@ -70,9 +61,9 @@ func (f *fleet) clusters(group []storeRef) (c conflict, names []string) {
 	exclusive := slices.ContainsFunc(group, func(each storeRef) bool { return f.stores[each.overlay][each.store].Exclusive })
 	for i, each := range group {
 		p := f.stores[each.overlay][each.store]
-		if cluster := f.cluster(each.overlay); !seen[cluster] && (exclusive || !p.ReadOnly) {
+		if cluster := f.overlays[each.overlay].Cluster; !seen[cluster] && (exclusive || !p.ReadOnly) {
 			seen[cluster] = true
-			names, c.store = append(names, f.names[each.overlay]), i
+			names, c.store = append(names, f.overlays[each.overlay].Name), i
 		}
 	}
 	c.rule, c.name, c.args = "W11", "shared", map[string]any{"count": len(names), "clusters": report.Few(names)}
@@ -89,7 +80,7 @@ func (f *fleet) finding(where storeRef, c conflict) (finding Finding, found bool
 	for _, position := range accepted {
 		f.used[position] = true
 	}
-	finding.Clusters = []string{f.names[where.overlay]}
+	finding.Clusters = []string{f.overlays[where.overlay].Name}
 	return finding, len(accepted) == 0, nil
 }
 

@@ -45,10 +45,11 @@ func fixOf(edits []values.Edit) *report.Fix {
 type Fixer struct {
 	chart    *Chart
 	in       Inputs
-	overlays []string
-	shared   bool
-	release  Release
-	stdin    []byte
+	overlays []Overlay
+	// files are the overlays' names.
+	files   []string
+	release Release
+	stdin   []byte
 	// keys are the canonical names of all files, by the names as they were given.
 	keys map[string]string
 	// editable are the files that a fix may change, by their canonical name.
@@ -67,13 +68,16 @@ type Change struct {
 }
 
 // NewFixer returns one for what Check judges or, with overlays, what Each does. The standard input is read once.
-func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release Release) (*Fixer, error) {
-	f := &Fixer{chart: c, in: in, overlays: overlays, shared: perFolder, release: release, keys: map[string]string{}, editable: map[string]bool{}}
+func (c *Chart) NewFixer(in Inputs, overlays []Overlay, release Release) (*Fixer, error) {
+	f := &Fixer{chart: c, in: in, overlays: overlays, release: release, keys: map[string]string{}, editable: map[string]bool{}}
+	for _, overlay := range overlays {
+		f.files = append(f.files, overlay.File)
+	}
 	f.in.Texts = maps.Clone(in.Texts)
 	if f.in.Texts == nil {
 		f.in.Texts = map[string][]byte{}
 	}
-	for _, name := range slices.Concat(in.Files, overlays) {
+	for _, name := range slices.Concat(in.Files, f.files) {
 		if strings.TrimSpace(name) == "-" {
 			continue
 		}
@@ -85,7 +89,7 @@ func (c *Chart) NewFixer(in Inputs, overlays []string, perFolder bool, release R
 				// Whoever reads it says why it cannot be read.
 				continue
 			}
-			file, err := in.Open(name, c.helm, nil)
+			file, err := in.Reader(nil).Open(name, c.helm)
 			if err != nil {
 				continue
 			}
@@ -118,7 +122,7 @@ func (f *Fixer) Release() Release {
 // know of each comment whether any needs it.
 func (f *Fixer) Mend(findings []Finding) ([]Change, error) {
 	var out []Change
-	for _, name := range slices.Concat(f.in.Files, f.overlays) {
+	for _, name := range slices.Concat(f.in.Files, f.files) {
 		if !f.editable[f.key(name)] {
 			continue
 		}
@@ -213,7 +217,7 @@ func (f *Fixer) key(name string) string {
 // reads says that a file is one of the base, or of an overlay.
 func (f *Fixer) reads(i int, name string) bool {
 	key := f.key(name)
-	return f.isBase(key) || len(f.overlays) > 0 && f.key(f.overlays[i]) == key
+	return f.isBase(key) || len(f.overlays) > 0 && f.key(f.files[i]) == key
 }
 
 func (f *Fixer) isBase(key string) bool {
@@ -241,14 +245,18 @@ func (f *Fixer) stores(i int) ([]*Store, error) {
 }
 
 func (f *Fixer) judge(i int, in Inputs) ([]*Store, error) {
-	base, err := f.chart.read(in, f.Release().Stdin)
+	chart := f.chart
+	if len(f.overlays) > 0 {
+		chart = f.overlays[i].Chart
+	}
+	base, err := chart.read(in.Files, in.Reader(f.Release().Stdin))
 	if err != nil {
 		return nil, err
 	}
 	if len(f.overlays) == 0 {
-		return f.chart.stores(base, nil, in, f.Release())
+		return chart.stores(base, nil, in, f.Release())
 	}
-	one := fleet{chart: f.chart, base: base, in: in, release: f.release, shared: f.shared, overlays: f.overlays}
+	one := fleet{in: in, overlays: f.overlays, bases: map[*Chart]*values.Values{chart: base}}
 	return one.read(i)
 }
 
@@ -338,8 +346,8 @@ func (f *Fixer) change(finding Finding, texts map[string][]byte) ([]Change, erro
 // acceptsNothing says that it is sure of a comment that it accepts nothing: no other file is laid over its own, and the
 // rules were looked at.
 func (f *Fixer) acceptsNothing(finding Finding) (bool, error) {
-	last := slices.Concat(f.in.Files, f.overlays)
-	if len(f.overlays) == 0 && last[len(last)-1] != finding.File || len(f.overlays) > 0 && !slices.Contains(f.overlays, finding.File) {
+	last := slices.Concat(f.in.Files, f.files)
+	if len(f.overlays) == 0 && last[len(last)-1] != finding.File || len(f.overlays) > 0 && !slices.Contains(f.files, finding.File) {
 		return false, nil
 	}
 	for i := range f.judged {

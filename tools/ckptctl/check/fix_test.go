@@ -160,7 +160,7 @@ func mend(t *testing.T, chart *Chart, text string) (map[string]any, []Change) {
 	t.Helper()
 	merged, findings := judged(t, chart, text)
 	in := Inputs{Files: []string{"/values.yaml"}, Texts: map[string][]byte{"/values.yaml": []byte(text)}}
-	fixer, err := chart.NewFixer(in, nil, false, Release{Name: "checkpoints", Namespace: "train"})
+	fixer, err := chart.NewFixer(in, nil, Release{Name: "checkpoints", Namespace: "train"})
 	require.NoError(t, err)
 	changes, err := fixer.Mend(findings)
 	require.NoError(t, err)

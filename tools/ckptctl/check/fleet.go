@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"io"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -25,51 +26,66 @@ func (f *Fleet) Unreadable() bool {
 	return slices.ContainsFunc(f.Clusters, func(c report.Cluster) bool { return c.Unreadable != "" })
 }
 
+// Overlay is a file that is laid over the base by itself, and what it is for.
+type Overlay struct {
+	// File is the overlay, and Name what reports call it.
+	File, Name string
+	// Cluster is the cluster; overlays that have the same are releases in one.
+	Cluster string
+	// Chart is the chart of the release.
+	Chart   *Chart
+	Release Release
+}
+
 // fleet is the work on one fleet.
 type fleet struct {
-	chart   *Chart
-	base    *values.Values
-	in      Inputs
-	release Release
-	// shared says that the overlays of one folder are stores of one cluster.
-	shared   bool
-	overlays []string
-	names    []string
-	stores   [][]footprint
-	used     map[values.Position]bool
-	pending  []Finding
-	mutex    sync.Mutex
+	in       Inputs
+	overlays []Overlay
+	// bases are the base files as each chart reads them.
+	bases   map[*Chart]*values.Values
+	stores  [][]footprint
+	used    map[values.Position]bool
+	pending []Finding
+	mutex   sync.Mutex
+}
+
+// Overlays are files over the base that differ in nothing but their values, a cluster each. Where perFolder is set, the
+// files of one folder are releases in one cluster, each named after its file.
+func (c *Chart) Overlays(files []string, perFolder bool, release Release) []Overlay {
+	names := Names(files)
+	out := make([]Overlay, len(files))
+	for i, file := range files {
+		out[i] = Overlay{File: file, Name: names[i], Cluster: file, Chart: c, Release: release}
+		if perFolder {
+			out[i].Cluster, out[i].Release.Name = filepath.Dir(file), stem(filepath.Base(file))
+		}
+	}
+	return out
 }
 
 // Each checks the base with every overlay by itself, and all of them side by side. progress is called after each, from
 // several goroutines.
-//
-// Overlays are a cluster each. Where perFolder is set, the overlays of one folder are releases in one cluster, each
-// named after its file.
-func (c *Chart) Each(in Inputs, overlays []string, perFolder bool, release Release, progress func(done int)) (*Fleet, error) {
-	base, err := c.read(in, release.Stdin)
-	if err != nil {
-		return nil, err
-	}
+func Each(in Inputs, overlays []Overlay, stdin io.Reader, progress func(done int)) (*Fleet, error) {
 	f := &fleet{
-		chart: c, base: base, in: in, release: release, shared: perFolder, overlays: overlays, names: shortNames(overlays),
+		in: in, overlays: overlays, bases: map[*Chart]*values.Values{},
 		stores: make([][]footprint, len(overlays)), used: map[values.Position]bool{},
+	}
+	disk := in.Reader(stdin)
+	for _, overlay := range overlays {
+		if f.bases[overlay.Chart] != nil {
+			continue
+		}
+		base, err := overlay.Chart.read(in.Files, disk)
+		if err != nil {
+			return nil, err
+		}
+		f.bases[overlay.Chart] = base
 	}
 	defer collectRarely(len(overlays))()
 	out := &Fleet{Clusters: make([]report.Cluster, len(overlays))}
 	findings := make([][]Finding, len(overlays))
 	failed := make([]error, len(overlays))
-	var next, done atomic.Int64
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(overlays)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(overlays); i = int(next.Add(1)) - 1 {
-				out.Clusters[i], findings[i], failed[i] = f.one(i)
-				progress(int(done.Add(1)))
-			}
-		})
-	}
-	workers.Wait()
+	beside(len(overlays), progress, func(i int) { out.Clusters[i], findings[i], failed[i] = f.one(i) })
 	for i := range overlays {
 		if failed[i] != nil {
 			return nil, failed[i]
@@ -96,6 +112,21 @@ func (c *Chart) Each(in Inputs, overlays []string, perFolder bool, release Relea
 	return out, nil
 }
 
+// beside does a number of things, as many at once as there are processors.
+func beside(all int, progress func(done int), do func(i int)) {
+	var next, done atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), all) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < all; i = int(next.Add(1)) - 1 {
+				do(i)
+				progress(int(done.Add(1)))
+			}
+		})
+	}
+	workers.Wait()
+}
+
 // collectRarely has the collector come by only when there is something to collect, until what it returns is called: most of
 // what an overlay takes up is forgotten with it, and the rest is some 2 KiB.
 func collectRarely(overlays int) (restore func()) {
@@ -108,41 +139,44 @@ func collectRarely(overlays int) (restore func()) {
 	}
 }
 
-// shortNames gives each overlay the shortest name that tells it from the others.
-func shortNames(overlays []string) []string {
-	count := map[string]int{}
-	short := make([]string, len(overlays))
-	for i, overlay := range overlays {
-		short[i] = strings.TrimSuffix(filepath.Base(overlay), filepath.Ext(overlay))
-		count[short[i]]++
+// Names gives each overlay the shortest name that tells it from the others: of its file, or of its folder where all files
+// have one name.
+func Names(overlays []string) []string {
+	files, folders := map[string]int{}, map[string]int{}
+	for _, overlay := range overlays {
+		files[stem(filepath.Base(overlay))]++
+		folders[filepath.Base(filepath.Dir(overlay))]++
 	}
+	out := make([]string, len(overlays))
 	for i, overlay := range overlays {
-		if count[short[i]] > 1 {
-			short[i] = strings.TrimSuffix(overlay, filepath.Ext(overlay))
+		file, folder := stem(filepath.Base(overlay)), filepath.Base(filepath.Dir(overlay))
+		switch {
+		case files[file] == 1:
+			out[i] = file
+		case len(files) == 1 && folders[folder] == 1:
+			out[i] = folder
+		default:
+			out[i] = stem(overlay)
 		}
 	}
-	return short
+	return out
 }
 
-func (f *fleet) releaseOf(i int) Release {
-	release := f.release
-	if f.shared {
-		release.Name = strings.TrimSuffix(filepath.Base(f.overlays[i]), filepath.Ext(f.overlays[i]))
-	}
-	return release
-}
+// stem is a file's name without its extension.
+func stem(file string) string { return strings.TrimSuffix(file, filepath.Ext(file)) }
 
 // read checks one overlay.
 func (f *fleet) read(i int) ([]*Store, error) {
-	file, err := f.in.Open(f.overlays[i], f.chart.helm, nil)
+	o := f.overlays[i]
+	file, err := f.in.Reader(nil).Open(o.File, o.Chart.helm)
 	if err != nil {
 		return nil, err
 	}
-	return f.chart.stores(f.base, []*values.File{file}, f.in, f.releaseOf(i))
+	return o.Chart.stores(f.bases[o.Chart], []*values.File{file}, f.in, o.Release)
 }
 
 func (f *fleet) one(i int) (report.Cluster, []Finding, error) {
-	cluster := report.Cluster{Name: f.names[i], File: f.overlays[i]}
+	cluster := report.Cluster{Name: f.overlays[i].Name, File: f.overlays[i].File}
 	stores, err := f.read(i)
 	var unreadable *values.InputError
 	if errors.As(err, &unreadable) {
@@ -168,7 +202,7 @@ func (f *fleet) one(i int) (report.Cluster, []Finding, error) {
 // own is what was found in one overlay, with what its comments accepted.
 func (f *fleet) own(i int, s *Store) []Finding {
 	for at := range s.findings {
-		s.findings[at].Clusters = []string{f.names[i]}
+		s.findings[at].Clusters = []string{f.overlays[i].Name}
 	}
 	if len(s.used)+len(s.pending) > 0 {
 		f.mutex.Lock()
@@ -177,7 +211,7 @@ func (f *fleet) own(i int, s *Store) []Finding {
 			f.used[at] = true
 		}
 		for _, p := range s.pending {
-			p.Clusters = []string{f.names[i]}
+			p.Clusters = []string{f.overlays[i].Name}
 			f.pending = append(f.pending, p)
 		}
 	}

@@ -45,7 +45,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		require.NoError(t, os.WriteFile(overlay, []byte(text), 0o600))
 		for _, chart := range charts {
-			fleet, err := chart.Each(Inputs{}, []string{overlay}, false, Release{Name: "checkpoints", Namespace: "train"}, func(int) {})
+			fleet, err := Each(Inputs{}, chart.Overlays([]string{overlay}, false, Release{Name: "checkpoints", Namespace: "train"}), nil, func(int) {})
 			require.NoError(t, err)
 			result, err := chart.Check(Inputs{Files: []string{"-"}}, Release{Name: "checkpoints", Namespace: "train", Stdin: strings.NewReader(text)})
 			require.Equal(t, err != nil, fleet.Unreadable())

@@ -121,14 +121,14 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 		return err
 	}
 	if o.fix {
-		if o.release, err = fix(command, chart, o.in, overlays, perFolder, o.release); err != nil {
+		if o.release, err = fix(command, chart, o.in, chart.Overlays(overlays, perFolder, o.release), o.release); err != nil {
 			return err
 		}
 	}
 	out := report.Report{Version: version(), Color: colored(command.OutOrStdout())}
 	unreadable := false
 	if len(overlays) > 0 {
-		fleet, err := chart.Each(o.in, overlays, perFolder, o.release, progress(command.ErrOrStderr(), len(overlays)))
+		fleet, err := check.Each(o.in, chart.Overlays(overlays, perFolder, o.release), o.release.Stdin, progress(command.ErrOrStderr(), len(overlays)))
 		if err != nil {
 			return err
 		}

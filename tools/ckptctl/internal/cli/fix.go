@@ -13,14 +13,14 @@ import (
 
 // fix makes the fixes that are proven in the files themselves, and says what it changed. It returns the release to check
 // then: the standard input has been read.
-func fix(command *cobra.Command, chart *check.Chart, in check.Inputs, overlays []string, perFolder bool, release check.Release) (check.Release, error) {
-	fixer, err := chart.NewFixer(in, overlays, perFolder, release)
+func fix(command *cobra.Command, chart *check.Chart, in check.Inputs, overlays []check.Overlay, release check.Release) (check.Release, error) {
+	fixer, err := chart.NewFixer(in, overlays, release)
 	if err != nil {
 		return release, err
 	}
 	var findings []check.Finding
 	if len(overlays) > 0 {
-		fleet, err := chart.Each(in, overlays, perFolder, fixer.Release(), func(int) {})
+		fleet, err := check.Each(in, overlays, fixer.Release().Stdin, func(int) {})
 		if err != nil {
 			return release, err
 		}

@@ -39,7 +39,7 @@ func mend(t *testing.T, text string) (string, []check.Finding) {
 	in, release := check.Inputs{Files: []string{path}, Texts: map[string][]byte{path: []byte(text)}}, check.Release{Name: "checkpoints", Namespace: "default"}
 	result, err := chart.Check(in, release)
 	require.NoError(t, err)
-	fixer, err := chart.NewFixer(in, nil, false, release)
+	fixer, err := chart.NewFixer(in, nil, release)
 	require.NoError(t, err)
 	changes, err := fixer.Mend(result.Findings)
 	require.NoError(t, err)

@@ -205,7 +205,7 @@ func (s *server) found(in check.Inputs, over overlays) ([]check.Finding, error) 
 		}
 		return result.Findings, nil
 	}
-	fleet, err := s.Chart.Each(in, over.files, over.perFolder, s.Release, func(int) {})
+	fleet, err := check.Each(in, s.Chart.Overlays(over.files, over.perFolder, s.Release), s.Release.Stdin, func(int) {})
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (s *server) codeActions(_ context.Context, p codeActionParams) ([]codeActio
 	if !ok {
 		return out, nil
 	}
-	fixer, err := s.Chart.NewFixer(in, over.files, over.perFolder, s.Release)
+	fixer, err := s.Chart.NewFixer(in, s.Chart.Overlays(over.files, over.perFolder, s.Release), s.Release)
 	if err != nil {
 		return nil, err
 	}

@@ -49,14 +49,41 @@ type document struct {
 // 1 MiB, compressed.
 const maxSize = 4 << 20
 
-// Open reads a values file. The name - is the standard input.
-func (in Inputs) Open(name string, helm Helm, stdin io.Reader) (*File, error) {
-	if len(in.Texts) > 0 {
-		if text, ok := in.Texts[Canonical(name)]; ok {
-			return Parse(name, text, helm)
+// Reader reads the text of a values file by its name.
+type Reader func(name string) ([]byte, error)
+
+// Disk reads files; the name - is the standard input, which is read once.
+func Disk(stdin io.Reader) Reader {
+	once := sync.OnceValues(func() ([]byte, error) { return readAll(stdin, 0) })
+	return func(name string) ([]byte, error) {
+		if strings.TrimSpace(name) != "-" {
+			return readFile(name)
 		}
+		if stdin == nil {
+			return nil, &InputError{File: name, Message: "the standard input cannot be an overlay; give it with -f"}
+		}
+		text, err := once()
+		return text, named(name, err)
 	}
-	text, err := read(name, stdin)
+}
+
+// Reader reads what the inputs hold as text from there, and all else from the disk.
+func (in Inputs) Reader(stdin io.Reader) Reader {
+	disk := Disk(stdin)
+	if len(in.Texts) == 0 {
+		return disk
+	}
+	return func(name string) ([]byte, error) {
+		if text, ok := in.Texts[Canonical(name)]; ok {
+			return text, nil
+		}
+		return disk(name)
+	}
+}
+
+// Open reads a values file.
+func (r Reader) Open(name string, helm Helm) (*File, error) {
+	text, err := r(name)
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +103,6 @@ func Canonical(name string) string {
 
 // Text is the file's text. It must not be changed.
 func (f *File) Text() []byte { return f.text }
-
-func read(name string, stdin io.Reader) ([]byte, error) {
-	if strings.TrimSpace(name) == "-" {
-		if stdin == nil {
-			return nil, &InputError{File: name, Message: "the standard input cannot be an overlay; give it with -f"}
-		}
-		text, err := readAll(stdin, 0)
-		return text, named(name, err)
-	}
-	return readFile(name)
-}
 
 func readFile(name string) ([]byte, error) {
 	file, err := os.Open(name)
