@@ -1,5 +1,6 @@
 // Command generate writes what follows from the chart's backend folders: the values schema, the rules as they are
-// read, the backends' part of values.yaml, the facts that the templates and ckptctl read, and the documentation.
+// read, the backends' part of values.yaml, the facts that the templates and ckptctl read, and the documentation. It also
+// writes the schema of ckptctl's project file.
 // With -check it writes nothing and fails when a file is stale.
 package main
 
@@ -12,6 +13,7 @@ import (
 	"slices"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/project"
 )
 
 func main() {
@@ -44,6 +46,7 @@ func run(root string, check bool) error {
 		{filepath.Join(chart, catalog.FrameworksFile), func([]byte) ([]byte, error) { return encoded(frameworks.Judged()) }},
 		{filepath.Join(chart, "values.yaml"), func(old []byte) ([]byte, error) { return values(old, backends) }},
 		{filepath.Join(chart, defaultsFile), func([]byte) ([]byte, error) { return defaults(chart) }},
+		{filepath.Join(root, "tools", "ckptctl", "project.schema.json"), func([]byte) ([]byte, error) { return encoded(project.Schema()) }},
 	}, facts(chart, backends), docs.outputs())
 	stale := 0
 	orphans, err := orphans(outputs, filepath.Join(chart, catalog.FactsFolder), docs.folder())

@@ -54,37 +54,43 @@ func documented(files fs.FS) (fs.FS, error) {
 
 // target opens the chart whose values are checked: the built-in chart, another version of it, or a parent chart.
 func target(path string, helm check.Helm) (*check.Chart, error) {
-	var files fs.FS = embedded.FS
-	if path != "" {
-		name, own, err := open("--chart", path)
-		if err != nil {
-			return nil, err
-		}
-		if name != check.Name {
-			return check.OpenParent(path, helm), nil
-		}
-		files = own
+	name, files, err := open("--chart", path)
+	if err != nil {
+		return nil, err
+	}
+	if name != check.Name {
+		return check.OpenParent(path, helm), nil
 	}
 	return check.Open(files, helm)
 }
 
-// open opens a chart's folder, or its archive, which an option names, and reads the chart's name.
+// open opens a chart's folder, or its archive, which an option names, and reads the chart's name; "" is the built-in chart.
 func open(option, path string) (name string, files fs.FS, err error) {
+	if path == "" {
+		return check.Name, embedded.FS, nil
+	}
 	files = os.DirFS(path)
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		if files, err = unpack(path); err != nil {
 			return "", nil, fmt.Errorf("%s %s: it is neither a chart's folder nor its archive: %w", option, path, err)
 		}
 	}
+	metadata, err := metadataOf(option, path, files)
+	return metadata.Name, files, err
+}
+
+// metadata are the parts of a Chart.yaml that are looked at.
+type metadata struct{ Name, Version string }
+
+func metadataOf(option, path string, files fs.FS) (m metadata, err error) {
 	text, err := fs.ReadFile(files, "Chart.yaml")
 	if err != nil {
-		return "", nil, fmt.Errorf("%s %s: there is no Chart.yaml in it", option, path)
+		return m, fmt.Errorf("%s %s: there is no Chart.yaml in it", option, path)
 	}
-	var metadata struct{ Name string }
-	if err := yaml.Unmarshal(text, &metadata); err != nil {
-		return "", nil, fmt.Errorf("%s %s: its Chart.yaml cannot be read: %w", option, path, err)
+	if err := yaml.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("%s %s: its Chart.yaml cannot be read: %w", option, path, err)
 	}
-	return metadata.Name, files, nil
+	return m, nil
 }
 
 // unpack reads an archive that `helm package` has made.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,20 +11,19 @@ import (
 	"checkpoint-storage/tools/ckptctl/check"
 	"checkpoint-storage/tools/ckptctl/internal/plain"
 	"checkpoint-storage/tools/ckptctl/internal/report"
+	"checkpoint-storage/tools/ckptctl/project"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // checkOptions are the options of check.
 type checkOptions struct {
-	in                               check.Inputs
-	each                             []string
-	chart, kubernetes, quota, output string
-	release                          check.Release
-	helm                             int
-	strict, fix                      bool
+	in       check.Inputs
+	settings settingFlags
+	output   string
+	strict   bool
+	fix      bool
 }
 
 func checkCommand() *cobra.Command {
@@ -36,8 +34,11 @@ func checkCommand() *cobra.Command {
 		Long: `Check values as Helm would merge them: the chart's defaults, then every -f in order, then every --set.
 
 With --each, or with files that are given without -f, each such file is merged separately over the -f files: a base file
-and one overlay for each cluster. If a folder of the GLOB contains a *, the files of one folder are the releases of one
-cluster, named after their files; otherwise every file is a cluster.
+and one overlay for each cluster. If both a folder and the file of the GLOB contain a *, the files of one folder are the
+releases of one cluster, named after their files; otherwise every file is a cluster.
+
+Where this folder or one above has a project file, ` + project.Name + `, it says which base and overlays there are and what is known
+of each cluster: without arguments all are checked, and a flag takes the place of what the file says.
 
 With --chart PARENT, every checkpoint-storage dependency of that chart is checked, at any depth, under its alias.
 
@@ -47,17 +48,18 @@ A comment accepts a warning, with a reason: # ckptctl:accept W03 the disk is mou
 comments and the order stay. It edits the files that were named, and prints what it changed to the standard error.
 
 Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
-		Example: `  ckptctl check -f base.yaml -f clusters/berlin.yaml
+		Example: `  ckptctl check
+  ckptctl check -f base.yaml -f clusters/berlin.yaml
   ckptctl check -f base.yaml --each 'clusters/*.yaml' -o sarif
   ckptctl check -f values.yaml --fix
   ckptctl check --chart charts/training-job -f values.yaml --set checkpoints.size=2Ti`,
 		RunE: o.run,
 	}
 	flags := command.Flags()
-	inputFlags(flags, &o.in, &o.release, &o.helm, &o.chart)
-	flags.StringArrayVar(&o.each, "each", nil, "check each file that matches `GLOB` separately, over the -f files")
-	flags.StringVar(&o.kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
-	flags.StringVar(&o.quota, "quota", "", "total `size` that the claims of a cluster may request, such as 10Ti: warn if they request more")
+	inputFlags(flags, &o.in, &o.settings.Settings)
+	o.settings.add(flags)
+	flags.StringVar(&o.settings.KubeVersion, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
+	flags.StringVar(&o.settings.Quota, "quota", "", "total `size` that the claims of a cluster may request, such as 10Ti: warn if they request more")
 	flags.StringVarP(&o.output, "output", "o", "text", "`format`: "+strings.Join(report.Formats(), ", "))
 	flags.BoolVar(&o.fix, "fix", false, "make the fixes that are proven to change nothing else, then check")
 	flags.BoolVar(&o.strict, "strict", false, "exit with 1 on warnings too")
@@ -67,17 +69,17 @@ Exit code 0: no errors. 1: errors. 2: an input that cannot be read.`,
 }
 
 // inputFlags are the options by which Helm reads values.
-func inputFlags(flags *pflag.FlagSet, in *check.Inputs, release *check.Release, helm *int, chart *string) {
+func inputFlags(flags *pflag.FlagSet, in *check.Inputs, settings *project.Settings) {
 	flags.StringSliceVarP(&in.Files, "values", "f", nil, "values `file`, or - for the standard input; several with commas or one by one, the last one wins")
 	flags.StringArrayVar(&in.Set, "set", nil, "set a `key=value`, as Helm does")
 	flags.StringArrayVar(&in.SetString, "set-string", nil, "set a `key=value` to a string, as Helm does")
 	flags.StringArrayVar(&in.SetJSON, "set-json", nil, "set a `key=value` to a JSON value, as Helm does")
 	flags.StringArrayVar(&in.SetFile, "set-file", nil, "set a `key=file` to what the file holds, as Helm does")
 	flags.StringArrayVar(&in.SetLiteral, "set-literal", nil, "set a `key=value` to a string as it stands, as Helm does")
-	flags.StringVar(chart, "chart", "", "`folder` or archive (.tgz) of the chart, or of a parent chart; default: the chart that ckptctl was built with")
-	flags.StringVar(&release.Name, "release", "checkpoints", "`name` of the release")
-	flags.StringVarP(&release.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
-	flags.IntVar(helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")
+	flags.StringVar(&settings.Chart, "chart", "", "`folder` or archive (.tgz) of the chart, or of a parent chart; default: the chart that ckptctl was built with")
+	flags.StringVar(&settings.Release, "release", "checkpoints", "`name` of the release")
+	flags.StringVarP(&settings.Namespace, "namespace", "n", fromHelm("HELM_NAMESPACE", "default"), "`namespace` of the release")
+	flags.IntVar(&settings.Helm, "helm", 3, "`generation` of Helm that reads the values, 3 or 4: they differ in null, and in files of several documents")
 }
 
 // fromHelm returns a global flag that Helm passes to its plugins in the environment.
@@ -97,44 +99,53 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	if !report.Known(o.output) {
 		return fmt.Errorf("-o %s: must be one of: %s", o.output, strings.Join(report.Formats(), ", "))
 	}
-	helm, err := generation(o.helm)
+	s, err := scoped(command, worktree{}, o.settings, o.in, args)
 	if err != nil {
 		return err
 	}
-	if o.release.Kubernetes, err = minor(o.kubernetes); err != nil {
-		return err
+	if s.project == nil && !given(command.Flags(), "values", "set", "set-string", "set-json", "set-file", "set-literal", "chart") && len(s.overlays) == 0 {
+		return errNothing
 	}
-	if o.quota != "" {
-		quota, err := resource.ParseQuantity(o.quota)
-		if err != nil {
-			return fmt.Errorf("--quota %s: write a number and a unit, such as 10Ti", o.quota)
+	if s.project != nil {
+		if !s.changed("output") && s.project.Output != "" {
+			o.output = s.project.Output
 		}
-		o.release.Quota = quota.Value()
-	}
-	o.release.Stdin = command.InOrStdin()
-	overlays, perFolder, err := expand(o.each, args)
-	if err != nil {
-		return err
-	}
-	chart, err := target(o.chart, helm)
-	if err != nil {
-		return err
-	}
-	if o.fix {
-		if o.release, err = fix(command, chart, o.in, chart.Overlays(overlays, perFolder, o.release), o.release); err != nil {
-			return err
-		}
+		o.strict = o.strict || s.project.Strict && !s.changed("strict")
 	}
 	out := report.Report{Version: version(), Color: colored(command.OutOrStdout())}
 	unreadable := false
-	if len(overlays) > 0 {
-		fleet, err := check.Each(o.in, chart.Overlays(overlays, perFolder, o.release), o.release.Stdin, progress(command.ErrOrStderr(), len(overlays)))
+	if len(s.overlays) > 0 {
+		overlays, err := s.checked()
+		if err != nil {
+			return err
+		}
+		shared := check.Release{Stdin: command.InOrStdin()}
+		if o.fix {
+			if shared, err = fix(command, overlays[0].Chart, s.in, overlays, shared); err != nil {
+				return err
+			}
+		}
+		fleet, err := check.Each(s.in, overlays, shared.Stdin, progress(command.ErrOrStderr(), len(overlays)))
 		if err != nil {
 			return err
 		}
 		out.Findings, out.Clusters, unreadable = fleet.Findings, fleet.Clusters, fleet.Unreadable()
 	} else {
-		result, err := chart.Check(o.in, o.release)
+		chart, err := s.chart("", s.flags.Settings)
+		if err != nil {
+			return err
+		}
+		release, err := s.of(s.flags.Settings)
+		if err != nil {
+			return err
+		}
+		release.Stdin = command.InOrStdin()
+		if o.fix {
+			if release, err = fix(command, chart, s.in, nil, release); err != nil {
+				return err
+			}
+		}
+		result, err := chart.Check(s.in, release)
 		if err != nil {
 			return err
 		}
@@ -179,23 +190,17 @@ func minor(version string) (int, error) {
 	return n, nil
 }
 
-// expand returns the files of the globs and arguments in order, and whether the files of one folder are stores of one
-// cluster; nil without globs and arguments.
-func expand(globs, args []string) (files []string, perFolder bool, err error) {
-	files = slices.Clone(args)
-	for _, glob := range globs {
-		found, err := filepath.Glob(glob)
-		if err != nil {
-			return nil, false, fmt.Errorf("--each %s: %w", glob, err)
-		}
-		if len(found) == 0 {
-			return nil, false, fmt.Errorf("--each %s: no files match", glob)
-		}
-		files = append(files, found...)
-		perFolder = perFolder || strings.ContainsAny(filepath.Dir(glob), "*?[")
-	}
-	slices.Sort(files)
-	return slices.Compact(files), perFolder, nil
+// errNothing is the error of a check that has nothing to check.
+var errNothing = fmt.Errorf(`no values are named. Name them:
+  ckptctl check -f values.yaml
+  ckptctl check -f base.yaml --each 'clusters/*.yaml'
+or describe the clusters in a file %s in this folder or above:
+  base: base.yaml
+  overlays: clusters/*.yaml`, project.Name)
+
+// given reports whether one of the flags was given.
+func given(flags *pflag.FlagSet, names ...string) bool {
+	return slices.ContainsFunc(names, flags.Changed)
 }
 
 // colored reports whether a stream is a terminal and colours are not disabled.

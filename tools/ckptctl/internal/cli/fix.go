@@ -36,11 +36,11 @@ func fix(command *cobra.Command, chart *check.Chart, in check.Inputs, overlays [
 	if err != nil {
 		return release, err
 	}
-	return fixer.Release(), write(command.ErrOrStderr(), changes)
+	return fixer.Release(), writeFixes(command.ErrOrStderr(), changes)
 }
 
-// write writes each file once, and shows what has changed in it.
-func write(out io.Writer, changes []check.Change) error {
+// writeFixes writes each file once, and shows what has changed in it.
+func writeFixes(out io.Writer, changes []check.Change) error {
 	var names []string
 	first, last := map[string][]byte{}, map[string][]byte{}
 	for _, c := range changes {

@@ -15,10 +15,7 @@ import (
 
 func lspCommand() *cobra.Command {
 	var in check.Inputs
-	var release check.Release
-	var helm int
-	var chart, kubernetes string
-	var each []string
+	var settings settingFlags
 	command := &cobra.Command{
 		Use:   "lsp [-f FILE]... [--set KEY=VALUE]... [--each GLOB]...",
 		Short: "Check values while they are edited: a language server for editors",
@@ -26,28 +23,37 @@ func lspCommand() *cobra.Command {
 key, a backend or a rule explains it, and the fixes of check --fix are offered as quick fixes.
 
 A document is merged over the -f files, with what the editor has of them; a document that is one of the -f files is judged
-in its place. With --each, only the -f files and those that match a GLOB are judged, and a -f file with each of them.`,
+in its place. With --each, or in a project, only the base files and the overlays are judged, and a base file with each of them.`,
 		Example: `  ckptctl lsp
   ckptctl lsp -f base.yaml --each 'clusters/*.yaml'`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			generation, err := generation(helm)
+			first, err := scoped(command, worktree{}, settings, in, nil)
 			if err != nil {
 				return err
 			}
-			if release.Kubernetes, err = minor(kubernetes); err != nil {
-				return err
-			}
-			opened, err := target(chart, generation)
+			chart, err := first.chart("", first.flags.Settings)
 			if err != nil {
 				return err
 			}
-			config := lsp.Config{Chart: opened, Inputs: in, Release: release, Version: version()}
-			if len(each) > 0 {
-				config.Overlays = func() ([]string, bool, error) { return expand(each, nil) }
+			release, err := first.of(first.flags.Settings)
+			if err != nil {
+				return err
+			}
+			config := lsp.Config{Chart: chart, Inputs: first.in, Release: release, Version: version()}
+			if len(first.overlays) > 0 {
+				// Files come and go while an editor runs.
+				config.Overlays = func() ([]check.Overlay, error) {
+					s, err := scoped(command, worktree{}, settings, in, nil)
+					if err != nil {
+						return nil, err
+					}
+					s.charts = first.charts
+					return s.checked()
+				}
 			}
 			known := sync.OnceValues(func() (check.Catalog, error) {
-				if l, err := load(chart); err == nil {
+				if l, err := load(settings.Chart); err == nil {
 					return l, nil
 				}
 				// A parent chart has no catalog.
@@ -71,9 +77,9 @@ in its place. With --each, only the -f files and those that match a GLOB are jud
 		},
 	}
 	flags := command.Flags()
-	inputFlags(flags, &in, &release, &helm, &chart)
-	flags.StringArrayVar(&each, "each", nil, "judge each file that matches `GLOB` over the -f files, and no other")
-	flags.StringVar(&kubernetes, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
+	inputFlags(flags, &in, &settings.Settings)
+	settings.add(flags)
+	flags.StringVar(&settings.KubeVersion, "kube-version", "", "`version` of the cluster, such as 1.33: warn of features that it does not have")
 	complete(command, "helm", "3", "4")
 	return command
 }

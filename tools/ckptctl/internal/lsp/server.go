@@ -22,8 +22,7 @@ type Config struct {
 	// Inputs are what documents are laid over: files, with the text that the editor has of them, and options.
 	Inputs check.Inputs
 	// Overlays lists the files that are laid over the base, each by itself; nil where any document may be one.
-	// perFolder says that those of one folder are releases of one cluster.
-	Overlays func() (files []string, perFolder bool, err error)
+	Overlays func() ([]check.Overlay, error)
 	Release  check.Release
 	// Explain returns what is known of a key, a backend, a framework or a rule; "" where it is none.
 	Explain func(topic string) string
@@ -163,7 +162,7 @@ func (s *server) publish(ctx context.Context) error {
 
 // inputs are how a document is judged: as a part of the base, with every overlay, or laid over the base; ok is false where
 // it is neither a part of the base nor an overlay.
-func (s *server) inputs(d *document) (in check.Inputs, over overlays, ok bool) {
+func (s *server) inputs(d *document) (in check.Inputs, over []check.Overlay, ok bool) {
 	in = s.Inputs
 	in.Texts = map[string][]byte{}
 	for key, open := range s.documents {
@@ -178,40 +177,33 @@ func (s *server) inputs(d *document) (in check.Inputs, over overlays, ok bool) {
 		return in, over, true
 	}
 	// Where none matches, there is the base.
-	over.files, over.perFolder, _ = s.Overlays()
+	over, _ = s.Overlays()
 	if base {
 		return in, over, true
 	}
-	i := slices.IndexFunc(over.files, same)
+	i := slices.IndexFunc(over, func(o check.Overlay) bool { return same(o.File) })
 	if i < 0 {
 		return in, over, false
 	}
-	over.files = over.files[i : i+1]
-	return in, over, true
-}
-
-// overlays are laid over the base, each by itself.
-type overlays struct {
-	files     []string
-	perFolder bool
+	return in, over[i : i+1], true
 }
 
 // found are what a check finds.
-func (s *server) found(in check.Inputs, over overlays) ([]check.Finding, error) {
-	if len(over.files) == 0 {
+func (s *server) found(in check.Inputs, over []check.Overlay) ([]check.Finding, error) {
+	if len(over) == 0 {
 		result, err := s.Chart.Check(in, s.Release)
 		if err != nil {
 			return nil, err
 		}
 		return result.Findings, nil
 	}
-	fleet, err := check.Each(in, s.Chart.Overlays(over.files, over.perFolder, s.Release), s.Release.Stdin, func(int) {})
+	fleet, err := check.Each(in, over, s.Release.Stdin, func(int) {})
 	if err != nil {
 		return nil, err
 	}
 	findings := fleet.Findings
 	for _, c := range fleet.Clusters {
-		if c.Unreadable != "" && len(over.files) == 1 {
+		if c.Unreadable != "" && len(over) == 1 {
 			// Each says it in words only.
 			in.Files = append(slices.Clone(in.Files), c.File)
 			_, err := s.Chart.Check(in, s.Release)
@@ -267,7 +259,7 @@ func (s *server) codeActions(_ context.Context, p codeActionParams) ([]codeActio
 	if !ok {
 		return out, nil
 	}
-	fixer, err := s.Chart.NewFixer(in, s.Chart.Overlays(over.files, over.perFolder, s.Release), s.Release)
+	fixer, err := s.Chart.NewFixer(in, over, s.Release)
 	if err != nil {
 		return nil, err
 	}
