@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing/fstest"
 
+	"checkpoint-storage/tools/ckptctl/internal/upgrade"
 	"checkpoint-storage/tools/ckptctl/internal/values"
 )
 
@@ -29,6 +30,9 @@ type Chart struct {
 	own    *definition
 	parent *values.Parent
 
+	// templates are those of the chart itself, read when something is rendered.
+	templates func() (*upgrade.Templates, error)
+
 	mutex sync.Mutex
 	// definitions are those of the stores in a parent, by their alias.
 	definitions map[string]*definition
@@ -40,7 +44,7 @@ func Open(from fs.FS, helm Helm) (*Chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Chart{helm: helm, own: own}, nil
+	return &Chart{helm: helm, own: own, templates: sync.OnceValues(func() (*upgrade.Templates, error) { return upgrade.Load(from) })}, nil
 }
 
 // OpenParent opens a parent chart, its folder or its archive; the stores in it are judged by the charts that it brings

@@ -36,6 +36,11 @@ func (r Release) String() string {
 	return r.Name + "/" + r.Alias
 }
 
+// is says that two are one release, whatever is known of its cluster.
+func (r Release) is(other Release) bool {
+	return r.Name == other.Name && r.Namespace == other.Namespace
+}
+
 // Result is what a check found.
 type Result struct {
 	// Findings are those of all stores, sorted by where they are, each once.

@@ -45,8 +45,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return errorsOf(to), err
 	}
 	store := to.Stores[0]
-	class, _ := store.Merged["storageClass"].(map[string]any)
-	how.Expands, _ = class["allowVolumeExpansion"].(bool)
+	how.Expands = store.expands()
 	var before upgrade.Objects
 	if live {
 		if before, how.Live, err = deployed(ctx, cluster, after, release); err != nil {
@@ -69,21 +68,42 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	if err != nil {
 		return nil, err
 	}
-	var out []Finding
-	backend, _ := store.Merged["backend"].(string)
+	out := make([]Finding, 0, len(changes))
 	for _, change := range changes {
-		var paths []values.Path
-		for _, key := range change.Values {
-			paths = append(paths, values.ParsePath(strings.ReplaceAll(key, "{backend}", backend)))
-		}
-		path := paths[0]
-		if i := slices.IndexFunc(paths, func(p values.Path) bool { _, ok := store.values.Written(p); return ok }); i >= 0 {
-			path = paths[i]
-		}
-		f := Finding{Rule: change.Rule, Severity: change.Severity, Message: change.Message, Hint: change.Recipe}
-		out = append(out, store.locate(f, path, store.values.Where(false, paths...)))
+		out = append(out, store.changed(change, nil))
 	}
 	return report.Join(out), nil
+}
+
+// changed is a change at the key that caused it: of those that may have, the first whose value is another than it was, or the
+// first that the user wrote.
+func (s *Store) changed(change upgrade.Change, old *Store) Finding {
+	backend, _ := s.Merged["backend"].(string)
+	var paths []values.Path
+	for _, key := range change.Values {
+		paths = append(paths, values.ParsePath(strings.ReplaceAll(key, "{backend}", backend)))
+	}
+	path := paths[0]
+	if i := slices.IndexFunc(paths, func(p values.Path) bool { _, ok := s.values.Written(p); return ok }); i >= 0 {
+		path = paths[i]
+	}
+	if old != nil {
+		for _, each := range paths {
+			if other := values.Other(old.Merged, s.Merged, each); other != nil {
+				path, paths = other, []values.Path{other}
+				break
+			}
+		}
+	}
+	f := Finding{Rule: change.Rule, Severity: change.Severity, Message: change.Message, Hint: change.Recipe, Group: change.Kind}
+	return s.locate(f, path, s.values.Where(false, paths...))
+}
+
+// expands says that the values let the class of a store expand.
+func (s *Store) expands() bool {
+	class, _ := s.Merged["storageClass"].(map[string]any)
+	expands, _ := class["allowVolumeExpansion"].(bool)
+	return expands
 }
 
 // deployed are the objects of a live release, and what the cluster has of them and of what is to be.
@@ -106,37 +126,45 @@ func deployed(ctx context.Context, cluster Connection, after upgrade.Objects, re
 	return before, found, cluster.Explain(err)
 }
 
-// renderer is a side's chart, opened.
+// renderer is a side's chart, opened, and where it is.
 type renderer struct {
-	chart     *Chart
-	templates *upgrade.Templates
-	place     string
+	chart *Chart
+	place string
 }
 
 // open opens a side's chart, and names it where it cannot be read.
-func (s Side) open(helm Helm) (*renderer, error) {
+func (s Side) open(helm Helm) (renderer, error) {
 	chart, err := Open(s.Chart, helm)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Place, err)
+	if err == nil {
+		_, err = chart.templates()
 	}
-	templates, err := upgrade.Load(s.Chart)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.Place, err)
+		return renderer{}, fmt.Errorf("%s: %w", s.Place, err)
 	}
-	return &renderer{chart, templates, s.Place}, nil
+	return renderer{chart, s.Place}, nil
 }
 
 // objects checks values, and returns the objects that they make; none where the values have errors.
-func (r *renderer) objects(in Inputs, release Release) (*Result, upgrade.Objects, error) {
+func (r renderer) objects(in Inputs, release Release) (*Result, upgrade.Objects, error) {
 	result, err := r.chart.Check(in, release)
 	if err != nil || len(errorsOf(result)) > 0 {
 		return result, nil, err
 	}
-	made, err := r.templates.Render(result.Stores[0].values.Given, release.Name, release.Namespace)
+	made, err := r.render(result.Stores[0])
+	return result, made, err
+}
+
+// render returns the objects that a store without errors makes.
+func (r renderer) render(s *Store) (upgrade.Objects, error) {
+	templates, err := r.chart.templates()
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.place, err)
+		return nil, fmt.Errorf("%s: %w", r.place, err)
 	}
-	return result, made, nil
+	made, err := templates.RenderChecked(s.values.Given, s.release.Name, s.release.Namespace)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.place, err)
+	}
+	return made, nil
 }
 
 // errorsOf are the errors among what was found, if anything was.

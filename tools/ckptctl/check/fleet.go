@@ -32,10 +32,16 @@ type Overlay struct {
 	File, Name string
 	// Cluster is the cluster; overlays that have the same are releases in one.
 	Cluster string
-	// Chart is the chart of the release.
+	// Context is the context by which commands reach the cluster; "" is the current one.
+	Context string
+	// Chart is the chart of the release, and Place where it is for who is to run Helm.
 	Chart   *Chart
+	Place   string
 	Release Release
 }
+
+// Disk reads files; the name - is the standard input, which is read once.
+func Disk(stdin io.Reader) Reader { return values.Disk(stdin) }
 
 // fleet is the work on one fleet.
 type fleet struct {

@@ -52,13 +52,14 @@ func documented(files fs.FS) (fs.FS, error) {
 	return check.Files(read), nil
 }
 
-// target opens the chart whose values are checked: the built-in chart, another version of it, or a parent chart.
-func target(path string, helm check.Helm) (*check.Chart, error) {
-	name, files, err := open("--chart", path)
+// target opens the chart whose values are checked, of which there are the files: the built-in chart, another version of it,
+// or a parent chart.
+func target(path string, files fs.FS, helm check.Helm) (*check.Chart, error) {
+	about, err := metadataOf("--chart", path, files)
 	if err != nil {
 		return nil, err
 	}
-	if name != check.Name {
+	if about.Name != check.Name {
 		return check.OpenParent(path, helm), nil
 	}
 	return check.Open(files, helm)

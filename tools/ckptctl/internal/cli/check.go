@@ -131,7 +131,7 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 		}
 		out.Findings, out.Clusters, unreadable = fleet.Findings, fleet.Clusters, fleet.Unreadable()
 	} else {
-		chart, err := s.chart("", s.flags.Settings)
+		chart, _, err := s.chart("", s.flags.Settings)
 		if err != nil {
 			return err
 		}

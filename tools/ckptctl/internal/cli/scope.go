@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	embedded "checkpoint-storage/charts/checkpoint-storage"
 	"checkpoint-storage/tools/ckptctl/check"
 	"checkpoint-storage/tools/ckptctl/project"
 
@@ -31,7 +33,17 @@ type scope struct {
 	in check.Inputs
 	// overlays are those of the run; none where the base files are one release.
 	overlays []overlay
-	charts   map[chartKey]*check.Chart
+	// charts are shared with other scopes, and opened are those of this one, by their places.
+	charts, opened charts
+}
+
+// charts are those that were opened, by what is in them: one that did not change is one.
+type charts map[chartKey]*check.Chart
+
+// chartKey tells charts apart.
+type chartKey struct {
+	digest string
+	helm   int
 }
 
 // overlay is an overlay and what is known of its cluster.
@@ -55,20 +67,25 @@ func (s *settingFlags) add(flags *pflag.FlagSet) {
 // scoped reads the project file, if there is one, and finds the overlays of a run. base and overlays are what the command
 // line names.
 func scoped(command *cobra.Command, from tree, flags settingFlags, in check.Inputs, files []string) (*scope, error) {
-	s := &scope{tree: from, flags: flags, changed: command.Flags().Changed, in: in, charts: map[chartKey]*check.Chart{}}
+	s := &scope{tree: from, flags: flags, changed: command.Flags().Changed, in: in, charts: charts{}, opened: charts{}}
 	if err := s.find(); err != nil {
 		return nil, err
 	}
-	given, perFolder, err := s.expand(".", flags.each)
+	return s, s.complete(files)
+}
+
+// complete finds the overlays.
+func (s *scope) complete(files []string) error {
+	given, perFolder, err := s.expand(".", s.flags.each)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	given = union(files, given)
 	if s.project == nil {
 		s.overlays = s.known(given, check.Names(given), perFolder)
-		return s, nil
+		return nil
 	}
-	return s, s.inProject(given, perFolder)
+	return s.inProject(given, perFolder)
 }
 
 // find reads the project file.
@@ -106,14 +123,14 @@ func (s *scope) inProject(given []string, perFolder bool) error {
 	names := make([]string, 0, len(all))
 	for _, file := range all {
 		// Names are those by which the project file calls them, wherever the command runs.
-		name, err := filepath.Rel(s.folder, file)
+		name, err := filepath.Rel(absolute(s.folder), absolute(file))
 		if err != nil {
 			return err
 		}
 		names = append(names, name)
 	}
 	names = check.Names(names)
-	if err := p.Unknown(names); err != nil {
+	if err := p.Unknown(names); err != nil && s.tree.current() {
 		return err
 	}
 	base := s.under(p.Base)
@@ -136,14 +153,14 @@ func (s *scope) inProject(given []string, perFolder bool) error {
 	if alone {
 		// The files are one release: that of the last one, if it is one of the project's.
 		own := p.Settings
-		if i := slices.Index(all, filepath.Clean(s.in.Files[len(s.in.Files)-1])); i >= 0 {
+		if i := index(all, s.in.Files[len(s.in.Files)-1]); i >= 0 {
 			own = p.Of(names[i])
 		}
 		s.flags.Settings = s.settings(own, "")
 		return nil
 	}
 	shared := append(slices.Clone(base), filepath.Join(s.folder, project.Name))
-	if len(given) == 0 || slices.ContainsFunc(given, func(file string) bool { return slices.Contains(shared, filepath.Clean(file)) }) {
+	if len(given) == 0 || slices.ContainsFunc(given, func(file string) bool { return index(shared, file) >= 0 }) {
 		// What all overlays share concerns all of them.
 		if s.overlays = every; len(every) == 0 {
 			s.flags.Settings = s.settings(p.Settings, "")
@@ -151,7 +168,7 @@ func (s *scope) inProject(given []string, perFolder bool) error {
 		return nil
 	}
 	for i, o := range s.known(given, check.Names(given), perFolder) {
-		if at := slices.Index(all, filepath.Clean(given[i])); at >= 0 {
+		if at := index(all, given[i]); at >= 0 {
 			o = every[at]
 		}
 		s.overlays = append(s.overlays, o)
@@ -172,7 +189,29 @@ func below(folder, file string) string {
 	if filepath.IsAbs(file) {
 		return filepath.Clean(file)
 	}
-	return filepath.Join(folder, file)
+	return direct(filepath.Join(folder, file))
+}
+
+// direct is a relative path without a way that leads up and back.
+func direct(file string) string {
+	if here, err := filepath.Rel(absolute("."), absolute(file)); err == nil && !filepath.IsAbs(file) {
+		return here
+	}
+	return file
+}
+
+// absolute is a path from the root; one that has none stays what it is.
+func absolute(file string) string {
+	if whole, err := filepath.Abs(file); err == nil {
+		return whole
+	}
+	return file
+}
+
+// index is where a file is in a list, however both are written; -1 if it is not.
+func index(files []string, file string) int {
+	whole := absolute(file)
+	return slices.IndexFunc(files, func(each string) bool { return absolute(each) == whole })
 }
 
 // known are overlays with what is known of their clusters.
@@ -223,6 +262,9 @@ func (s *scope) settings(own project.Settings, release string) project.Settings 
 func (s *scope) expand(folder string, globs []string) (files []string, perFolder bool, err error) {
 	for _, glob := range globs {
 		found, err := s.tree.glob(below(folder, glob))
+		if err == nil && len(found) == 0 && !s.tree.current() {
+			continue
+		}
 		option := "--each " + glob
 		if s.project != nil && folder == s.folder {
 			option = ""
@@ -274,38 +316,64 @@ func (s *scope) checked() ([]check.Overlay, error) {
 		if err != nil {
 			return nil, err
 		}
-		chart, err := s.chart(o.name, o.Settings)
+		chart, place, err := s.chart(o.name, o.Settings)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = check.Overlay{File: o.file, Name: o.name, Cluster: o.cluster, Chart: chart, Release: release}
+		out[i] = check.Overlay{
+			File: s.tree.shown(o.file), Name: o.name, Cluster: o.cluster, Context: o.Context,
+			Chart: chart, Place: cmp.Or(place, "./charts/"+check.Name), Release: release,
+		}
 	}
 	return out, nil
 }
 
-// chartKey is what a chart is opened by.
-type chartKey struct {
-	place string
-	helm  int
-}
-
-// chart opens the chart of a release, once.
-func (s *scope) chart(name string, settings project.Settings) (*check.Chart, error) {
+// chart opens the chart of a release, once, and says where it is.
+func (s *scope) chart(name string, settings project.Settings) (*check.Chart, string, error) {
 	helm, err := generation(settings.Helm)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	place, err := s.place(name, settings)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	key := chartKey{place, settings.Helm}
+	if known := s.opened[chartKey{place, settings.Helm}]; known != nil {
+		return known, place, nil
+	}
+	files, err := s.tree.chart(place)
+	if err != nil {
+		return nil, "", s.about(name, err)
+	}
+	key := chartKey{digest(files), settings.Helm}
 	if s.charts[key] == nil {
-		if s.charts[key], err = target(place, helm); err != nil {
-			return nil, s.about(name, err)
+		if s.charts[key], err = target(place, files, helm); err != nil {
+			return nil, "", s.about(name, err)
 		}
 	}
-	return s.charts[key], nil
+	s.opened[chartKey{place, settings.Helm}] = s.charts[key]
+	return s.charts[key], place, nil
+}
+
+// digest tells the files of charts apart; that of the built-in chart is "".
+func digest(files fs.FS) string {
+	if files == embedded.FS {
+		return ""
+	}
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%s\x00%d\x00%s", name, len(text), text)
+		return err
+	})
+	if err != nil {
+		// What cannot be read says so where it is opened.
+		return err.Error()
+	}
+	return string(sum.Sum(nil))
 }
 
 // about names the project file in an error of a chart, where it names the chart.
@@ -368,6 +436,8 @@ type tree interface {
 	chart(place string) (fs.FS, error)
 	// shown is a file as reports name it.
 	shown(name string) string
+	// current says that the files are those of the disk.
+	current() bool
 }
 
 // worktree are the files as they are on the disk.
@@ -389,3 +459,5 @@ func (worktree) chart(place string) (fs.FS, error) {
 }
 
 func (worktree) shown(name string) string { return name }
+
+func (worktree) current() bool { return true }

@@ -31,6 +31,16 @@ type template string
 // else as one word of the shell.
 func Command(t template, words ...any) Line { return Line{fill(t, words, word)} }
 
+// Via is the command on the cluster of a context; without one it is the command itself.
+func (l Line) Via(context string) Line {
+	for _, program := range []struct{ name, option string }{{"kubectl ", "--context "}, {"helm ", "--kube-context "}} {
+		if rest, found := strings.CutPrefix(l.text, program.name); found && context != "" {
+			return Line{program.name + program.option + Word(context) + " " + rest}
+		}
+	}
+	return l
+}
+
 // Comment is a comment: a Line is put in as it is, and anything else as text.
 func Comment(t template, words ...any) Line {
 	return Line{fill("# "+t, words, func(w any) string { return plain.Line(fmt.Sprint(w)) })}

@@ -42,8 +42,12 @@ type Finding struct {
 
 	// Fix mends it, where there is one way to and nothing is taken for granted.
 	Fix *Fix `json:"-"`
+	// Group is the same for findings of several clusters that differ only in names and places; "" where each stands alone.
+	Group string `json:"-"`
 	// Source is the line of the file, for a text that shows it.
 	Source string `json:"-"`
+	// also are the places of other findings that are printed as this one.
+	also []string
 	// indent is what is shown of Source before Column.
 	indent string
 }
@@ -129,6 +133,64 @@ func Join(findings []Finding) []Finding {
 		}
 		f.Clusters = slices.Clone(f.Clusters)
 		out = append(out, f)
+	}
+	return out
+}
+
+// kind is what findings of one group have in common, whatever they are about.
+type kind struct{ rule, severity, path, group string }
+
+func (f Finding) kind() kind { return kind{f.Rule, f.Severity, f.Path, f.Group} }
+
+// Alike joins findings as Join does, and those of one group at one place too: a line of a base file does the same to many
+// clusters. Where a group is several clusters', its hints say which cluster's names they have.
+func Alike(findings []Finding) []Finding {
+	Sort(findings)
+	clusters := map[kind]int{}
+	for _, f := range findings {
+		clusters[f.kind()] += len(f.Clusters)
+	}
+	type place struct {
+		kind
+		at string
+	}
+	seen := map[place]int{}
+	var out, alone []Finding
+	for _, f := range findings {
+		if f.Group == "" {
+			alone = append(alone, f)
+			continue
+		}
+		here := place{f.kind(), f.Place()}
+		if i, known := seen[here]; known {
+			out[i].Clusters = append(out[i].Clusters, f.Clusters...)
+			continue
+		}
+		seen[here] = len(out)
+		f.Clusters = slices.Clone(f.Clusters)
+		if clusters[f.kind()] > 1 && strings.Contains(f.Hint, "\n") {
+			f.Hint = "for " + f.Clusters[0] + ": " + f.Hint
+		}
+		out = append(out, f)
+	}
+	out = append(out, Join(alone)...)
+	Sort(out)
+	return out
+}
+
+// merged are the findings with those of one group as one, which has the clusters and the places of all.
+func merged(findings []Finding) []Finding {
+	seen := map[kind]int{}
+	var out []Finding
+	for _, f := range findings {
+		i, known := seen[f.kind()]
+		if f.Group == "" || !known {
+			seen[f.kind()] = len(out)
+			out = append(out, f)
+			continue
+		}
+		out[i].Clusters = slices.Concat(out[i].Clusters, f.Clusters)
+		out[i].also = append(out[i].also, f.Place())
 	}
 	return out
 }

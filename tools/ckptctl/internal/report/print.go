@@ -17,7 +17,7 @@ type Report struct {
 	Findings []Finding
 	// Clusters are the overlays of a fleet; nil when one release was checked.
 	Clusters []Cluster
-	// Closing is the line that is printed when nothing was found.
+	// Closing is the line that is printed when nothing was found; with clusters, the line that sums them up.
 	Closing string
 	// Version is the tool's own.
 	Version string
@@ -38,6 +38,20 @@ type Cluster struct {
 	Summary string `json:"summary"`
 	// Unreadable says why Helm would not read the overlay.
 	Unreadable string `json:"unreadable,omitempty"`
+	// Change is what became of the overlay between two states: changed, new or gone; "" where its values are what they were.
+	Change string `json:"change,omitempty"`
+	// Effects are what the change would do: refused, lost, renamed.
+	Effects []string `json:"effects,omitempty"`
+	// Note says why the overlay was not compared.
+	Note string `json:"note,omitempty"`
+}
+
+// Affect adds an effect, once.
+func (c *Cluster) Affect(effect string) {
+	if effect != "" && !slices.Contains(c.Effects, effect) {
+		c.Effects = append(c.Effects, effect)
+		slices.Sort(c.Effects)
+	}
 }
 
 // formats are the writers by name.
@@ -81,6 +95,7 @@ func (r Report) shown() Report {
 	}
 	for _, c := range r.Clusters {
 		c.Name, c.File, c.Summary, c.Unreadable = plain.Line(c.Name), plain.Line(c.File), plain.Line(c.Summary), plain.Line(c.Unreadable)
+		c.Note = plain.Line(c.Note)
 		clusters = append(clusters, c)
 	}
 	r.Clusters, r.Closing, r.Version = clusters, plain.Text(r.Closing), plain.Line(r.Version)
@@ -124,7 +139,7 @@ func colors(on bool) palette {
 func writeText(out io.Writer, r Report) error {
 	var text strings.Builder
 	p := colors(r.Color)
-	for _, f := range r.Findings {
+	for _, f := range merged(r.Findings) {
 		color := p.red
 		if f.Severity != Error {
 			color = p.yellow
@@ -142,6 +157,9 @@ func writeText(out io.Writer, r Report) error {
 		if len(f.Clusters) > 0 && r.Clusters != nil {
 			fmt.Fprintf(&text, "  in: %s\n", Few(f.Clusters))
 		}
+		if len(f.also) > 0 {
+			fmt.Fprintf(&text, "  also: %s\n", Few(f.also))
+		}
 		if f.Hint != "" {
 			fmt.Fprintf(&text, "  %sfix:%s %s\n", p.bold, p.off, strings.ReplaceAll(f.Hint, "\n", "\n  "))
 		}
@@ -149,6 +167,9 @@ func writeText(out io.Writer, r Report) error {
 	}
 	errors, warnings := Count(r.Findings)
 	switch {
+	case r.Clusters != nil && r.Closing != "":
+		notes(&text, r.Clusters)
+		fmt.Fprintln(&text, r.Closing)
 	case r.Clusters != nil:
 		summarise(&text, r.Clusters)
 	case errors+warnings == 0:
@@ -158,6 +179,18 @@ func writeText(out io.Writer, r Report) error {
 	}
 	_, err := io.WriteString(out, plain.Inert(text.String()))
 	return err
+}
+
+// notes prints what could not be read or compared.
+func notes(out io.Writer, clusters []Cluster) {
+	for _, c := range clusters {
+		switch {
+		case c.Unreadable != "":
+			fmt.Fprintf(out, "%s  cannot be read: %s\n", c.Name, c.Unreadable)
+		case c.Note != "":
+			fmt.Fprintf(out, "%s  %s\n", c.Name, c.Note)
+		}
+	}
 }
 
 // summarise prints a line for each cluster that has something, and one for all.

@@ -34,6 +34,10 @@ type Upgrade struct {
 	// is the same.
 	Chart, OldChart string
 	Files, Set      []string
+	// Context is the context of the kubeconfig that the commands name; "" is the current one.
+	Context string
+	// Gone says that the release itself is to go: there are no new values.
+	Gone bool
 	// Expands says that the values set allowVolumeExpansion.
 	Expands bool
 	// Live is the state of the cluster; nil if only values are compared.
@@ -48,7 +52,19 @@ type Change struct {
 	Values []string
 	// Message says what changes, Recipe what to do.
 	Message, Recipe string
+	// Kind is the same for changes that differ only in their objects. Effect is that of an error: Refused, Lost or Renamed.
+	Kind, Effect string
 }
+
+// The effects of an upgrade that should not be made.
+const (
+	// Refused: Kubernetes or Helm refuses it.
+	Refused = "refused"
+	// Lost: an object is deleted that leads to the data.
+	Lost = "lost"
+	// Renamed: another claim takes the place of the one that has the data.
+	Renamed = "renamed"
+)
 
 // comparison compares the objects of two sets of values.
 type comparison struct {
@@ -101,10 +117,23 @@ func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
 		if len(f.others) > 0 {
 			f.Message += " The same applies to " + all(f.others) + "."
 		}
-		f.Recipe = f.recipe.text(c)
+		f.Recipe, f.Kind, f.Effect = f.recipe.text(c), fmt.Sprint(f.Rule, " ", f.about, " ", f.recipe.how), f.effect()
 		out = append(out, f.Change)
 	}
 	return out, nil
+}
+
+// effect is what an error does.
+func (f found) effect() string {
+	switch {
+	case f.Severity != "error":
+		return ""
+	case f.recipe.how == keepFirst && !strings.HasPrefix(f.about, "class"), f.about == "renamed, deleted":
+		return Lost
+	case f.about == "renamed":
+		return Renamed
+	}
+	return Refused
 }
 
 // stands adds where the cluster differs from the release's manifest.

@@ -42,6 +42,11 @@ func (k Key) String() string {
 // Objects are the storage objects of a release, by kind.
 type Objects map[string]map[Key]unstructured.Unstructured
 
+// Data are the objects that lead to data: volumes and claims.
+func (o Objects) Data() Objects {
+	return Objects{volumeKind: o[volumeKind], claimKind: o[claimKind]}
+}
+
 // keys returns the keys of a kind in order, shards by their number.
 func (o Objects) keys(kind string) []Key {
 	return slices.SortedFunc(maps.Keys(o[kind]), func(a, b Key) int {
@@ -118,7 +123,17 @@ func Load(from fs.FS) (*Templates, error) {
 
 // Render returns the storage objects that the chart renders from the user's values.
 func (t *Templates) Render(given map[string]any, release, namespace string) (Objects, error) {
-	top, err := chartutil.ToRenderValues(t.chart, given, chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}, chartutil.DefaultCapabilities)
+	return t.render(given, release, namespace, false)
+}
+
+// RenderChecked returns those of values that the chart's schema is known to take: to ask it again takes most of the time.
+func (t *Templates) RenderChecked(given map[string]any, release, namespace string) (Objects, error) {
+	return t.render(given, release, namespace, true)
+}
+
+func (t *Templates) render(given map[string]any, release, namespace string, checked bool) (Objects, error) {
+	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(t.chart, given, options, chartutil.DefaultCapabilities, checked)
 	if err != nil {
 		return nil, err
 	}

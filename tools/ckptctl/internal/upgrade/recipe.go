@@ -106,7 +106,7 @@ func (r recipe) text(c *comparison) string {
 	}
 	out := []string{says}
 	for _, l := range lines {
-		out = append(out, "  "+l.String())
+		out = append(out, "  "+l.Via(c.Context).String())
 	}
 	return strings.Join(out, "\n")
 }
@@ -121,6 +121,9 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	case stayNamed:
 		return "keep the names, in the values too:", []paste.Line{c.upgrade(r.names(c)...)}
 	case keepFirst:
+		if c.Gone {
+			return "have Helm keep it before the release goes:", []paste.Line{c.first("keep=true")}
+		}
 		return "have Helm keep it first, in a separate upgrade that changes nothing else:", []paste.Line{c.first("keep=true"), c.upgrade()}
 	case leave:
 		return "leave " + paste.Word(r.set) + ", in the values too:", []paste.Line{c.upgrade(r.set)}

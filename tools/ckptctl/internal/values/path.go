@@ -2,6 +2,7 @@ package values
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -33,3 +34,31 @@ func ParsePath(text string) Path {
 }
 
 func index(i int) string { return fmt.Sprintf("[%d]", i) }
+
+// Other is where two values at a path, or one key below it, differ; nil where they do not.
+func Other(was, is any, path Path) Path {
+	before, after := lookup(was, path), lookup(is, path)
+	if reflect.DeepEqual(before, after) {
+		return nil
+	}
+	old, wasMap := before.(map[string]any)
+	fresh, isMap := after.(map[string]any)
+	if !wasMap || !isMap {
+		return path
+	}
+	var below []string
+	for key := range fresh {
+		if !reflect.DeepEqual(old[key], fresh[key]) {
+			below = append(below, key)
+		}
+	}
+	for key := range old {
+		if _, there := fresh[key]; !there {
+			below = append(below, key)
+		}
+	}
+	if len(below) != 1 {
+		return path
+	}
+	return Other(was, is, path.To(below[0]))
+}
