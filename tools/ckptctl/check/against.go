@@ -60,7 +60,6 @@ func Against(before, after State, pairs []Pair, progress func(done int)) (*Fleet
 	if a.same, err = a.alike(); err != nil {
 		return nil, err
 	}
-	defer collectRarely(len(pairs))()
 	out := &Fleet{Clusters: make([]report.Cluster, len(pairs))}
 	findings := make([][]Finding, len(pairs))
 	failed := make([]error, len(pairs))

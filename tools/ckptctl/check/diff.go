@@ -160,7 +160,8 @@ func (r renderer) render(s *Store) (upgrade.Objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.place, err)
 	}
-	made, err := templates.RenderChecked(s.values.Given, s.release.Name, s.release.Namespace)
+	backend, _ := s.Merged["backend"].(string)
+	made, err := templates.RenderChecked(backend, s.values.Given, s.release.Name, s.release.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.place, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -101,7 +102,12 @@ const hook = "helm.sh/hook"
 var separator = regexp.MustCompile(`(?m)^---(?:\s.*)?$`)
 
 // Templates are those of a chart, to be rendered.
-type Templates struct{ chart *chart.Chart }
+type Templates struct {
+	chart *chart.Chart
+	mutex sync.Mutex
+	// backends are the chart with what the stores of a backend need.
+	backends map[string]*chart.Chart
+}
 
 // Load reads a chart's folder.
 func Load(from fs.FS) (*Templates, error) {
@@ -118,26 +124,50 @@ func Load(from fs.FS) (*Templates, error) {
 		return nil, err
 	}
 	c, err := loader.LoadFiles(files)
-	return &Templates{c}, err
+	return &Templates{chart: c, backends: map[string]*chart.Chart{}}, err
+}
+
+// folder matches a template in the folder of a backend, and aside what makes no storage objects: the checks that come before,
+// notes and tests.
+var (
+	folder = regexp.MustCompile(`^templates/backends/([^/]+)/`)
+	aside  = regexp.MustCompile(`^templates/(checks/before/|NOTES\.txt$|tests/)`)
+)
+
+// of is the chart without what other backends need, which Helm's engine would parse each time, and without its checks.
+func (t *Templates) of(backend string) *chart.Chart {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if known := t.backends[backend]; known != nil {
+		return known
+	}
+	own := *t.chart
+	own.Templates = slices.DeleteFunc(slices.Clone(t.chart.Templates), func(f *chart.File) bool {
+		in := folder.FindStringSubmatch(f.Name)
+		return in != nil && in[1] != backend || aside.MatchString(f.Name)
+	})
+	t.backends[backend] = &own
+	return &own
 }
 
 // Render returns the storage objects that the chart renders from the user's values.
 func (t *Templates) Render(given map[string]any, release, namespace string) (Objects, error) {
-	return t.render(given, release, namespace, false)
+	return render(t.chart, given, release, namespace, false)
 }
 
-// RenderChecked returns those of values that the chart's schema is known to take: to ask it again takes most of the time.
-func (t *Templates) RenderChecked(given map[string]any, release, namespace string) (Objects, error) {
-	return t.render(given, release, namespace, true)
+// RenderChecked returns those of values of a backend that are known to be valid: to ask the chart's schema again, and to read
+// what is for other backends, takes most of the time.
+func (t *Templates) RenderChecked(backend string, given map[string]any, release, namespace string) (Objects, error) {
+	return render(t.of(backend), given, release, namespace, true)
 }
 
-func (t *Templates) render(given map[string]any, release, namespace string, checked bool) (Objects, error) {
+func render(of *chart.Chart, given map[string]any, release, namespace string, checked bool) (Objects, error) {
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(t.chart, given, options, chartutil.DefaultCapabilities, checked)
+	top, err := chartutil.ToRenderValuesWithSchemaValidation(of, given, options, chartutil.DefaultCapabilities, checked)
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(t.chart, top)
+	files, err := engine.Render(of, top)
 	if err != nil {
 		return nil, err
 	}
