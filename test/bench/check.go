@@ -131,13 +131,19 @@ func runTool(tool string, args ...string) (seconds, bytes float64, err error) {
 // runAny returns the seconds and the most memory, in bytes, of a run, what it prints, and how it ends.
 func runAny(tool string, args ...string) (seconds, bytes float64, out []byte, err error) {
 	command := exec.Command(tool, args...)
-	start := time.Now()
-	out, err = command.CombinedOutput()
-	seconds = time.Since(start).Seconds()
+	seconds, text, err := timed(command)
+	out = []byte(text)
 	if usage, ok := command.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		bytes = float64(usage.Maxrss) * 1024
 	}
 	return seconds, bytes, out, err
+}
+
+// timed returns the seconds of a run and what it prints.
+func timed(command *exec.Cmd) (seconds float64, out string, err error) {
+	start := time.Now()
+	text, err := command.CombinedOutput()
+	return time.Since(start).Seconds(), string(text), err
 }
 
 // cpuOf returns the seconds of CPU that this process spends on work, after what is left of the work before is collected.

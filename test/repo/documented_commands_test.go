@@ -27,6 +27,7 @@ func TestDocumentedCommands(t *testing.T) {
 	tool := ckptctl(t)
 	t.Run("exist", func(t *testing.T) { commandsExist(t, tool) })
 	t.Run("print", func(t *testing.T) { checkPrints(t, tool) })
+	t.Run("print of a fleet", func(t *testing.T) { fleetPrints(t, tool) })
 }
 
 // commandsExist holds that every command line of a page has subcommands, flags, targets and files that exist.
@@ -240,6 +241,55 @@ func checkPrints(t *testing.T, tool string) {
 		}
 	}
 	assert.NotEmpty(t, want, "the README shows no check")
+}
+
+// fleetRepository makes a repository of the project file that ckptctl's README shows, with a change that is not committed.
+func fleetRepository(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for _, b := range pageOf(t, "tools/ckptctl/README.md").blocks {
+		if strings.HasPrefix(b.text, "# ckptctl.yaml\n") {
+			write("ckptctl.yaml", b.text)
+		}
+	}
+	write("base.yaml", "backend: nfs\nnfs: {server: 10.0.0.5}\naccessModes: [ReadWriteMany]\n")
+	overlay := func(name, size string) {
+		write("clusters/"+name+".yaml", "nfs: {path: /export/"+name+"}\nsize: "+size+"\n")
+	}
+	for _, name := range []string{"berlin", "oslo", "us-east", "us-west"} {
+		overlay(name, "4Ti")
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "t"}} {
+		command := exec.CommandContext(t.Context(), "git", args...)
+		command.Dir = dir
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	overlay("berlin", "2Ti")
+	overlay("us-east", "3Ti")
+	return dir
+}
+
+// fleetPrints holds that ckptctl's README shows what ckptctl prints in a project.
+func fleetPrints(t *testing.T, tool string) {
+	t.Helper()
+	dir, printed := fleetRepository(t), 0
+	for _, b := range pageOf(t, "tools/ckptctl/README.md").blocks {
+		line, output, _ := strings.Cut(b.text, "\n")
+		if line != "$ ckptctl check" && !strings.HasPrefix(line, "$ ckptctl diff --against ") {
+			continue
+		}
+		command := exec.CommandContext(t.Context(), tool, strings.Fields(line)[2:]...)
+		command.Dir = dir
+		out, _ := command.CombinedOutput()
+		assert.Equal(t, output, string(out))
+		printed++
+	}
+	assert.Equal(t, 2, printed)
 }
 
 // TestDocumentedDiagnosis holds that what ckptctl's README has the doctor say was seen on a cluster.

@@ -83,7 +83,7 @@ func shown(p page) string {
 }
 
 // notValues are blocks of YAML that are no values of the chart, by what tells them.
-var notValues = regexp.MustCompile(`(?m)^(dependencies:|repos:|jobs:|include:|persistentVolumeClaim:|\{\{-|# yaml-language-server:)`)
+var notValues = regexp.MustCompile(`(?m)^(# ckptctl\.yaml$|dependencies:|repos:|jobs:|include:|persistentVolumeClaim:|\{\{-|# yaml-language-server:)`)
 
 // valuesOf finds the chart's values in a block of YAML: the whole of it, or what an Application, a HelmRelease or a
 // Kustomization hands over; "" when it is something that a page shows besides. It fails for what is neither.

@@ -49,8 +49,10 @@ func TestPreCommitHook(t *testing.T) {
 	require.NoError(t, err)
 	var hooks []struct{ ID, Entry, Language string }
 	require.NoError(t, yaml.Unmarshal(text, &hooks))
-	require.Len(t, hooks, 1)
-	assert.Equal(t, "golang", hooks[0].Language)
+	require.Len(t, hooks, 2)
+	for _, hook := range hooks {
+		assert.Equal(t, "golang", hook.Language)
+	}
 	dir := t.TempDir()
 	base, overlay := filepath.Join(dir, "base.yaml"), filepath.Join(dir, "berlin.yaml")
 	require.NoError(t, os.WriteFile(base, []byte("backend: nfs\nnfs: {server: a, path: /b}\naccessModes: [ReadWriteMany]\n"), 0o600))
@@ -60,4 +62,20 @@ func TestPreCommitHook(t *testing.T) {
 	out, err := command.CombinedOutput()
 	require.Error(t, err)
 	assert.Contains(t, string(out), overlay+":1:7: error schema/unknown-key: nfs.pth")
+}
+
+// TestPreCommitHookDiff checks that the other hook finds what the files of a commit would do to a cluster.
+func TestPreCommitHookDiff(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(charts.Root(), ".pre-commit-hooks.yaml"))
+	require.NoError(t, err)
+	var hooks []struct{ ID, Entry string }
+	require.NoError(t, yaml.Unmarshal(text, &hooks))
+	require.Equal(t, "ckptctl-diff", hooks[1].ID)
+	dir := fleetRepository(t)
+	command := exec.CommandContext(t.Context(), "sh", "-c", hooks[1].Entry)
+	command.Dir = dir
+	command.Env = append(os.Environ(), "PATH="+filepath.Dir(ckptctl(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := command.CombinedOutput()
+	require.Error(t, err, string(out))
+	assert.Contains(t, string(out), "4 clusters since git:HEAD: 2 changed; 2 refused")
 }

@@ -32,7 +32,7 @@ in its place. With --each, or in a project, only the base files and the overlays
 			if err != nil {
 				return err
 			}
-			chart, err := first.chart("", first.flags.Settings)
+			chart, _, err := first.chart("", first.flags.Settings)
 			if err != nil {
 				return err
 			}

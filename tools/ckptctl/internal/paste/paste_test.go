@@ -66,3 +66,16 @@ func TestDocument(t *testing.T) {
 		})
 	}
 }
+
+// TestVia checks that a command names the cluster of a context, as one word, and that a comment does not.
+func TestVia(t *testing.T) {
+	for line, want := range map[Line]string{
+		Command("kubectl get pv %s", "a b"):       "kubectl --context 'x y' get pv 'a b'",
+		Command("helm upgrade %s", "kubectl"):     "helm --kube-context 'x y' upgrade kubectl",
+		Comment("kubectl lists them"):             "# kubectl lists them",
+		Command("kubectl get pvc | grep kubectl"): "kubectl --context 'x y' get pvc | grep kubectl",
+	} {
+		assert.Equal(t, want, line.Via("x y").String())
+		assert.Equal(t, line, line.Via(""))
+	}
+}

@@ -29,6 +29,47 @@ var reports = map[string]Report{
 	}},
 }
 
+// fleet is what a change does to some clusters.
+var fleet = []Finding{
+	{Rule: "E11", Severity: Error, Clusters: []string{"b"}, File: "c/b.yaml", Line: 2, Path: "size", Message: "m", Hint: "leave it:\n  helm b", Group: "shrinks"},
+	{Rule: "E11", Severity: Error, Clusters: []string{"a"}, File: "base.yaml", Line: 9, Path: "size", Message: "m", Hint: "leave it:\n  helm a", Group: "shrinks"},
+	{Rule: "E11", Severity: Error, Clusters: []string{"c"}, File: "base.yaml", Line: 9, Path: "size", Message: "m", Hint: "leave it:\n  helm c", Group: "shrinks"},
+	{Rule: "E10", Severity: Warning, Clusters: []string{"d"}, File: "git:main:c/d.yaml", Message: "m", Hint: "look:\n  kubectl d", Group: "stays"},
+}
+
+func init() {
+	reports["a fleet that changes"] = Report{Version: "v1", Closing: "4 clusters", Findings: Alike(fleet), Clusters: []Cluster{
+		{Name: "a", File: "c/a.yaml", Errors: 1, Summary: "s", Change: "changed", Effects: []string{"lost", "refused"}},
+		{Name: "d", File: "git:main:c/d.yaml", Warnings: 1, Change: "gone"}, {Name: "e", File: "c/e.yaml", Change: "changed", Note: "not compared: x"},
+		{Name: "f", File: "c/f.yaml"},
+	}}
+}
+
+// TestAlike checks that a kind of change is said once in a text, with all clusters and places, and for machines once at each
+// place; whose names a command has is said where there are several.
+func TestAlike(t *testing.T) {
+	got := Alike(fleet)
+	require.Len(t, got, 3)
+	assert.Equal(t, []string{"a", "c"}, got[0].Clusters)
+	assert.Equal(t, "for a: leave it:\n  helm a", got[0].Hint)
+	assert.Equal(t, "for b: leave it:\n  helm b", got[1].Hint)
+	assert.Equal(t, "look:\n  kubectl d", got[2].Hint)
+	assert.Equal(t, `base.yaml:9: error E11: size: m
+  in: a, c, b
+  also: c/b.yaml:2
+  fix: for a: leave it:
+    helm a
+
+git:main:c/d.yaml: warning E10: m
+  in: d
+  fix: look:
+    kubectl d
+
+e  not compared: x
+4 clusters
+`, write(t, "text", reports["a fleet that changes"]))
+}
+
 // TestFormats holds every report to the public schema of its format.
 func TestFormats(t *testing.T) {
 	sarif := schema(t, "testdata/sarif-schema-2.1.0.json")

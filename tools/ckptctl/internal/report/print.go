@@ -95,7 +95,7 @@ func (r Report) shown() Report {
 	}
 	for _, c := range r.Clusters {
 		c.Name, c.File, c.Summary, c.Unreadable = plain.Line(c.Name), plain.Line(c.File), plain.Line(c.Summary), plain.Line(c.Unreadable)
-		c.Note = plain.Line(c.Note)
+		c.Change, c.Effects, c.Note = plain.Line(c.Change), plain.Lines(c.Effects), plain.Line(c.Note)
 		clusters = append(clusters, c)
 	}
 	r.Clusters, r.Closing, r.Version = clusters, plain.Text(r.Closing), plain.Line(r.Version)
