@@ -99,6 +99,9 @@ func (r Report) shown() Report {
 		clusters = append(clusters, c)
 	}
 	r.Clusters, r.Closing, r.Version = clusters, plain.Text(r.Closing), plain.Line(r.Version)
+	if clusters != nil {
+		r.Closing = plain.Line(r.Closing)
+	}
 	return r
 }
 
