@@ -140,7 +140,11 @@ func (a *against) one(pair Pair) (report.Cluster, []Finding, error) {
 			return cluster, nil, nil
 		}
 	}
-	store, found, err := a.judged(side{pair.After.Chart, false}, *pair.After, text)
+	is, err := a.read(side{pair.After.Chart, false}, *pair.After, text)
+	if err != nil {
+		return cluster, nil, err
+	}
+	store, found, err := pair.After.judged(is)
 	if err != nil {
 		return cluster, nil, err
 	}
@@ -156,29 +160,58 @@ func (a *against) one(pair Pair) (report.Cluster, []Finding, error) {
 		return finish(found)
 	}
 	cluster.Change = Changed
-	old, mistakes, err := a.judged(side{pair.Before.Chart, true}, *pair.Before, was)
+	before, err := a.read(side{pair.Before.Chart, true}, *pair.Before, was)
 	var unreadable *values.InputError
-	switch {
-	case errors.As(err, &unreadable):
+	if errors.As(err, &unreadable) {
 		cluster.Note = fmt.Sprintf("not compared: %s", unreadable)
 		return finish(nil)
-	case err != nil:
+	}
+	if err != nil {
 		return cluster, nil, err
-	case len(mistakes) > 0:
+	}
+	if pair.Before.Chart == pair.After.Chart && pair.Before.Release.is(pair.After.Release) && upgrade.SameObjects(before.Given, is.Given) {
+		if reflect.DeepEqual(before.Given, is.Given) {
+			cluster.Change = ""
+		}
+		return finish(nil)
+	}
+	old, mistakes, err := pair.Before.judged(before)
+	if err != nil {
+		return cluster, nil, err
+	}
+	if len(mistakes) > 0 {
 		cluster.Note = fmt.Sprintf("not compared: the values of %s are refused: %s: %s", a.before.Name, mistakes[0].Place(), mistakes[0].Text())
 		return finish(nil)
 	}
-	if pair.Before.Chart == pair.After.Chart && old.release.is(store.release) && reflect.DeepEqual(old.values.Given, store.values.Given) {
-		cluster.Change = ""
-		return finish(nil)
+	out, err := a.compare(pair, old, store)
+	for _, change := range out {
+		cluster.Affect(change.effect)
 	}
-	before, err := renderer{pair.Before.Chart, pair.Before.Place}.render(old)
 	if err != nil {
 		return cluster, nil, err
+	}
+	changes := make([]Finding, len(out))
+	for i, change := range out {
+		changes[i] = change.Finding
+	}
+	return finish(changes)
+}
+
+// effect is a finding with what it does.
+type effect struct {
+	Finding
+	effect string
+}
+
+// compare renders both states of a store, and returns what is wrong with the change.
+func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
+	before, err := renderer{pair.Before.Chart, pair.Before.Place}.render(old)
+	if err != nil {
+		return nil, err
 	}
 	after, err := renderer{pair.After.Chart, pair.After.Place}.render(store)
 	if err != nil {
-		return cluster, nil, err
+		return nil, err
 	}
 	how := pair.After.upgrade(a.after)
 	how.Expands = store.expands()
@@ -187,14 +220,13 @@ func (a *against) one(pair Pair) (report.Cluster, []Finding, error) {
 	}
 	changes, err := upgrade.Compare(before, after, how)
 	if err != nil {
-		return cluster, nil, err
+		return nil, err
 	}
-	var out []Finding
+	out := make([]effect, 0, len(changes))
 	for _, change := range changes {
-		out = append(out, store.changed(change, old))
-		cluster.Affect(change.Effect)
+		out = append(out, effect{store.changed(change, old), change.Effect})
 	}
-	return finish(out)
+	return out, nil
 }
 
 // sameBut says that an overlay has the chart, the release and the base that it had.
@@ -209,13 +241,17 @@ func (a *against) gone(was Overlay) (report.Cluster, []Finding, error) {
 	if err != nil {
 		return cluster, nil, err
 	}
-	store, mistakes, err := a.judged(side{was.Chart, true}, was, text)
+	read, err := a.read(side{was.Chart, true}, was, text)
 	var unreadable *values.InputError
-	if errors.As(err, &unreadable) || len(mistakes) > 0 {
-		// What was refused made nothing.
+	if errors.As(err, &unreadable) {
+		// What is refused makes nothing.
 		return cluster, nil, nil
 	}
 	if err != nil {
+		return cluster, nil, err
+	}
+	store, mistakes, err := was.judged(read)
+	if err != nil || len(mistakes) > 0 {
 		return cluster, nil, err
 	}
 	before, err := renderer{was.Chart, was.Place}.render(store)
@@ -240,21 +276,26 @@ func (a *against) gone(was Overlay) (report.Cluster, []Finding, error) {
 	return cluster, found, nil
 }
 
-// judged reads an overlay over its base, and returns the errors in it.
-func (a *against) judged(of side, overlay Overlay, text []byte) (*Store, []Finding, error) {
+// read reads an overlay over its base.
+func (a *against) read(of side, overlay Overlay, text []byte) (*values.Values, error) {
 	file, err := values.Parse(overlay.File, text, of.chart.helm)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	state := a.after
 	if of.old {
 		state = a.before
 	}
-	result, err := of.chart.judge(a.bases[of], []*values.File{file}, state.Inputs, overlay.Release)
+	return of.chart.own.defaults.Over(a.bases[of], []*values.File{file}, state.Inputs)
+}
+
+// judged are the values of an overlay, judged, and the errors in them.
+func (o Overlay) judged(read *values.Values) (*Store, []Finding, error) {
+	store, err := o.Chart.own.judge(read, o.Release)
 	if err != nil {
 		return nil, nil, err
 	}
-	return result.Stores[0], errorsOf(result), nil
+	return store, errorsOf(&Result{Findings: report.Join(store.findings)}), nil
 }
 
 // upgrade is the upgrade to an overlay.

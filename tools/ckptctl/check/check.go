@@ -56,12 +56,7 @@ func (c *Chart) Check(in Inputs, release Release) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.judge(base, nil, in, release)
-}
-
-// judge judges every store that the chart makes of the base with files and options over it.
-func (c *Chart) judge(base *values.Values, files []*values.File, in Inputs, release Release) (*Result, error) {
-	stores, err := c.stores(base, files, in, release)
+	stores, err := c.stores(base, nil, in, release)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,43 @@ func (o Objects) keys(kind string) []Key {
 	return slices.SortedFunc(maps.Keys(o[kind]), func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// Aside are the values that neither name the storage objects nor decide one of their fields that are compared. Whatever else
+// differs has the objects rendered.
+var Aside = []string{
+	"commonLabels", "commonAnnotations", "claim.labels", "claim.annotations", "volume.labels", "volume.annotations",
+	"storageClass.labels", "storageClass.annotations", "mountPath", "retention", "test", "benchmark", "prepare",
+}
+
+// SameObjects says that two sets of values differ, if at all, in what is aside: for one chart they make objects between which
+// Compare finds nothing.
+func SameObjects(was, is map[string]any) bool { return sameBelow("", was, is) }
+
+func sameBelow(above string, was, is map[string]any) bool {
+	for _, side := range []map[string]any{was, is} {
+		for key := range side {
+			path := above + key
+			if slices.Contains(Aside, path) || reflect.DeepEqual(was[key], is[key]) && has(was, key) == has(is, key) {
+				continue
+			}
+			// What is no map yet may become one.
+			before, wasMap := was[key].(map[string]any)
+			after, isMap := is[key].(map[string]any)
+			if !wasMap && has(was, key) || !isMap && has(is, key) || !slices.ContainsFunc(Aside, func(each string) bool { return strings.HasPrefix(each, path+".") }) {
+				return false
+			}
+			if !sameBelow(path+".", before, after) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func has(values map[string]any, key string) bool {
+	_, there := values[key]
+	return there
 }
 
 // maxObject and maxStorage limit the size of one storage object and of all of a manifest, in bytes: a thousand shards are
