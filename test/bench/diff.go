@@ -12,7 +12,7 @@ import (
 )
 
 // comparing measures `ckptctl diff` of a fleet with a revision beside `ckptctl check` of the same fleet: with what three of 500
-// overlays change, and with what a base file changes for all.
+// overlays change, and with what a base file changes for all, in their labels and in their volumes.
 func (b *bench) comparing() error {
 	const overlays, seeded = 500, 3
 	dir, err := os.MkdirTemp("", "diff-")
@@ -47,19 +47,24 @@ func (b *bench) comparing() error {
 			return err
 		}
 	}
-	few, checks, err := b.alternating(tool, project, fmt.Sprintf("%d changed; %d refused", seeded, seeded))
-	if err != nil {
-		return err
+	for _, change := range []struct{ what, line, instead, goal string }{
+		{what: "3 of them changed", goal: "≤ 2"},
+		{"labels of all changed", "commonLabels: {zone: south}\n", "commonLabels: ", "≤ 2"},
+		{"volumes of all changed", "keep: false\n", "keep: ", "no goal"},
+	} {
+		says := fmt.Sprintf("%d changed; %d refused", seeded, seeded)
+		if change.line != "" {
+			says = fmt.Sprintf("%d changed; %d refused", overlays, seeded)
+			if err := appendTo(base, change.line, change.instead); err != nil {
+				return err
+			}
+		}
+		diffs, checks, err := b.alternating(tool, project, says)
+		if err != nil {
+			return err
+		}
+		b.row("diff 500 overlays, "+change.what+", beside checking them", "s", change.goal, diffs, checks)
 	}
-	b.row("diff 500 overlays, 3 of them changed, beside checking them", "s", "≤ 2", few, checks)
-	if err := appendTo(base, "keep: false\n", "keep: "); err != nil {
-		return err
-	}
-	all, checks, err := b.alternating(tool, project, fmt.Sprintf("%d changed; %d refused", overlays, seeded))
-	if err != nil {
-		return err
-	}
-	b.row("diff 500 overlays, all of them changed, beside checking them", "s", "no goal", all, checks)
 	return nil
 }
 

@@ -125,8 +125,9 @@ any other.
 - **check**: a base file of 4 KB and overlays of 250 bytes, all valid; the whole command, start to end. `+"`helm lint`"+` is timed
   for five overlays and counted for a thousand. Node validates documents that were merged beforehand, in a
   process that is up and warm. CPU is that of all cores, on the same bytes, with nothing done with what is parsed.
-- **diff** of a fleet in a project with the last commit, beside the check of the same fleet. An overlay whose values stay what
-  they were is not rendered; one that changed is, twice, by Helm's own engine.
+- **diff** of a fleet in a project with the last commit, beside the check of the same fleet. Three overlays ask for
+  less; then the base file has another label; then it keeps nothing. An overlay is rendered, before and after, by Helm's own
+  engine, when a value changed that decides its storage objects.
 - **check** of what no cluster has, which both refuse: from the start to the end of the command.
 - **render**: `+"`helm template`"+` of the default values, of 100 and of 1,000 shards; and of one store of NFS, beside a chart whose
   templates are the objects themselves.
