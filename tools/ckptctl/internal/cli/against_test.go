@@ -25,7 +25,7 @@ func committed(t *testing.T, files map[string]string) string {
 	}
 	t.Chdir(dir)
 	git(t, "init", "-q", "-b", "main")
-	commit(t)
+	commitAll(t)
 	return dir
 }
 
@@ -35,7 +35,7 @@ func git(t *testing.T, args ...string) {
 	require.NoError(t, err, string(out))
 }
 
-func commit(t *testing.T) {
+func commitAll(t *testing.T) {
 	t.Helper()
 	git(t, "add", "-A")
 	git(t, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-q", "--allow-empty", "-m", "t")
@@ -172,7 +172,7 @@ func TestAgainstChart(t *testing.T) {
 	files["ckptctl.yaml"] += "chart: vendor/chart\n"
 	committed(t, files)
 	require.NoError(t, os.CopyFS("vendor/chart", os.DirFS(old)))
-	commit(t)
+	commitAll(t)
 	_, _, clusters := diffed(t, "--against", "git:main")
 	assert.Empty(t, clusters)
 	text, err := os.ReadFile(filepath.Join(names, "_names.tpl"))
