@@ -33,9 +33,9 @@ var notRun = map[string]string{
 }
 
 // TestCommandsAreRun checks that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
-// printed: doctor's by TestDoctor, which writes them into DOCTOR.md, diff's by TestRecipes, and adopt's by TestAdopt.
+// printed: doctor's by TestDoctor, which writes them into DOCTOR.md, those of stores by TestStores, in STORES.md, diff's by TestRecipes, and adopt's by TestAdopt.
 func TestCommandsAreRun(t *testing.T) {
-	ran := slices.Concat(doctorRan(t), recipesRan(t), adoptRan(t))
+	ran := slices.Concat(pageRan(t, "DOCTOR.md"), pageRan(t, "STORES.md"), recipesRan(t), adoptRan(t))
 	require.Greater(t, len(ran), 60)
 	printed := templates(t)
 	require.Greater(t, len(printed), 40)
@@ -116,10 +116,10 @@ func text(e ast.Expr, constants map[string]string) string {
 	return ""
 }
 
-// doctorRan are the commands in the rows of DOCTOR.md.
-func doctorRan(t *testing.T) []string {
+// pageRan are the commands in the rows of a page that the install tests write.
+func pageRan(t *testing.T, name string) []string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(charts.Root(), "test", "install", "DOCTOR.md"))
+	page, err := os.ReadFile(filepath.Join(charts.Root(), "test", "install", name))
 	require.NoError(t, err)
 	var out []string
 	for _, row := range strings.Split(string(page), "\n") {

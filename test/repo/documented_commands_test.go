@@ -20,7 +20,7 @@ import (
 var programs = []string{"ckptctl", "helm", "kubectl", "make", "go"}
 
 // generated are pages whose commands are run by the tests that write them, and what names flags of the past.
-var generated = []string{"test/install/DOCTOR.md", "test/install/LIFECYCLE.md", "charts/checkpoint-storage/CHANGELOG.md"}
+var generated = []string{"test/install/DOCTOR.md", "test/install/LIFECYCLE.md", "test/install/STORES.md", "charts/checkpoint-storage/CHANGELOG.md"}
 
 // TestDocumentedCommands holds that what the pages say of commands is so.
 func TestDocumentedCommands(t *testing.T) {

@@ -173,3 +173,20 @@ func TestCompare(t *testing.T) {
 	assert.Len(t, compare(volume("1Ti", "0700"), volume("1Ti", "700")), 1)
 	assert.Len(t, compare(volume("1Ti", "1k"), volume("2Ti", "1000")), 2)
 }
+
+// TestDisown checks that the values of an object which the chart made once do not hold what the chart writes itself.
+func TestDisown(t *testing.T) {
+	made := Object{"kind": "PersistentVolumeClaim", "metadata": map[string]any{
+		"name": "checkpoints", "labels": map[string]any{
+			"app.kubernetes.io/component": "checkpoint-storage", "app.kubernetes.io/instance": "old", "app.kubernetes.io/managed-by": "Helm",
+			"app.kubernetes.io/name": "checkpoint-storage", "helm.sh/chart": "checkpoint-storage-0.0.1", "team": "vision",
+		},
+		"annotations": map[string]any{"meta.helm.sh/release-name": "old", "meta.helm.sh/release-namespace": "training", "note": "kept"},
+	}}
+	metadata := dig(own(made), "metadata")
+	assert.Equal(t, map[string]any{"team": "vision"}, metadata["labels"])
+	assert.Equal(t, map[string]any{"note": "kept"}, metadata["annotations"])
+	// The labels of another's object are its own, whatever they are called.
+	dig(made, "metadata", "labels")["app.kubernetes.io/component"] = "database"
+	assert.Len(t, dig(own(made), "metadata", "labels"), 6)
+}

@@ -229,11 +229,26 @@ func own(object Object) Object {
 			delete(annotations, key)
 		}
 	}
+	disown(metadata)
 	if ref := dig(out, "spec", "claimRef"); ref != nil {
 		delete(ref, "uid")
 		delete(ref, "resourceVersion")
 	}
 	return out
+}
+
+// disown removes what the chart and Helm have written on an object of an earlier release, and write again for the next: kept in
+// the values, an upgrade would leave the version of the chart as it was.
+func disown(metadata map[string]any) {
+	labels, annotations := dig(metadata, "labels"), dig(metadata, "annotations")
+	if labels["app.kubernetes.io/component"] == "checkpoint-storage" {
+		for _, key := range []string{"component", "instance", "managed-by", "name"} {
+			delete(labels, "app.kubernetes.io/"+key)
+		}
+		delete(labels, "helm.sh/chart")
+	}
+	delete(annotations, "meta.helm.sh/release-name")
+	delete(annotations, "meta.helm.sh/release-namespace")
 }
 
 // copied is a deep copy without nulls, which the API server takes for nothing.

@@ -139,7 +139,7 @@ func TestSilentServer(t *testing.T) {
 	for name, server := range servers {
 		t.Run(name, func(t *testing.T) {
 			kubeconfig := file(t, "kubeconfig", `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "`+server+`"}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`)
-			for _, args := range [][]string{{"doctor", "checkpoints"}, {"diff", "--to", values}} {
+			for _, args := range [][]string{{"doctor", "checkpoints"}, {"stores"}, {"diff", "--to", values}} {
 				began := time.Now()
 				code, _, errs := ckptctl(append(args, "-n", "training", "--kubeconfig", kubeconfig, "--request-timeout", "300ms")...)
 				assert.Equal(t, Unusable, code)

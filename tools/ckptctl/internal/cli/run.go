@@ -53,7 +53,7 @@ how fast, and how often to save to it, and on a cluster, why a claim is not boun
 	root.SetErr(plain.Writer{To: streams.Err, Decorated: terminal(streams.Err)})
 	root.SetArgs(args)
 	root.SetVersionTemplate("ckptctl {{.Version}}\n")
-	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), backendsCommand(), explainCommand(), sizeCommand(), adoptCommand(), lspCommand(), versionCommand())
+	root.AddCommand(checkCommand(), diffCommand(), doctorCommand(), storesCommand(), backendsCommand(), explainCommand(), sizeCommand(), adoptCommand(), lspCommand(), versionCommand())
 	err := root.ExecuteContext(context.Background())
 	switch {
 	case err == nil:

@@ -71,6 +71,12 @@ func patched(v *corev1.PersistentVolume, changes ...operation) paste.Line {
 	return paste.Command("kubectl patch pv %s --type=json -p %s", v.Name, paste.JSON(changes))
 }
 
+// Reserve returns the command that reserves a volume for a claim that does not exist yet, if the volume is the one that was
+// read.
+func Reserve(v *corev1.PersistentVolume, claim corev1.ObjectReference) paste.Line {
+	return patched(v, operation{Op: "replace", Path: "/spec/claimRef", Value: claim})
+}
+
 // patchVolume changes the volume if it has not changed since it was read.
 func (p *claimState) patchVolume(changes ...operation) Change {
 	name := p.volume.Name

@@ -43,7 +43,7 @@ func noDefaultClass(p *claimState) *Diagnosis {
 func (s *Snapshot) classNames() []string {
 	var out []string
 	for _, c := range s.Classes {
-		if c.Labels[instance] == "" {
+		if c.Labels[Instance] == "" {
 			out = append(out, c.Name)
 		}
 	}

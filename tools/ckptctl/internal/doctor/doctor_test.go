@@ -28,7 +28,7 @@ const (
 
 // well returns a healthy store: a static volume on node-a, bound, with a running pod.
 func well() *Snapshot {
-	labels := map[string]string{instance: theRelease}
+	labels := map[string]string{Instance: theRelease}
 	claim := corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: theRelease, Namespace: ns, UID: uidNew, Labels: labels, CreationTimestamp: at(-time.Hour)},
 		Spec: corev1.PersistentVolumeClaimSpec{

@@ -97,7 +97,7 @@ func TestHome(t *testing.T) {
 func TestHalves(t *testing.T) {
 	// The administrator's release creates the volume.
 	s := away()
-	s.WantClaims, s.Claims[0].Labels, s.Claims[0].Annotations = nil, map[string]string{instance: "other"}, nil
+	s.WantClaims, s.Claims[0].Labels, s.Claims[0].Annotations = nil, map[string]string{Instance: "other"}, nil
 	assert.Empty(t, Examine(s))
 	assert.Equal(t, []string{theRelease}, s.claimNames())
 	s.Claims, s.Pods, s.Volumes[0].Status.Phase = nil, nil, corev1.VolumeAvailable
@@ -119,7 +119,7 @@ func TestHalves(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		s = well()
 		s.WantVolumes = nil
-		s.Volumes[0].Labels, s.Volumes[0].Annotations = map[string]string{instance: "volumes"}, map[string]string{
+		s.Volumes[0].Labels, s.Volumes[0].Annotations = map[string]string{Instance: "volumes"}, map[string]string{
 			"meta.helm.sh/release-name": "volumes", "meta.helm.sh/release-namespace": "storage",
 		}
 		if !known {

@@ -23,8 +23,8 @@ import (
 const (
 	// logLines, logBytes and logPods bound what is read of the logs of pods that failed.
 	logLines, logBytes, logPods = 40, 64 << 10, 5
-	// instance is the label with the name of an object's release.
-	instance = "app.kubernetes.io/instance"
+	// Instance is the label with the name of an object's release.
+	Instance = "app.kubernetes.io/instance"
 )
 
 // Read reads the objects of a release, and changes nothing. Resources that the user may not read are listed in the
@@ -60,7 +60,7 @@ func Read(ctx context.Context, client kubernetes.Interface, release, namespace s
 			return keep(err, func() { s.Quotas = list.Items })
 		}},
 		{"configmaps", func() error {
-			list, err := core.ConfigMaps(s.Home).List(ctx, metav1.ListOptions{LabelSelector: instance + "=" + release})
+			list, err := core.ConfigMaps(s.Home).List(ctx, metav1.ListOptions{LabelSelector: Instance + "=" + release})
 			return keep(err, func() { s.ConfigMaps = list.Items })
 		}},
 		{"jobs", func() error {
@@ -128,7 +128,7 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 	}
 	s.Place = placeOf(stored.Manifest)
 	for key, o := range objects["ConfigMap"] {
-		if claims, _, _ := unstructured.NestedString(o.Object, "data", publishes); claims != "" {
+		if claims, _, _ := unstructured.NestedString(o.Object, "data", Publishes); claims != "" {
 			s.published = append(s.published, key.Namespace)
 		}
 	}
@@ -156,8 +156,8 @@ func (s *Snapshot) readRelease(ctx context.Context, client kubernetes.Interface)
 	return nil
 }
 
-// publishes is the key of the ConfigMap that names the claims of a store.
-const publishes = "CHECKPOINT_CLAIMS"
+// Publishes is the key of the ConfigMap that names the claims of a store.
+const Publishes = "CHECKPOINT_CLAIMS"
 
 // source matches the comment that Helm writes before each object of this chart. Its path names subcharts by their keys in
 // the values.
@@ -259,7 +259,7 @@ func (s *Snapshot) claimNames() []string {
 	}
 	for _, m := range s.ConfigMaps {
 		if s.owns(m.Labels, m.Annotations) {
-			for _, name := range strings.Fields(m.Data[publishes]) {
+			for _, name := range strings.Fields(m.Data[Publishes]) {
 				add(name)
 			}
 		}
@@ -290,7 +290,7 @@ func (s *Snapshot) claimNames() []string {
 // only the label, which counts only if the claims are in the release's namespace: who may edit the release's Secret can
 // choose any other.
 func (s *Snapshot) owns(labels, annotations map[string]string) bool {
-	if labels[instance] != s.Release {
+	if labels[Instance] != s.Release {
 		return false
 	}
 	namespace, stated := annotations["meta.helm.sh/release-namespace"]

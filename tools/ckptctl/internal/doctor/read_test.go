@@ -27,7 +27,7 @@ apiVersion: v1
 kind: PersistentVolume
 metadata:
   name: training.checkpoints
-  labels: {app.kubernetes.io/instance: checkpoints}
+  labels: {app.kubernetes.io/Instance: checkpoints}
 spec:
   capacity: {storage: 1Gi}
   accessModes: [ReadWriteOnce]
@@ -40,7 +40,7 @@ kind: PersistentVolumeClaim
 metadata:
   name: checkpoints
   namespace: training
-  labels: {app.kubernetes.io/instance: checkpoints}
+  labels: {app.kubernetes.io/Instance: checkpoints}
 spec:
   accessModes: [ReadWriteOnce]
   storageClassName: ""
@@ -191,7 +191,7 @@ func TestOfOthers(t *testing.T) {
 	s := well()
 	s.WantClaims, s.WantVolumes, s.Claims[0].Labels, s.Volumes[0].Labels = nil, nil, nil, nil
 	assert.Empty(t, s.claimNames())
-	s.ConfigMaps = []corev1.ConfigMap{{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{instance: theRelease}}, Data: map[string]string{"CHECKPOINT_CLAIMS": "checkpoints fast"}}}
+	s.ConfigMaps = []corev1.ConfigMap{{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{Instance: theRelease}}, Data: map[string]string{"CHECKPOINT_CLAIMS": "checkpoints fast"}}}
 	assert.Equal(t, []string{"checkpoints", "fast"}, s.claimNames())
 	got := Examine(s)
 	require.Len(t, got, 1)

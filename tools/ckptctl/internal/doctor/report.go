@@ -131,7 +131,7 @@ func affected(waits []string) string {
 // instead says what is used in place of a resource that may not be read.
 func instead(resource, release string) string {
 	if resource == "secrets" {
-		return "; the release's manifest is unknown, and the objects labelled " + instance + "=" + release + " are used instead"
+		return "; the release's manifest is unknown, and the objects labelled " + Instance + "=" + release + " are used instead"
 	}
 	return ""
 }

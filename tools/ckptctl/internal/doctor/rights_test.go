@@ -46,7 +46,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 func TestNoVolumeOutOfASecret(t *testing.T) {
 	claim := func(phase corev1.PersistentVolumeClaimPhase) *corev1.PersistentVolumeClaim {
 		return &corev1.PersistentVolumeClaim{
-			ObjectMeta: metav1.ObjectMeta{Name: theRelease, Namespace: ns, UID: uidNew, Labels: map[string]string{instance: theRelease}},
+			ObjectMeta: metav1.ObjectMeta{Name: theRelease, Namespace: ns, UID: uidNew, Labels: map[string]string{Instance: theRelease}},
 			Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "mine"}, Status: corev1.PersistentVolumeClaimStatus{Phase: phase},
 		}
 	}

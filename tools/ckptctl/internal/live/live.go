@@ -97,6 +97,9 @@ type StoredRelease struct {
 	Secret string
 }
 
+// CorruptError says that the Secret of a release holds none.
+type CorruptError struct{ error }
+
 // Newest returns the newest revision that matches a label selector, such as "status=deployed"; nil if there is none. Helm 3
 // and Helm 4 store each revision in a Secret of the namespace. They are read here because Helm's own package depends on SQL
 // drivers.
@@ -124,7 +127,7 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	}
 	release, err := decode(text)
 	if err != nil {
-		return nil, fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", name, namespace, newest, err)
+		return nil, CorruptError{fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", name, namespace, newest, err)}
 	}
 	release.Revision, release.Secret = newest, stored
 	return release, nil
