@@ -23,7 +23,7 @@ func decoys(l *lifecycleStore) string {
 	l.save(release)
 	l.saw("a matching claim stays %s, before the volume is bound and while it is", l.stays("any", corev1.ClaimPending))
 	l.saw("so does one that names the volume: %s", l.stays("named", corev1.ClaimPending))
-	l.deleteClaim(release)
+	l.deleteClaim()
 	l.volumeBecomes(volume, corev1.VolumeReleased)
 	l.release(volume)
 	l.volumeBecomes(volume, corev1.VolumeAvailable)

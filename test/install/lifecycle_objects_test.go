@@ -42,16 +42,16 @@ func (l *lifecycleStore) volume(name string) *corev1.PersistentVolume {
 	return volume
 }
 
-// deleteClaim deletes a claim and waits until it is gone.
-func (l *lifecycleStore) deleteClaim(name string) {
+// deleteClaim deletes the release's claim and waits until it is gone.
+func (l *lifecycleStore) deleteClaim() {
 	l.t.Helper()
 	claims := l.client.CoreV1().PersistentVolumeClaims(l.ns)
-	require.NoError(l.t, claims.Delete(l.t.Context(), name, metav1.DeleteOptions{}))
+	require.NoError(l.t, claims.Delete(l.t.Context(), release, metav1.DeleteOptions{}))
 	gone := l.until(patience, func() bool {
-		_, err := claims.Get(l.t.Context(), name, metav1.GetOptions{})
+		_, err := claims.Get(l.t.Context(), release, metav1.GetOptions{})
 		return apierrors.IsNotFound(err)
 	})
-	require.True(l.t, gone, "claim %s does not go away", name)
+	require.True(l.t, gone, "claim %s does not go away", release)
 }
 
 // volumeGone waits until the volume is deleted.

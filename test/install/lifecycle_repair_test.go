@@ -10,7 +10,7 @@ import (
 func claimDeleted(l *lifecycleStore) string {
 	l.install("--wait", "--timeout", "60s")
 	l.save(release)
-	l.deleteClaim(release)
+	l.deleteClaim()
 	volume := l.volumeName(release)
 	l.saw("the volume is %s", l.volumeBecomes(volume, corev1.VolumeReleased))
 	l.upgrade()
@@ -31,7 +31,7 @@ func volumeDeleted(l *lifecycleStore) string {
 	require.NotNil(l.t, l.volume(volume).DeletionTimestamp)
 	l.kept(release)
 	l.saw("its finalizer holds it: Terminating, the claim %s, pods can still mount it; a deletion cannot be undone", l.stays(release, corev1.ClaimBound))
-	l.deleteClaim(release)
+	l.deleteClaim()
 	l.volumeGone(volume)
 	l.upgrade("--wait", "--timeout", "60s")
 	l.bound(release)

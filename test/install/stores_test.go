@@ -81,7 +81,7 @@ var orphanCases = []orphanCase{
 		loses: func(l *lifecycleStore) {
 			l.install()
 			l.save(release)
-			l.deleteClaim(release)
+			l.deleteClaim()
 		},
 		release: "present", claim: release, volume: true, back: map[string]string{release: release},
 	},
@@ -91,7 +91,7 @@ var orphanCases = []orphanCase{
 			l.install()
 			l.save(release)
 			l.helm("uninstall", release, "--wait")
-			l.deleteClaim(release)
+			l.deleteClaim()
 		},
 		release: "gone", claim: release, volume: true, back: map[string]string{release: release},
 	},

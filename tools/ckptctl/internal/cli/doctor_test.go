@@ -86,8 +86,13 @@ func TestDoctor(t *testing.T) {
 	code, _, errs = doctor("-o", "yaml")
 	assert.Equal(t, Unusable, code)
 	assert.Contains(t, errs, "-o yaml: must be text or json")
-	code, _, _ = ckptctl("doctor")
-	assert.Equal(t, Unusable, code)
+	for problem, args := range map[string][]string{
+		"--fix repairs one release": {"--fix"}, "leave out --watch": {"checkpoints", "--fix", "--watch"}, "--timeout ends --watch": {"--timeout", "1s"},
+	} {
+		code, _, errs = ckptctl(append([]string{"doctor", "--kubeconfig", kubeconfig}, args...)...)
+		assert.Equal(t, Unusable, code)
+		assert.Contains(t, errs, problem)
+	}
 	server.Close()
 	code, _, errs = doctor()
 	assert.Equal(t, Unusable, code)
@@ -96,6 +101,59 @@ func TestDoctor(t *testing.T) {
 	code, out, _ = ckptctl("explain", "volume-released")
 	assert.Equal(t, OK, code)
 	assert.Contains(t, out, "an earlier claim of the same name")
+}
+
+// TestDoctorWatch checks that --watch ends when the namespace is healthy, prints what changes, and ends in time.
+func TestDoctorWatch(t *testing.T) {
+	asked, bindsAt, absentUntil := 0, 3, 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if !strings.HasSuffix(r.URL.Path, "/persistentvolumeclaims") {
+			fmt.Fprint(w, `{"items":[]}`)
+			return
+		}
+		if asked++; asked <= absentUntil {
+			fmt.Fprint(w, `{"items":[]}`)
+			return
+		}
+		phase := "Pending"
+		if asked >= bindsAt {
+			phase = "Bound"
+		}
+		fmt.Fprintf(w, `{"items":[{"metadata":{"name":"checkpoints","namespace":"training","labels":{"app.kubernetes.io/instance":"checkpoints"}},"spec":{"volumeName":"v"},"status":{"phase":%q}}]}`, phase)
+	}))
+	t.Cleanup(server.Close)
+	kubeconfig := file(t, "kubeconfig", `{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "`+server.URL+`"}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`)
+	watch := func(args ...string) (int, string, string) {
+		asked = 0
+		return ckptctl(append([]string{"doctor", "-n", "training", "--kubeconfig", kubeconfig, "--watch"}, args...)...)
+	}
+	code, out, errs := watch("checkpoints")
+	assert.Equal(t, OK, code, errs)
+	assert.Equal(t, 1, strings.Count(out, "error volume-missing"), "what has not changed is not printed again:\n%s", out)
+	assert.Contains(t, out, "ok: checkpoints in training: bound")
+
+	// Without a release each round reads the claims twice.
+	code, out, errs = watch()
+	assert.Equal(t, OK, code, errs)
+	assert.Contains(t, out, "ok: checkpoints in training: bound")
+
+	bindsAt = 1 << 20
+	code, out, _ = watch("checkpoints", "--timeout", "1s")
+	assert.Equal(t, Found, code)
+	assert.Contains(t, out, "checkpoints in training: not healthy")
+
+	absentUntil = 1 << 20
+	code, _, errs = watch("checkpoints", "--timeout", "1s")
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, "there is no release checkpoints")
+	code, _, errs = ckptctl("doctor", "-n", "training", "--kubeconfig", kubeconfig)
+	assert.Equal(t, Unusable, code)
+	assert.Contains(t, errs, "no release of namespace training has a store")
+	absentUntil, bindsAt = 1, 2
+	code, out, _ = watch("checkpoints")
+	assert.Equal(t, OK, code, "it waits for the release")
+	assert.Contains(t, out, "ok: checkpoints in training: bound")
 }
 
 // TestSilentServer checks that a server that does not answer, never finishes, or asks to retry later ends the doctor and

@@ -107,29 +107,69 @@ func Newest(ctx context.Context, client kubernetes.Interface, name, namespace, s
 	if selector != "" {
 		selector = "," + selector
 	}
-	newest, stored, text := 0, "", []byte(nil)
-	for options := (metav1.ListOptions{LabelSelector: "owner=helm,name=" + name + selector, Limit: page}); ; {
+	all, err := newest(ctx, client, namespace, "name="+name+selector)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		return one.release(namespace)
+	}
+	return nil, nil
+}
+
+// All returns the newest revision of every release of a namespace, by name, without those that are uninstalled. A release
+// whose Secret holds none is left out.
+func All(ctx context.Context, client kubernetes.Interface, namespace string) (map[string]*StoredRelease, error) {
+	all, err := newest(ctx, client, namespace, "status!=uninstalled")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*StoredRelease{}
+	for name, one := range all {
+		if release, err := one.release(namespace); err == nil {
+			out[name] = release
+		}
+	}
+	return out, nil
+}
+
+// revision is a Secret in which Helm has stored a revision.
+type revision struct {
+	name, secret string
+	number       int
+	text         []byte
+}
+
+// newest returns the newest revision of each release that a label selector matches.
+func newest(ctx context.Context, client kubernetes.Interface, namespace, selector string) (map[string]revision, error) {
+	out := map[string]revision{}
+	for options := (metav1.ListOptions{LabelSelector: "owner=helm," + selector, Limit: page}); ; {
 		secrets, err := client.CoreV1().Secrets(namespace).List(ctx, options)
 		if err != nil {
 			return nil, err
 		}
 		for _, secret := range secrets.Items {
-			if revision, err := strconv.Atoi(secret.Labels["version"]); err == nil && revision > newest {
-				newest, stored, text = revision, secret.Name, secret.Data["release"]
+			name := secret.Labels["name"]
+			if number, err := strconv.Atoi(secret.Labels["version"]); err == nil && number > out[name].number {
+				out[name] = revision{name, secret.Name, number, secret.Data["release"]}
 			}
 		}
 		if options.Continue = secrets.Continue; options.Continue == "" {
-			break
+			return out, nil
 		}
 	}
-	if text == nil {
+}
+
+// release unpacks a revision; nil if the Secret has none.
+func (r revision) release(namespace string) (*StoredRelease, error) {
+	if r.text == nil {
 		return nil, nil
 	}
-	release, err := decode(text)
+	release, err := decode(r.text)
 	if err != nil {
-		return nil, CorruptError{fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", name, namespace, newest, err)}
+		return nil, CorruptError{fmt.Errorf("release %s in namespace %s cannot be read: its Secret of revision %d: %w", r.name, namespace, r.number, err)}
 	}
-	release.Revision, release.Secret = newest, stored
+	release.Revision, release.Secret = r.number, r.secret
 	return release, nil
 }
 

@@ -22,12 +22,8 @@ import (
 	"checkpoint-storage/tools/ckptctl/internal/upgrade"
 )
 
-const (
-	// ofChart selects what the chart has made; an alias of the chart does not change this label.
-	ofChart = "app.kubernetes.io/component=checkpoint-storage"
-	// releaseName and releaseNamespace are the annotations that Helm writes.
-	releaseName, releaseNamespace = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
-)
+// releaseName and releaseNamespace are the annotations that Helm writes.
+const releaseName, releaseNamespace = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 
 // reader collects what a report is made of.
 type reader struct {
@@ -61,7 +57,7 @@ func Read(ctx context.Context, client kubernetes.Interface, namespace string, us
 		published: map[key][]key{}, releases: map[key]found{},
 	}
 	core := client.CoreV1()
-	marked := metav1.ListOptions{LabelSelector: ofChart}
+	marked := metav1.ListOptions{LabelSelector: doctor.OfChart}
 	readers := []struct {
 		resource string
 		read     func() error
@@ -131,7 +127,7 @@ func each[L runtime.Object, T any](ctx context.Context, options metav1.ListOptio
 }
 
 func isOurs(labels map[string]string) bool {
-	name, value, _ := strings.Cut(ofChart, "=")
+	name, value, _ := strings.Cut(doctor.OfChart, "=")
 	return labels[name] == value
 }
 
