@@ -80,6 +80,11 @@ func controller(ctx context.Context, drivers []driver.Driver, places driver.Plac
 		if err := sidecar.Provision(ctx, client, snapshotClient, factory, d.Name, socket); err != nil {
 			return err
 		}
+		if d.Grows {
+			if err := sidecar.Resize(ctx, client, d.Name, socket); err != nil {
+				return err
+			}
+		}
 		if d.Copies {
 			if err := sidecar.Snapshot(ctx, client, snapshotClient, factory, d.Name, socket); err != nil {
 				return err

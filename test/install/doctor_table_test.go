@@ -22,7 +22,7 @@ Each row was seen on a cluster: the store was broken in this way, and ` + "`ckpt
 the last column has a word, the store was repaired as well: the claim was bound again and a pod read its bytes back, where
 there were any, or the blocked pod ran. "yes": by ` + "`--fix`" + ` alone, and in another store by hand with the same result, which
 Helm then upgraded; "no": by the commands of the row, and by what they ask the administrator to do. Every command was run as
-printed, with CHART, VALUES, NAME and NODE filled in. Storage that no test machine has is simulated by the tests' own CSI
+printed, with CHART, VALUES, NAME, SIZE and NODE filled in. Storage that no test machine has is simulated by the tests' own CSI
 driver: storage that refuses, does not answer, or was re-exported. Written by ` + "`go test ./test/install -run TestDoctor -update`" + `,
 and compared by every run without the flag.
 
@@ -117,7 +117,8 @@ func allScenarios() []scenario {
 	var out []scenario
 	out = append(out, scenarios()...)
 	out = append(out, aloneScenarios...)
-	return append(out, csiScenarios()...)
+	out = append(out, csiScenarios()...)
+	return append(out, growthScenarios...)
 }
 
 // TestDoctorTableIsWhole checks that every scenario has a row, and every row a scenario.

@@ -31,6 +31,9 @@ func (c controller) ControllerGetCapabilities(context.Context, *csi.ControllerGe
 	if c.driver.Copies {
 		kinds = append(kinds, csi.ControllerServiceCapability_RPC_CLONE_VOLUME, csi.ControllerServiceCapability_RPC_CREATE_DELETE_SNAPSHOT)
 	}
+	if c.driver.Grows {
+		kinds = append(kinds, csi.ControllerServiceCapability_RPC_EXPAND_VOLUME, csi.ControllerServiceCapability_RPC_MODIFY_VOLUME)
+	}
 	var out csi.ControllerGetCapabilitiesResponse
 	for _, kind := range kinds {
 		out.Capabilities = append(out.Capabilities, &csi.ControllerServiceCapability{
@@ -43,6 +46,9 @@ func (c controller) ControllerGetCapabilities(context.Context, *csi.ControllerGe
 // CreateVolume makes a volume once: who asks again for what is there gets that, and is refused another one of its name.
 func (c controller) CreateVolume(_ context.Context, in *csi.CreateVolumeRequest) (*csi.CreateVolumeResponse, error) {
 	if err := need(map[string]bool{"name": in.Name != "", "volume capabilities": len(in.VolumeCapabilities) > 0}); err != nil {
+		return nil, err
+	}
+	if err := mutate(in.MutableParameters); err != nil {
 		return nil, err
 	}
 	made, there, err := c.noted("folders", in.Name)
@@ -82,6 +88,46 @@ func (c controller) DeleteVolume(_ context.Context, in *csi.DeleteVolumeRequest)
 		return nil, err
 	}
 	return &csi.DeleteVolumeResponse{}, os.RemoveAll(c.path("folders", in.VolumeId) + noteSuffix)
+}
+
+// ControllerExpandVolume notes the size of a larger volume; the node has to make its file system larger.
+func (c controller) ControllerExpandVolume(_ context.Context, in *csi.ControllerExpandVolumeRequest) (*csi.ControllerExpandVolumeResponse, error) {
+	if err := need(map[string]bool{"volume ID": in.VolumeId != "", "capacity range": in.CapacityRange != nil}); err != nil {
+		return nil, err
+	}
+	made, there, err := c.noted("folders", in.VolumeId)
+	if err != nil || !there {
+		return nil, absent("folders", in.VolumeId, err)
+	}
+	made.Bytes = max(made.Bytes, in.CapacityRange.RequiredBytes)
+	if err := c.write("folders", in.VolumeId, made); err != nil {
+		return nil, err
+	}
+	return &csi.ControllerExpandVolumeResponse{CapacityBytes: made.Bytes, NodeExpansionRequired: in.VolumeCapability.GetBlock() == nil}, nil
+}
+
+// mutable is the parameter by which a volume is modified, to no effect.
+const mutable = "iops"
+
+// ControllerModifyVolume takes one parameter, whatever its value: what a test wants refused, it has fail.
+func (c controller) ControllerModifyVolume(_ context.Context, in *csi.ControllerModifyVolumeRequest) (*csi.ControllerModifyVolumeResponse, error) {
+	if err := need(map[string]bool{"volume ID": in.VolumeId != ""}); err != nil {
+		return nil, err
+	}
+	if there, err := c.has("folders", in.VolumeId); err != nil || !there {
+		return nil, absent("folders", in.VolumeId, err)
+	}
+	return &csi.ControllerModifyVolumeResponse{}, mutate(in.MutableParameters)
+}
+
+// mutate refuses parameters that a volume is not modified by.
+func mutate(parameters map[string]string) error {
+	for key := range parameters {
+		if key != mutable {
+			return status.Errorf(codes.InvalidArgument, "%s is no parameter", key)
+		}
+	}
+	return nil
 }
 
 func (c controller) CreateSnapshot(_ context.Context, in *csi.CreateSnapshotRequest) (*csi.CreateSnapshotResponse, error) {

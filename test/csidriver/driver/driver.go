@@ -29,6 +29,8 @@ type Driver struct {
 	Nodes []string `json:"nodes,omitempty"`
 	// Copies says that a volume can be made from another, and from a snapshot of one.
 	Copies bool `json:"copies,omitempty"`
+	// Grows says that a volume can be made larger, and modified by a volume attributes class.
+	Grows bool `json:"grows,omitempty"`
 }
 
 // Load reads a list of drivers from a JSON file.
@@ -72,7 +74,7 @@ func ServeNode(ctx context.Context, drivers []Driver, nodeName string, places Pl
 		}
 		calls := recorder(d.Name, nodeName, filepath.Join(places.Shared, "failures"))
 		server := grpc.NewServer(grpc.UnaryInterceptor(calls))
-		csi.RegisterIdentityServer(server, identity{name: d.Name})
+		csi.RegisterIdentityServer(server, identity{name: d.Name, grows: d.Grows})
 		csi.RegisterNodeServer(server, &node{driver: d, name: nodeName, places: places})
 		if err := serve(ctx, server, plugin, failed); err != nil {
 			return err
@@ -91,7 +93,7 @@ func ServeNode(ctx context.Context, drivers []Driver, nodeName string, places Pl
 func ServeController(ctx context.Context, d Driver, socket string, places Places) error {
 	failed := make(chan error, 1)
 	server := grpc.NewServer(grpc.UnaryInterceptor(recorder(d.Name, "", filepath.Join(places.Shared, "failures"))))
-	csi.RegisterIdentityServer(server, identity{name: d.Name})
+	csi.RegisterIdentityServer(server, identity{name: d.Name, grows: d.Grows})
 	csi.RegisterControllerServer(server, controller{driver: d, places: places})
 	return serve(ctx, server, socket, failed)
 }

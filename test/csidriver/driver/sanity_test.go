@@ -21,6 +21,7 @@ const played = "CSI_SANITY_DRIVER"
 var players = map[string]Driver{
 	"plain":  {Name: "plain.example.com", FSGroup: "ReadWriteOnceWithFSType"},
 	"copies": {Name: "copies.example.com", FSGroup: "File", Copies: true},
+	"grows":  {Name: "grows.example.com", FSGroup: "None", Grows: true},
 }
 
 // TestSanity holds the driver to the CSI specification, as csi-sanity reads it. What it mounts is gone with the process that

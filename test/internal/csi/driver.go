@@ -42,10 +42,14 @@ type Driver struct {
 	Attach  bool   `json:"attach"`
 	FSGroup string `json:"fsGroup"`
 	PodInfo bool   `json:"-"`
+	// SELinux is seLinuxMount: a volume is mounted with the label of its pods, on a node that has SELinux.
+	SELinux bool `json:"-"`
 	// Nodes are the nodes that have the driver; every worker when empty.
 	Nodes []string `json:"nodes,omitempty"`
 	// Copies says that a volume can be made from another, and from a snapshot, of which the cluster has to know the kinds.
 	Copies bool `json:"copies,omitempty"`
+	// Grows says that a volume can be made larger, and modified by a volume attributes class.
+	Grows bool `json:"grows,omitempty"`
 }
 
 // Installation is the driver on a cluster.
@@ -92,7 +96,7 @@ func (i *Installation) create(t *testing.T, drivers []Driver) {
 	}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	for _, d := range drivers {
-		spec := storagev1.CSIDriverSpec{AttachRequired: &d.Attach, PodInfoOnMount: &d.PodInfo}
+		spec := storagev1.CSIDriverSpec{AttachRequired: &d.Attach, PodInfoOnMount: &d.PodInfo, SELinuxMount: &d.SELinux}
 		if d.FSGroup != "" {
 			policy := storagev1.FSGroupPolicy(d.FSGroup)
 			spec.FSGroupPolicy = &policy

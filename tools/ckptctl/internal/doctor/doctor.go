@@ -35,8 +35,8 @@ type Diagnosis struct {
 	// Waits are the pods that cannot start because of it, and other objects with the same cause.
 	Waits []string `json:"waits,omitempty"`
 	// Repair says what to do: comments begin with #, other lines are commands. Words in capitals have to be filled in: CHART is
-	// what the release was installed from, VALUES are its values files if Helm has stored none, NAME and NODE are explained by
-	// the comment.
+	// what the release was installed from, VALUES are its values files if Helm has stored none, NAME, NODE and SIZE are explained
+	// by the comment.
 	Repair []paste.Line `json:"repair"`
 	// Safe says that --fix applies the repair: it cannot lose data.
 	Safe bool `json:"safe"`
@@ -197,6 +197,7 @@ func Examine(s *Snapshot) []Diagnosis {
 			continue
 		}
 		out = append(out, p.podDiagnoses()...)
+		out = append(out, run(growthRules, p, Note)...)
 		for _, r := range noteRules {
 			out = append(out, run([]rule[*claimState]{r}, p, Note)...)
 		}

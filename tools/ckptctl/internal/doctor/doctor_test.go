@@ -337,6 +337,50 @@ func TestRules(t *testing.T) {
 			s.Volumes[0].Spec.PersistentVolumeReclaimPolicy = corev1.PersistentVolumeReclaimDelete
 		}, "delete-policy", "newer provisioners delete", `"value":"Retain"`, true},
 		"twin": {func(s *Snapshot) { twin := s.Volumes[0]; twin.Name = "twin"; s.Volumes = append(s.Volumes, twin) }, "duplicate-handle", `"vol-7" as twin`, "volumeHandle", false},
+		"larger than the storage": {func(s *Snapshot) {
+			s.grows("ControllerResizeInfeasible", corev1.PersistentVolumeClaimControllerResizeError, "pool gold is full")
+		}, "resize-infeasible", "requests 5Gi and has 1Gi: the storage refuses", "--set size=SIZE", false},
+		"larger than the node can": {func(s *Snapshot) {
+			s.WantClaims = nil
+			s.grows("NodeResizeInfeasible", corev1.PersistentVolumeClaimNodeResizeError, "no room")
+		}, "resize-infeasible", "the storage has grown, but the node refuses", `"path":"/spec/resources/requests/storage","value":"SIZE"`, false},
+		"grows later": {func(s *Snapshot) {
+			s.grows("ControllerResizeInProgress", corev1.PersistentVolumeClaimControllerResizeError, "pool gold is full")
+		}, "resize-failed", "is tried again", "describe pvc checkpoints", false},
+		"grows with a pod": {func(s *Snapshot) {
+			s.Pods = nil
+			s.grows("NodeResizePending", corev1.PersistentVolumeClaimFileSystemResizePending, "Waiting for user to (re-)start a pod")
+		}, "resize-pending", "its file system still has 1Gi", "helm -n training test checkpoints", false},
+		"grows with another pod": {func(s *Snapshot) {
+			s.grows("NodeResizePending", corev1.PersistentVolumeClaimFileSystemResizePending, "Waiting for user to (re-)start a pod")
+		}, "resize-pending", "when a pod next mounts", "delete pod trainer", false},
+		"no resizer": {func(s *Snapshot) {
+			s.grows("", "", "")
+			s.event(uidNew, "ExternalExpanding", "waiting for an external controller to expand this PVC")
+		}, "no-resizer", "no controller has begun", "describe pvc checkpoints", false},
+		"modify": {func(s *Snapshot) {
+			s.modifies("Infeasible", "silver")
+		}, "modify-failed", "gold, and the storage refuses its parameters: the volume keeps those of class silver", "claim.volumeAttributesClassName=silver", false},
+		"modify, another's claim": {func(s *Snapshot) {
+			s.WantClaims = nil
+			s.modifies("Infeasible", "")
+		}, "modify-failed", "the attributes that it was made with", `{"op":"remove","path":"/spec/volumeAttributesClassName"}`, false},
+		"no attributes class": {func(s *Snapshot) {
+			s.modifies("Pending", "silver")
+			s.event(uidNew, "VolumeModifyFailed", `VAC "gold" does not exist.`)
+		}, "modify-failed", "it does not exist", "claim.volumeAttributesClassName=silver", false},
+		"full node": {func(s *Snapshot) {
+			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "VolumeAttachmentLimitExceeded", Message: "Pod was rejected: limit exceeded"}
+		}, "attach-limit", "cannot be attached to node node-a", "delete pod trainer", false},
+		"label": {func(s *Snapshot) {
+			s.waits("FailedMount", `Unable to attach or mount volumes: conflicting SELinux labels of volume training.checkpoints: "system_u:object_r:container_file_t:s0:c1" and "system_u:object_r:container_file_t:s0:c2"`)
+		}, "selinux-conflict", `"system_u:object_r:container_file_t:s0:c2"`, "seLinuxChangePolicy: Recursive", false},
+		"labels": {func(s *Snapshot) {
+			s.labels("s0:c1,c2", "s0:c3,c4")
+		}, "selinux-conflict", "trainer (:::s0:c1,c2) and evaluator (:::s0:c3,c4)", "delete pod trainer evaluator", false},
+		"a label and none": {func(s *Snapshot) {
+			s.labels("s0:c1,c2", "")
+		}, "selinux-conflict", "evaluator (files labelled one by one)", "seLinuxChangePolicy: Recursive", false},
 		"will walk": {func(s *Snapshot) {
 			s.Pods[0].Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr.To(int64(1))}
 		}, "ownership-walk", "on every start", "OnRootMismatch", false},
@@ -357,6 +401,67 @@ func TestRules(t *testing.T) {
 	}
 	for _, e := range Explanations() {
 		assert.True(t, seen[e.ID], "no test breaks %s", e.ID)
+	}
+}
+
+// grows makes the claim request more than it has.
+func (s *Snapshot) grows(state corev1.ClaimResourceStatus, condition corev1.PersistentVolumeClaimConditionType, message string) {
+	c := &s.Claims[0]
+	c.Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("5Gi")
+	c.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
+	if state != "" {
+		c.Status.AllocatedResourceStatuses = map[corev1.ResourceName]corev1.ClaimResourceStatus{corev1.ResourceStorage: state}
+		c.Status.Conditions = []corev1.PersistentVolumeClaimCondition{{Type: condition, Status: corev1.ConditionTrue, Message: message}}
+	}
+}
+
+// modifies makes the claim ask for the volume attributes class gold.
+func (s *Snapshot) modifies(status corev1.PersistentVolumeClaimModifyVolumeStatus, before string) {
+	c := &s.Claims[0]
+	c.Status.ModifyVolumeStatus = &corev1.ModifyVolumeStatus{TargetVolumeAttributesClassName: "gold", Status: status}
+	if before != "" {
+		c.Status.CurrentVolumeAttributesClassName = &before
+	}
+}
+
+// labels adds a second pod, and gives both an SELinux level.
+func (s *Snapshot) labels(levels ...string) {
+	s.Drivers = []storagev1.CSIDriver{{ObjectMeta: metav1.ObjectMeta{Name: "disk.example.com"}, Spec: storagev1.CSIDriverSpec{SELinuxMount: ptr.To(true)}}}
+	second := *s.Pods[0].DeepCopy()
+	second.Name, second.UID = "evaluator", "second"
+	s.Pods = append(s.Pods, second)
+	for i, level := range levels {
+		if level != "" {
+			s.Pods[i].Spec.SecurityContext = &corev1.PodSecurityContext{SELinuxOptions: &corev1.SELinuxOptions{Level: level}}
+		}
+	}
+}
+
+// TestNoConflict checks that nothing is said of pods that may share a node: with one label, with files labelled one by one, or
+// on a volume that is not mounted with a label.
+func TestNoConflict(t *testing.T) {
+	for name, breaks := range map[string]func(*Snapshot){
+		"one label": func(s *Snapshot) { s.labels("s0:c1,c2", "s0:c1,c2") },
+		"no label":  func(s *Snapshot) { s.labels("", "") },
+		"Recursive": func(s *Snapshot) {
+			s.labels("s0:c1,c2", "s0:c3,c4")
+			for i := range s.Pods {
+				s.Pods[i].Spec.SecurityContext.SELinuxChangePolicy = ptr.To(corev1.SELinuxChangePolicyRecursive)
+			}
+		},
+		"another driver": func(s *Snapshot) { s.labels("s0:c1,c2", "s0:c3,c4"); s.Drivers[0].Spec.SELinuxMount = nil },
+		"parts that are left out": func(s *Snapshot) {
+			s.labels("s0:c1,c2", "s0:c1,c2")
+			s.Pods[1].Spec.SecurityContext.SELinuxOptions.Type = "container_file_t"
+		},
+		"growing now": func(s *Snapshot) { s.grows("ControllerResizeInProgress", corev1.PersistentVolumeClaimResizing, "") },
+		"modifying":   func(s *Snapshot) { s.modifies("InProgress", "silver") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := well()
+			breaks(s)
+			assert.Empty(t, Examine(s))
+		})
 	}
 }
 

@@ -98,6 +98,21 @@ func holding(pods []corev1.Pod) string {
 	return " by pod " + names(pods)
 }
 
+// attachLimitExceeded is the reason with which the kubelet rejects a pod whose volume the storage cannot attach to the node for
+// want of room (by default from Kubernetes 1.35 on).
+const attachLimitExceeded = "VolumeAttachmentLimitExceeded"
+
+// attachLimit diagnoses a pod that was rejected because its node has as many volumes of the driver as it can have.
+func attachLimit(g podState) *Diagnosis {
+	if g.pod.Status.Phase != corev1.PodFailed || g.pod.Status.Reason != attachLimitExceeded {
+		return nil
+	}
+	d := g.found("the kubelet rejected the pod: volume %s cannot be attached to node %s, which has as many volumes of its driver as it can have. A rejected pod does not start again.", g.volumeName(), g.pod.Spec.NodeName)
+	d.Seen = g.pod.Status.Message
+	return d.repair(paste.Comment("recreate the pod, as its controller may have done: the scheduler then knows the node's new limit, and takes another"),
+		paste.Command("kubectl -n %s delete pod %s", g.Home, g.pod.Name))
+}
+
 // started reports whether the pod has its volumes.
 func (g podState) started() bool { return g.pod.Status.Phase != corev1.PodPending }
 

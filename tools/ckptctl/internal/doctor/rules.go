@@ -47,6 +47,7 @@ var (
 		{"node-not-ready", "a volume of a node that takes no pods", nodeNotReady},
 		{"node-conflict", "a pod whose nodeSelector or affinity excludes the nodes of its volume", nodeConflict},
 		{"unschedulable", "a pod that cannot be scheduled for another reason", unschedulable},
+		{"attach-limit", "a node that has no room for another volume of the driver", attachLimit},
 		{"multi-attach", "a ReadWriteOnce volume that is attached to another node", multiAttach},
 		{"no-driver", "", driverNowhere},
 		{"driver-not-on-node", "the driver of the volume, on the pod's node", driverNotOnNode},
@@ -54,6 +55,7 @@ var (
 		{"secret-missing", "a secret that the volume needs", secretMissing},
 		{"directory-missing", "a directory that is to be on the node", directoryMissing},
 		{"mount-option-refused", "a mount option that is refused", mountOption},
+		{"selinux-conflict", "pods of other SELinux labels on a volume that is mounted with one", selinuxRefused},
 		{"stale-handle", "a mount whose file system no longer exists", staleHandle},
 		{"mount-denied", "storage that refuses the node", mountDenied},
 		{"server-unreachable", "storage that does not answer", unreachable},
@@ -71,6 +73,7 @@ var (
 		{"delete-policy", "a static volume that Kubernetes would delete with its claim", deletePolicy},
 		{"duplicate-handle", "two volumes of one driver that have the same handle", duplicateHandle},
 		{"ownership-walk", "", willWalk},
+		{"selinux-conflict", "", selinuxConflict},
 		{"two-default-classes", "a claim that got one of several default classes", twoDefaults},
 	}
 )
@@ -86,6 +89,7 @@ func Explanations() []Explanation {
 	out = appendRules(out, workloadRules)
 	out = appendRules(out, podRules)
 	out = appendRules(out, pendingRules)
+	out = appendRules(out, growthRules)
 	return appendRules(out, noteRules)
 }
 
