@@ -120,10 +120,9 @@ func mounts(b *brokenStore) {
 var growthScenarios = []scenario{
 	{
 		title:  "the storage refuses a larger size for good",
-		breaks: grown(growing, csi.Failure{Call: "ControllerExpandVolume", Code: "OUT_OF_RANGE", Message: "pool gold has volumes of 2 GiB at most"}, false, "size=5Gi"),
+		breaks: grown(growing, csi.Failure{Call: "ControllerExpandVolume", Code: "OUT_OF_RANGE", Above: 2 << 30, Message: "pool gold has volumes of 2 GiB at most"}, false, "size=5Gi"),
 		id:     "resize-infeasible", note: true, says: []string{"requests 5Gi and has 1Gi", "refuses that size"},
-		words: sized("2Gi"), at: "request a size", meanwhile: func(b *brokenStore) { b.mend() },
-		repair: mounts, mended: has("2Gi"),
+		words: sized("2Gi"), repair: func(b *brokenStore) { b.train("trainer", nil) }, mended: has("2Gi"),
 	},
 	{
 		title:  "the node refuses to grow the file system for good",

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,6 +37,8 @@ type Failure struct {
 	Node   string `json:"node"`
 	Volume string `json:"volume"`
 	Call   string `json:"call"`
+	// Above is a size in bytes up to which a call goes through.
+	Above int64 `json:"above"`
 	// Code is a gRPC code such as PERMISSION_DENIED.
 	Code    codes.Code `json:"code"`
 	Message string     `json:"message"`
@@ -64,8 +67,12 @@ func recorder(driver, node, failures string) grpc.UnaryServerInterceptor {
 		if of, ok := request.(interface{ GetVolumeId() string }); ok {
 			volume = of.GetVolumeId()
 		}
+		size := int64(0)
+		if of, ok := request.(interface{ GetCapacityRange() *csi.CapacityRange }); ok {
+			size = of.GetCapacityRange().GetRequiredBytes()
+		}
 		var response any
-		if err = refused(failures, Failure{Driver: driver, Node: node, Volume: volume, Call: call}); err == nil {
+		if err = refused(failures, Failure{Driver: driver, Node: node, Volume: volume, Call: call, Above: size}); err == nil {
 			response, err = handle(ctx, request)
 		}
 		record := Record{Time: time.Now().UTC(), Driver: driver, Node: node, Call: call, Request: message}
@@ -103,7 +110,7 @@ func refused(folder string, call Failure) error {
 		if err := json.Unmarshal(text, &f); err != nil {
 			return status.Errorf(codes.Internal, "%s: %v", file, err)
 		}
-		if fits(f.Driver, call.Driver) && fits(f.Node, call.Node) && fits(f.Volume, call.Volume) && fits(f.Call, call.Call) {
+		if fits(f.Driver, call.Driver) && fits(f.Node, call.Node) && fits(f.Volume, call.Volume) && fits(f.Call, call.Call) && (f.Above == 0 || call.Above > f.Above) {
 			return status.Error(f.Code, f.Message)
 		}
 	}

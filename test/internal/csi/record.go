@@ -148,6 +148,8 @@ type Failure struct {
 	Volume string `json:"volume"`
 	// Call is the method's name in the CSI specification.
 	Call string `json:"call"`
+	// Above is a size in bytes up to which a call goes through.
+	Above int64 `json:"above"`
 	// Code is the name of a gRPC code such as PERMISSION_DENIED.
 	Code    string `json:"code"`
 	Message string `json:"message"`
