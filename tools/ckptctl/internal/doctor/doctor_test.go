@@ -347,6 +347,10 @@ func TestRules(t *testing.T) {
 		"grows later": {func(s *Snapshot) {
 			s.grows("ControllerResizeInProgress", corev1.PersistentVolumeClaimControllerResizeError, "pool gold is full")
 		}, "resize-failed", "is tried again", "describe pvc checkpoints", false},
+		"grows later, by an event": {func(s *Snapshot) {
+			s.grows("ControllerResizeInProgress", corev1.PersistentVolumeClaimResizing, "")
+			s.event(uidNew, "VolumeResizeFailed", "rpc error: code = ResourceExhausted desc = pool gold has 3 GiB left")
+		}, "resize-failed", "is tried again", "describe pvc checkpoints", false},
 		"grows with a pod": {func(s *Snapshot) {
 			s.Pods = nil
 			s.grows("NodeResizePending", corev1.PersistentVolumeClaimFileSystemResizePending, "Waiting for user to (re-)start a pod")
@@ -367,8 +371,9 @@ func TestRules(t *testing.T) {
 		}, "modify-failed", "the attributes that it was made with", `{"op":"remove","path":"/spec/volumeAttributesClassName"}`, false},
 		"no attributes class": {func(s *Snapshot) {
 			s.modifies("Pending", "silver")
+			s.Claims[0].Status.ModifyVolumeStatus.TargetVolumeAttributesClassName, s.Claims[0].Spec.VolumeAttributesClassName = "", ptr.To("gold")
 			s.event(uidNew, "VolumeModifyFailed", `VAC "gold" does not exist.`)
-		}, "modify-failed", "it does not exist", "claim.volumeAttributesClassName=silver", false},
+		}, "modify-failed", "the volume attributes class gold, and it does not exist", "claim.volumeAttributesClassName=silver", false},
 		"full node": {func(s *Snapshot) {
 			s.Pods[0].Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "VolumeAttachmentLimitExceeded", Message: "Pod was rejected: limit exceeded"}
 		}, "attach-limit", "cannot be attached to node node-a", "delete pod trainer", false},

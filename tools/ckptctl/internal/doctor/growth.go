@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -88,11 +89,15 @@ func (p *claimState) resizeState() corev1.ClaimResourceStatus {
 // resizeFailed warns of a resize that fails, and is tried again.
 func resizeFailed(p *claimState) *Diagnosis {
 	asked, has, grows := p.sizes()
-	c := p.condition(resizeErrors...)
-	if !grows || c == nil {
+	if !grows {
 		return nil
 	}
-	d := p.found("the claim requests %s and has %s: growing it fails, and is tried again. Its pods go on with what it has.", asked, has).said(p, c)
+	// Not every resizer sets the condition for an error that it tries again.
+	c := p.condition(resizeErrors...)
+	if c == nil && len(p.events(p.claim.UID, "VolumeResizeFailed")) == 0 {
+		return nil
+	}
+	d := p.found("the claim requests %s and has %s: growing it fails, and is tried again. Its pods go on with what it has.", asked, has).said(p, c, "VolumeResizeFailed")
 	return d.repair(paste.Comment("it goes on by itself once the cause is removed; the claim:"), paste.Command("kubectl -n %s describe pvc %s", p.Home, p.name))
 }
 
@@ -130,6 +135,8 @@ func modifyFailed(p *claimState) *Diagnosis {
 	if p.claim == nil || p.claim.Status.ModifyVolumeStatus == nil {
 		return nil
 	}
+	// Until a class has been found, the status names none.
+	target := cmp.Or(p.claim.Status.ModifyVolumeStatus.TargetVolumeAttributesClassName, className(p.claim.Spec.VolumeAttributesClassName))
 	status, c := p.claim.Status.ModifyVolumeStatus, p.condition(corev1.PersistentVolumeClaimVolumeModifyVolumeError)
 	why := "the storage refuses its parameters"
 	events := p.events(p.claim.UID, "VolumeModifyFailed")
@@ -145,7 +152,7 @@ func modifyFailed(p *claimState) *Diagnosis {
 	if before != "" {
 		kept = "those of class " + before
 	}
-	d := p.found("the claim asks for the volume attributes class %s, and %s: the volume keeps %s.", status.TargetVolumeAttributesClassName, why, kept).said(p, c, "VolumeModifyFailed")
+	d := p.found("the claim asks for the volume attributes class %s, and %s: the volume keeps %s.", target, why, kept).said(p, c, "VolumeModifyFailed")
 	d.repair(paste.Comment("give the claim the class that it had, or one whose parameters the storage takes:"))
 	if p.want != nil {
 		return d.repair(p.again("claim.volumeAttributesClassName=" + before))
