@@ -460,7 +460,12 @@ func TestNoConflict(t *testing.T) {
 			s.Pods[1].Spec.SecurityContext.SELinuxOptions.Type = "container_file_t"
 		},
 		"growing now": func(s *Snapshot) { s.grows("ControllerResizeInProgress", corev1.PersistentVolumeClaimResizing, "") },
-		"modifying":   func(s *Snapshot) { s.modifies("InProgress", "silver") },
+		"no longer modified": func(s *Snapshot) {
+			s.modifies("Pending", "")
+			s.Claims[0].Status.ModifyVolumeStatus.TargetVolumeAttributesClassName = ""
+			s.event(uidNew, "VolumeModifyFailed", `VAC "gold" does not exist.`)
+		},
+		"modifying": func(s *Snapshot) { s.modifies("InProgress", "silver") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := well()

@@ -140,14 +140,15 @@ func modifyFailed(p *claimState) *Diagnosis {
 	status, c := p.claim.Status.ModifyVolumeStatus, p.condition(corev1.PersistentVolumeClaimVolumeModifyVolumeError)
 	why := "the storage refuses its parameters"
 	events := p.events(p.claim.UID, "VolumeModifyFailed")
+	before := className(p.claim.Status.CurrentVolumeAttributesClassName)
 	switch {
 	case status.Status == corev1.PersistentVolumeClaimModifyVolumeInfeasible || c != nil:
-	case status.Status == corev1.PersistentVolumeClaimModifyVolumePending && len(events) > 0:
+	case status.Status == corev1.PersistentVolumeClaimModifyVolumePending && len(events) > 0 && target != before:
+		// The status stays when the claim no longer asks for the class.
 		why = "it does not exist, or cannot be read"
 	default:
 		return nil
 	}
-	before := className(p.claim.Status.CurrentVolumeAttributesClassName)
 	kept := "the attributes that it was made with"
 	if before != "" {
 		kept = "those of class " + before
