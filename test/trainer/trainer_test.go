@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 	"testing"
 
@@ -81,6 +81,8 @@ func TestAnotherNumberOfWorkers(t *testing.T) {
 	run{dirs: apart, apart: true, steps: 12}.do(t).trained(t, 8)
 }
 
+var terminatedAt = regexp.MustCompile(`terminated: saved at step (\d+)`)
+
 // TestSameBits checks that a run which is killed, or terminated, and resumed ends with the bits of one that was left alone:
 // with all random states, the optimizer's and the scheduler's, by DDP and FSDP2, shared and apart.
 func TestSameBits(t *testing.T) {
@@ -109,9 +111,7 @@ func TestSameBits(t *testing.T) {
 				require.NoError(t, begun.commands[0].Process.Kill())
 				_ = begun.commands[0].Wait()
 
-				var at int
-				_, err := fmt.Sscanf(begun.said[1].String()[strings.Index(begun.said[1].String(), "terminated: saved"):], "terminated: saved at step %d", &at)
-				require.NoError(t, err)
+				at := number(terminatedAt.FindStringSubmatch(begun.said[1].String())[1:])
 				got := r.do(t)
 				got.trained(t, at)
 				digest, _ := got.parameters(t)

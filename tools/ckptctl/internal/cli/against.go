@@ -30,7 +30,7 @@ func diffAgainst(command *cobra.Command, against string, settings settingFlags, 
 	if len(old.Files) > 0 {
 		return errors.New("--from: with --against the old side is the files of the revision")
 	}
-	now, err := scoped(command, worktree{}, settings, in, args)
+	now, err := scoped(command, settings, in, args)
 	if err != nil {
 		return err
 	}

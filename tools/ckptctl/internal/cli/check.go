@@ -99,7 +99,7 @@ func (o *checkOptions) run(command *cobra.Command, args []string) error {
 	if !report.Known(o.output) {
 		return fmt.Errorf("-o %s: must be one of: %s", o.output, strings.Join(report.Formats(), ", "))
 	}
-	s, err := scoped(command, worktree{}, o.settings, o.in, args)
+	s, err := scoped(command, o.settings, o.in, args)
 	if err != nil {
 		return err
 	}

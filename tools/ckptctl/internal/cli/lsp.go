@@ -28,7 +28,7 @@ in its place. With --each, or in a project, only the base files and the overlays
   ckptctl lsp -f base.yaml --each 'clusters/*.yaml'`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			first, err := scoped(command, worktree{}, settings, in, nil)
+			first, err := scoped(command, settings, in, nil)
 			if err != nil {
 				return err
 			}
@@ -44,7 +44,7 @@ in its place. With --each, or in a project, only the base files and the overlays
 			if len(first.overlays) > 0 {
 				// Files come and go while an editor runs.
 				config.Overlays = func() ([]check.Overlay, error) {
-					s, err := scoped(command, worktree{}, settings, in, nil)
+					s, err := scoped(command, settings, in, nil)
 					if err != nil {
 						return nil, err
 					}

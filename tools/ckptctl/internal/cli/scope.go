@@ -66,8 +66,8 @@ func (s *settingFlags) add(flags *pflag.FlagSet) {
 
 // scoped reads the project file, if there is one, and finds the overlays of a run. base and overlays are what the command
 // line names.
-func scoped(command *cobra.Command, from tree, flags settingFlags, in check.Inputs, files []string) (*scope, error) {
-	s := &scope{tree: from, flags: flags, changed: command.Flags().Changed, in: in, charts: charts{}, opened: charts{}}
+func scoped(command *cobra.Command, flags settingFlags, in check.Inputs, files []string) (*scope, error) {
+	s := &scope{tree: worktree{}, flags: flags, changed: command.Flags().Changed, in: in, charts: charts{}, opened: charts{}}
 	if err := s.find(); err != nil {
 		return nil, err
 	}
