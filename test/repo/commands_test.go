@@ -32,6 +32,9 @@ var notRun = map[string]string{
 	"kubectl get storageclass %s --output jsonpath='{.allowVolumeExpansion}'":         "shows a class that only the cluster knows",
 }
 
+// ranBeside are the commands that need no cluster, and the test that runs them as they are printed.
+var ranBeside = map[string]string{"git fetch origin %s:%s": "tools/ckptctl/internal/revision/revision_test.go TestFetch"}
+
 // TestCommandsAreRun checks that every command which ckptctl prints to be pasted is run by a test on the cluster, as it is
 // printed: doctor's by TestDoctor, which writes them into DOCTOR.md, those of stores by TestStores, in STORES.md, diff's by TestRecipes, and adopt's by TestAdopt.
 func TestCommandsAreRun(t *testing.T) {
@@ -48,8 +51,17 @@ func TestCommandsAreRun(t *testing.T) {
 			delete(notRun, template)
 			continue
 		}
+		if test, beside := ranBeside[template]; beside {
+			file, name, _ := strings.Cut(test, " ")
+			text, err := os.ReadFile(filepath.Join(charts.Root(), file))
+			require.NoError(t, err)
+			assert.Contains(t, string(text), "func "+name+"(")
+			delete(ranBeside, template)
+			continue
+		}
 		assert.True(t, isRun, "no test on the cluster runs %q", template)
 	}
+	assert.Empty(t, ranBeside, "these are not printed any more")
 	assert.Empty(t, notRun, "these are not printed any more")
 }
 

@@ -215,7 +215,7 @@ func TestAgainstWrong(t *testing.T) {
 	}{
 		{[]string{"--against", "main"}, "--against main: write git: and a revision, such as git:main"},
 		{[]string{"--against", "git:nowhere"}, `has no revision "nowhere"`},
-		{[]string{"--against", "git:origin/main"}, "fetch it: git fetch origin main"},
+		{[]string{"--against", "git:origin/main"}, "fetch it: git fetch origin main:refs/remotes/origin/main"},
 		{[]string{"--against", "git:main", "--from", "base.yaml"}, "--from: with --against"},
 		{[]string{"clusters/c000.yaml"}, "add --against git:main"},
 	} {

@@ -15,7 +15,13 @@ import (
 )
 
 // builtIn is the chart that ckptctl is built with, opened once for many values.
-var builtIn = sync.OnceValues(func() (*check.Chart, error) { return target("", nil, check.Helm3) })
+var builtIn = sync.OnceValues(func() (*check.Chart, error) {
+	files, err := worktree{}.chart("")
+	if err != nil {
+		return nil, err
+	}
+	return target("", files, check.Helm3)
+})
 
 // fixed is what --fix makes of values, or "" where it leaves them as they are. It makes the same of what it has made.
 func fixed(t *testing.T, text string) string {

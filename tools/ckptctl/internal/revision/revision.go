@@ -64,7 +64,7 @@ func Open(ctx context.Context, folder, name string) (*Revision, error) {
 	if err != nil {
 		fix := "write git: and a branch, a tag or a commit"
 		if remote, branch, found := strings.Cut(strings.TrimSuffix(name, "..."), "/"); found && remote == "origin" {
-			fix = "fetch it: " + paste.Command("git fetch origin %s", branch).String() + "; the checkout of a CI often has one commit alone (fetch-depth: 0)"
+			fix = "fetch it: " + paste.Command("git fetch origin %s:%s", branch, "refs/remotes/"+remote+"/"+branch).String() + "; the checkout of a CI often has one commit alone (fetch-depth: 0)"
 		}
 		return nil, fmt.Errorf("the repository %s has no revision %q\nfix: %s", top, name, fix)
 	}

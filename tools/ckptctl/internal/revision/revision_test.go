@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -81,7 +82,7 @@ func TestNoRevision(t *testing.T) {
 	dir := repository(t)
 	for name, want := range map[string]string{
 		"nowhere":     `has no revision "nowhere"`,
-		"origin/main": "fix: fetch it: git fetch origin main",
+		"origin/main": "fix: fetch it: git fetch origin main:refs/remotes/origin/main;",
 		"--all":       `has no revision "--all"`,
 		"":            `has no revision ""`,
 	} {
@@ -90,4 +91,30 @@ func TestNoRevision(t *testing.T) {
 	}
 	_, err := Open(t.Context(), t.TempDir(), "main")
 	assert.ErrorContains(t, err, "not a git repository")
+}
+
+// TestFetch runs the command for a revision that a checkout does not have, as it is printed, in one that has a single branch's
+// last commit alone, as that of a CI may: then there is the revision.
+func TestFetch(t *testing.T) {
+	dir := repository(t)
+	do := func(script string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "sh", "-ec", script)
+		command.Dir = dir
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s: %s", script, out)
+	}
+	do("git branch -m main; git branch change; git clone -q --bare . ../origin.git; git clone -q --depth 1 --single-branch --branch change file://$PWD/../origin.git ../job")
+	dir = filepath.Join(filepath.Dir(dir), "job")
+	_, err := Open(t.Context(), dir, "origin/main")
+	require.Error(t, err)
+	printed := regexp.MustCompile(`fetch it: ([^;]+);`).FindStringSubmatch(err.Error())
+	require.NotNil(t, printed, err)
+	do(printed[1])
+	r, err := Open(t.Context(), dir, "origin/main")
+	require.NoError(t, err)
+	text, err := r.Read("base.yaml")
+	require.NoError(t, err)
+	assert.Equal(t, "a: 1\n", string(text))
+	require.NoError(t, r.Close())
 }
