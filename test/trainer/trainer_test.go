@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -15,18 +16,64 @@ import (
 // saved is a directory in which two ranks saved steps 4 and 8.
 func saved(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	run{dirs: ranks(2, dir), steps: 8}.do(t).trained(t, 0)
-	require.Equal(t, []string{"step-00000004", "step-00000008"}, matching(t, dir, "step-*"))
-	return dir
+	return copied(t, &together, false)[0]
 }
 
 // savedApart are the directories of two ranks that have one each, with steps 4 and 8.
 func savedApart(t *testing.T) []string {
 	t.Helper()
-	dirs := []string{t.TempDir(), t.TempDir()}
-	run{dirs: dirs, apart: true, steps: 8}.do(t).trained(t, 0)
-	return dirs
+	return copied(t, &separately, true)
+}
+
+// once are the directories of a run that is made once, for all tests.
+type once struct {
+	sync.Mutex
+	dirs []string
+}
+
+var together, separately once
+
+// copied are copies of the directories that two ranks have saved to.
+func copied(t *testing.T, from *once, apart bool) []string {
+	t.Helper()
+	from.Lock()
+	defer from.Unlock()
+	if from.dirs == nil {
+		r := run{dirs: ranks(2, kept(t)), apart: apart, steps: 8}
+		if apart {
+			r.dirs[1] = kept(t)
+		}
+		r.do(t).trained(t, 0)
+		from.dirs = r.dirs
+	}
+	var out []string
+	for _, dir := range from.dirs {
+		out = append(out, t.TempDir())
+		require.NoError(t, os.CopyFS(out[len(out)-1], os.DirFS(dir)))
+		require.Equal(t, []string{"step-00000004", "step-00000008"}, matching(t, out[len(out)-1], "step-*"))
+	}
+	return out
+}
+
+// kept is a directory that outlives the test, until all are done.
+func kept(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(shared, "")
+	require.NoError(t, err)
+	return dir
+}
+
+// shared is a directory for what several tests need.
+var shared string
+
+func TestMain(m *testing.M) {
+	var err error
+	if shared, err = os.MkdirTemp("", "trainer"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(shared)
+	os.Exit(code)
 }
 
 // tensors is the path of the file with a rank's tensors, in a directory that the ranks share.
@@ -56,20 +103,16 @@ func TestAnotherNumberOfWorkers(t *testing.T) {
 		t.Run(parallel, func(t *testing.T) {
 			t.Parallel()
 			// Every rank draws its own mask, so that without this another number of ranks is another training.
-			env := []string{"PARALLEL=" + parallel, "DROPOUT=0", "STEPS=16"}
-			_, want := run{dirs: ranks(2, t.TempDir()), env: env}.do(t).parameters(t)
+			env := []string{"PARALLEL=" + parallel, "DROPOUT=0", "SCHEDULE=12"}
+			_, want := run{dirs: ranks(2, t.TempDir()), steps: 12, env: env}.do(t).parameters(t)
 			dir := t.TempDir()
-			from := 0
-			for i, n := range []int{2, 4, 1, 3} {
-				r := run{dirs: ranks(n, dir), env: append(env[:2:2], fmt.Sprintf("STEPS=%d", 4*i+4), "SCHEDULE=16")}
-				got := r.do(t)
-				got.trained(t, from)
-				from = 4*i + 4
-				if from == 16 {
-					_, norm := got.parameters(t)
-					assert.InEpsilon(t, want, norm, 1e-5)
-				}
+			var norm float64
+			for i, n := range []int{2, 4, 1} {
+				got := run{dirs: ranks(n, dir), steps: 4*i + 4, env: env}.do(t)
+				got.trained(t, 4*i)
+				_, norm = got.parameters(t)
 			}
+			assert.InEpsilon(t, want, norm, 1e-5)
 			assert.Empty(t, matching(t, dir, "step-*.*"))
 		})
 	}
