@@ -15,7 +15,7 @@ test: ## Everything: the fast checks, the demo, then every test on a real cluste
 	@$(MAKE) --no-print-directory trainer demo install
 
 .PHONY: demo
-demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training resumed (not with SKIP=trainer).
+demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training killed, resumed and resharded (not with SKIP=trainer).
 	@bash ci/demo.sh
 	@[ "$(SKIP)" = trainer ] || bash ci/demo-trainer.sh
 
