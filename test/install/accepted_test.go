@@ -45,6 +45,8 @@ var resources = map[string]schema.GroupVersionResource{
 	"ConfigMap":             {Version: "v1", Resource: "configmaps"},
 	"StorageClass":          {Group: "storage.k8s.io", Version: "v1", Resource: "storageclasses"},
 	"Job":                   {Group: "batch", Version: "v1", Resource: "jobs"},
+	"CronJob":               {Group: "batch", Version: "v1", Resource: "cronjobs"},
+	"PrometheusRule":        {Group: "monitoring.coreos.com", Version: "v1", Resource: "prometheusrules"},
 }
 
 // TestAPIServerAcceptsWhatIsCalledRight generates values for every backend, with edge cases of names, labels, sizes and
@@ -52,6 +54,7 @@ var resources = map[string]schema.GroupVersionResource{
 func TestAPIServerAcceptsWhatIsCalledRight(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, "accepted", "privileged")
+	s.define(t, "github.com/prometheus-operator/prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml")
 	seed := uint64(1)
 	if text := os.Getenv(seedVariable); text != "" {
 		var err error

@@ -27,6 +27,27 @@ var definitions = map[string][]string{
 	"github.com/ray-project/kuberay/ray-operator": {"config/crd/bases/ray.io_rayclusters.yaml"},
 }
 
+// define has the API server know the kinds of a module, which test/operators pins, until the test is over.
+func (s *store) define(t *testing.T, module string, files ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", charts.Operators(), "-m", "-f", "{{.Dir}}", module).Output()
+	require.NoError(t, err, module)
+	for _, file := range files {
+		path := filepath.Join(strings.TrimSpace(string(out)), file)
+		said, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, "apply", "--server-side", "--force-conflicts", "--filename", path)
+		require.NoError(t, err, said)
+		t.Cleanup(func() {
+			_, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), s.options.KubectlOptions, "delete", "--filename", path)
+			assert.NoError(t, err)
+		})
+		// A new CRD has no conditions yet, which is an error for kubectl wait.
+		require.Eventually(t, func() bool {
+			_, err := k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, "wait", "--for=condition=Established", "--timeout=60s", "--filename", path)
+			return err == nil
+		}, patience, time.Second, path)
+	}
+}
+
 // TestWorkloadsAreAccepted has the API server validate every kind of workload of the training chart strictly, by the
 // operators' CRDs.
 func TestWorkloadsAreAccepted(t *testing.T) {
@@ -36,22 +57,7 @@ func TestWorkloadsAreAccepted(t *testing.T) {
 		return k8s.RunKubectlAndGetOutputContextE(t, t.Context(), s.options.KubectlOptions, args...)
 	}
 	for module, files := range definitions {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "-C", charts.Operators(), "-m", "-f", "{{.Dir}}", module).Output()
-		require.NoError(t, err, module)
-		for _, file := range files {
-			path := filepath.Join(strings.TrimSpace(string(out)), file)
-			out, err := kubectl("apply", "--server-side", "--force-conflicts", "--filename", path)
-			require.NoError(t, err, out)
-			t.Cleanup(func() {
-				_, err := k8s.RunKubectlAndGetOutputContextE(t, cleanup(t), s.options.KubectlOptions, "delete", "--filename", path)
-				assert.NoError(t, err)
-			})
-			// A new CRD has no conditions yet, which is an error for kubectl wait.
-			require.Eventually(t, func() bool {
-				_, err := kubectl("wait", "--for=condition=Established", "--timeout=60s", "--filename", path)
-				return err == nil
-			}, patience, time.Second, path)
-		}
+		s.define(t, module, files...)
 	}
 	chart := charts.TrainingJob(t)
 	kinds, err := filepath.Glob(filepath.Join(chart, "templates/workloads/_*.tpl"))
