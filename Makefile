@@ -96,7 +96,7 @@ release-push: ## Push the signed release to TO=REGISTRY/PATH, have cosign sign i
 release-test: tools ## Prove a whole release on its own registry: all platforms, both Helms, cosign, plugin, image, pre-commit.
 	@bash ci/tools.sh cosign
 	@bash ci/pre-commit.sh
-	go test ./test/release -full -count=1 -timeout 60m
+	go test -tags full ./test/release -count=1 -timeout 60m
 
 KUBERNETES := all
 HELM := all

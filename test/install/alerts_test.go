@@ -233,7 +233,7 @@ func TestAlerts(t *testing.T) {
 	s := newStore(t, ns, "restricted")
 	node := func(script string) { run(t, s.cluster, script) }
 	dir := "/mnt/checkpoints/" + ns
-	away := fmt.Sprintf("umount %[1]s 2>/dev/null || true; rm -rf %[1]s /mnt/%[2]s.img", dir, ns)
+	away := fmt.Sprintf("! mountpoint -q %[1]s || umount %[1]s; rm -rf %[1]s /mnt/%[2]s.img", dir, ns)
 	node(fmt.Sprintf("%[1]s; mkdir -p %[2]s; truncate -s 80M /mnt/%[3]s.img; mkfs.ext4 -q /mnt/%[3]s.img; mount -o loop /mnt/%[3]s.img %[2]s; chmod 1777 %[2]s", away, dir, ns))
 	// After the namespace, whose pods have it mounted.
 	t.Cleanup(func() { _, _ = s.cluster.Exec(cleanup(t), s.cluster.Workers()[0], away) })

@@ -35,14 +35,7 @@ func TestDoctorCSI(t *testing.T) {
 	t.Cleanup(func() { table.compare(t) })
 	// The pods must end before the driver is removed.
 	t.Run("scenarios", func(t *testing.T) {
-		for _, a := range table.scenarios {
-			t.Run(a.title, func(t *testing.T) {
-				t.Parallel()
-				b := newBrokenStore(t, c, a, byHand)
-				b.driver = driver
-				a.prove(b, byHand, table)
-			})
-		}
+		table.proveOn(t, c, driver)
 		for title, values := range map[string][]string{
 			"notes of a volume": {`backend="csi"`, fmt.Sprintf(`csi={"driver":%q,"volumeHandle":"notes"}`, serving)},
 			"notes of a class":  {`backend="localPath"`, `provisioning="dynamic"`, `storageClassName="standard"`, `keep=false`},

@@ -34,14 +34,7 @@ func TestDoctorGrowth(t *testing.T) {
 	t.Cleanup(func() { table.compare(t) })
 	// The pods must end before the driver is removed.
 	t.Run("scenarios", func(t *testing.T) {
-		for _, a := range table.scenarios {
-			t.Run(a.title, func(t *testing.T) {
-				t.Parallel()
-				b := newBrokenStore(t, c, a, byHand)
-				b.driver = driver
-				a.prove(b, byHand, table)
-			})
-		}
+		table.proveOn(t, c, driver)
 	})
 }
 

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"checkpoint-storage/test/internal/cluster"
+	"checkpoint-storage/test/internal/csi"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -39,6 +42,18 @@ type doctorTable struct {
 
 func newDoctorTable(of []scenario) *doctorTable {
 	return &doctorTable{scenarios: of, rows: map[string]string{}, leaves: map[string]string{}}
+}
+
+// proveOn proves every scenario in a subtest, on the volumes of a driver, by hand.
+func (s *doctorTable) proveOn(t *testing.T, c cluster.Cluster, driver *csi.Installation) {
+	for _, a := range s.scenarios {
+		t.Run(a.title, func(t *testing.T) {
+			t.Parallel()
+			b := newBrokenStore(t, c, a, byHand)
+			b.driver = driver
+			a.prove(b, byHand, s)
+		})
+	}
 }
 
 var (

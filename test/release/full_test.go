@@ -1,9 +1,14 @@
+// What takes too long for every run: `make release-test` builds with this tag.
+
+//go:build full
+
 package release
 
 import (
 	"bytes"
 	"debug/buildinfo"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,18 +32,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needsFull skips what `make release-test` alone tries.
-func needsFull(t *testing.T) {
-	t.Helper()
-	if !*full {
-		t.Skip("only with -full")
-	}
-}
+// all are the platforms of a release.
+var all = flag.String("platforms", "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64", "what is built for, such as linux/amd64")
+
+func init() { built = func() []string { return strings.Split(*all, ",") } }
 
 // TestCosign pushes a release with cosign, and holds that its signatures and attested SBOMs verify, and verify nothing else.
 // The key pair is made for the test, and nothing is written to a transparency log.
 func TestCosign(t *testing.T) {
-	needsFull(t)
 	t.Setenv("COSIGN_PASSWORD", "a test's")
 	dir, at := release(t), newRegistry(t)
 	keys := t.TempDir()
@@ -105,7 +106,6 @@ func attested(t *testing.T, out string) string {
 // TestImage unpacks the image of this platform and runs check in it, as its configuration says: as no user of this machine,
 // with nothing but its own files.
 func TestImage(t *testing.T) {
-	needsFull(t)
 	dir := t.TempDir()
 	out, err := exec.CommandContext(t.Context(), "tar", "-xf", filepath.Join(release(t), "ckptctl-"+version(t)+"-image.tar"), "-C", dir).CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -134,9 +134,7 @@ func TestImage(t *testing.T) {
 // checkInImage runs check on values that are mounted into the image's working directory.
 func checkInImage(t *testing.T, image v1.Image, config *v1.ConfigFile) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("another root directory takes root")
-	}
+	require.Zero(t, os.Getuid(), "another root directory takes root")
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(root, 0o755))
 	unpack := exec.CommandContext(t.Context(), "tar", "-x", "-C", root)
@@ -165,7 +163,6 @@ func checkInImage(t *testing.T, image v1.Image, config *v1.ConfigFile) {
 
 // TestPlatforms holds that each archive has a program for its platform.
 func TestPlatforms(t *testing.T) {
-	needsFull(t)
 	for _, kind := range []string{"ckptctl-*.tar.gz", "ckptctl-*.zip", "checkpoints-*.tgz"} {
 		archives, err := filepath.Glob(filepath.Join(release(t), kind))
 		require.NoError(t, err)
@@ -199,7 +196,6 @@ func TestPlatforms(t *testing.T) {
 
 // TestPreCommit runs the hook from a clone, at its commit, as a repository does that lists it.
 func TestPreCommit(t *testing.T) {
-	needsFull(t)
 	commit, err := inRoot("git", "rev-parse", "HEAD").Output()
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -164,6 +164,14 @@ func TestSameBits(t *testing.T) {
 	}
 }
 
+// TestAlone checks that a worker whose others never come ends with the code on which its Job fails, and says why.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	got := run{dirs: ranks(1, t.TempDir()), steps: 4, env: []string{"PET_NNODES=2", "JOIN_TIMEOUT=5"}}.do(t)
+	assert.Equal(t, []int{75}, got.codes, got.said)
+	assert.Contains(t, got.said, "giving up: the other workers did not come within 5 s")
+}
+
 // TestFullDisk checks that a save for which there is no room ends the run with the reason, that the checkpoint before stays,
 // and that training goes on from it when there is room.
 func TestFullDisk(t *testing.T) {

@@ -33,7 +33,7 @@ done
 # The times alone first: a name may hold a line break. What is deleted while find looks is no error.
 newest=$(find "$@" -exec stat -c %Y '{}' + | sort -n | tail -n 1)
 [ -n "$newest" ] || die "no checkpoint is published below $DIRECTORY; its file would match $PUBLISHED"
-path=$(find "$@" -exec stat -c '%Y %n' '{}' + | grep -m 1 "^$newest " | cut -d ' ' -f 2- | tr -d '\000-\037\177') || true
+path=$(find "$@" -exec stat -c '%Y %n' '{}' + | grep -m 1 "^$newest " | cut -d ' ' -f 2- | tr -d '\000-\037\177')
 age=$(($(date +%s) - newest))
 [ "$age" -ge -300 ] || die "$path is $((-age)) s in the future: the clocks of the storage and of this node differ"
 [ "$age" -le "$MAX_AGE" ] || die "the newest checkpoint, $path, is $age s old, and $MAX_AGE s is the most"
