@@ -200,6 +200,17 @@ func (tr *training) pods() string {
 	var out strings.Builder
 	for _, pod := range pods.Items {
 		fmt.Fprintf(&out, "%s on %s: %s %s\n", pod.Name, pod.Spec.NodeName, pod.Status.Phase, tr.events(pod.Name))
+		for _, container := range pod.Status.ContainerStatuses {
+			if ended := container.State.Terminated; ended != nil {
+				fmt.Fprintf(&out, "  %s, exit code %d, at %s\n", ended.Reason, ended.ExitCode, ended.FinishedAt.Format(time.TimeOnly))
+			}
+		}
+		last := int64(20)
+		log, err := tr.client.CoreV1().Pods(tr.ns).GetLogs(pod.Name, &corev1.PodLogOptions{Timestamps: true, TailLines: &last}).DoRaw(tr.t.Context())
+		if err != nil {
+			log = []byte(err.Error())
+		}
+		out.WriteString(indented(string(log)))
 	}
 	return out.String()
 }

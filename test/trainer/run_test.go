@@ -97,6 +97,16 @@ func (o *output) String() string {
 // begin starts the workers.
 func (r run) begin(t *testing.T) started {
 	t.Helper()
+	out := r.prepare(t)
+	for worker := range r.dirs {
+		out.start(t, worker)
+	}
+	return out
+}
+
+// prepare has workers meet at a port that is free, and starts none.
+func (r run) prepare(t *testing.T) started {
+	t.Helper()
 	root := os.Getenv("TRAINER_ROOT")
 	require.NotEmpty(t, root, "TRAINER_ROOT names no root file system with PyTorch; `make trainer` makes one")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,9 +120,8 @@ func (r run) begin(t *testing.T) started {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	out := started{run: r, root: root, script: path, port: port, ctx: ctx, commands: make([]*exec.Cmd, len(r.dirs))}
-	for worker := range r.dirs {
+	for range r.dirs {
 		out.said = append(out.said, &output{})
-		out.start(t, worker)
 	}
 	return out
 }

@@ -2,9 +2,11 @@ package trainer
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -170,6 +172,29 @@ func TestAlone(t *testing.T) {
 	got := run{dirs: ranks(1, t.TempDir()), steps: 4, env: []string{"PET_NNODES=2", "JOIN_TIMEOUT=5"}}.do(t)
 	assert.Equal(t, []int{75}, got.codes, got.said)
 	assert.Contains(t, got.said, "giving up: the other workers did not come within 5 s")
+}
+
+// TestAnotherJob checks that a worker which is led to where another job's workers meet stays out of that job, which waits for
+// one more, and trains with its own when they are found there.
+func TestAnotherJob(t *testing.T) {
+	t.Parallel()
+	theirs := run{dirs: ranks(2, t.TempDir()), steps: 4, env: []string{"PET_RDZV_ID=run-train.train-eu"}}.prepare(t)
+	theirs.start(t, 0)
+	ours := run{dirs: ranks(2, t.TempDir()), steps: 4, env: []string{"PET_RDZV_ID=run-train.train-us"}}.prepare(t)
+	ours.port = theirs.port
+	theirs.wait(t, "nobody answers", func() bool {
+		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", theirs.port))
+		return err == nil && connection.Close() == nil
+	})
+	ours.start(t, 1)
+	ours.wait(t, "it does not notice", func() bool {
+		require.NotContains(t, theirs.said[0].String(), "[rank ", "it trains with another job")
+		return strings.Contains(ours.said[1].String(), "the workers of run-train.train-eu meet there, and these are of run-train.train-us")
+	})
+	require.NoError(t, theirs.commands[0].Process.Kill())
+	_ = theirs.commands[0].Wait()
+	ours.start(t, 0)
+	ours.end(t).trained(t, 0)
 }
 
 // TestFullDisk checks that a save for which there is no room ends the run with the reason, that the checkpoint before stays,

@@ -114,6 +114,8 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 - {name: PARALLEL, value: {{ .parallel | quote }}}
 - {name: PEER_TIMEOUT, value: {{ .peerTimeoutSeconds | int | quote }}}
 - {name: JOIN_TIMEOUT, value: {{ .joinTimeoutSeconds | int | quote }}}
+# Whose workers they are: the address of a pod that is gone is soon that of another, which may be another training's.
+- {name: PET_RDZV_ID, value: {{ printf "%s.%s" (include "training-job.name" $) $.Release.Namespace | quote }}}
 - {name: PET_MAX_RESTARTS, value: {{ .maxRestarts | int | quote }}}
 {{- if .startFresh }}
 - {name: START_FRESH, value: "1"}
