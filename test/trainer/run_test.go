@@ -1,4 +1,4 @@
-// Package trainer runs the example chart's own train.py by torchrun, with a worker for each rank, on storage that fails.
+// Package trainer runs the example chart's own launch.py and train.py, with a worker for each rank, on storage that fails.
 package trainer
 
 import (
@@ -69,8 +69,8 @@ func (r run) do(t *testing.T) result {
 // started are workers that run.
 type started struct {
 	run
-	root, script string
-	port         int
+	root, scripts string
+	port          int
 	ctx          context.Context
 	commands     []*exec.Cmd
 	said         []*output
@@ -113,13 +113,11 @@ func (r run) prepare(t *testing.T) started {
 	require.NoError(t, err)
 	port := listener.Addr().(*net.TCPAddr).Port
 	require.NoError(t, listener.Close())
-	script, err := os.ReadFile(filepath.Join(charts.Root(), "charts", "training-job", "files", "train.py"))
-	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "train.py")
-	require.NoError(t, os.WriteFile(path, script, 0o600))
+	scripts := t.TempDir()
+	require.NoError(t, os.CopyFS(scripts, os.DirFS(filepath.Join(charts.Root(), "charts", "training-job", "files"))))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	out := started{run: r, root: root, script: path, port: port, ctx: ctx, commands: make([]*exec.Cmd, len(r.dirs))}
+	out := started{run: r, root: root, scripts: scripts, port: port, ctx: ctx, commands: make([]*exec.Cmd, len(r.dirs))}
 	for range r.dirs {
 		out.said = append(out.said, &output{})
 	}
@@ -129,7 +127,7 @@ func (r run) prepare(t *testing.T) started {
 // start starts a worker, also in the place of one that is gone.
 func (s started) start(t *testing.T, worker int) {
 	t.Helper()
-	command := exec.CommandContext(s.ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", inside, s.root, "python3", s.script)
+	command := exec.CommandContext(s.ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c", inside, s.root, "python3", filepath.Join(s.scripts, "launch.py"), filepath.Join(s.scripts, "train.py"))
 	// Ranks are given out in the order of the addresses.
 	command.Env = []string{
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PET_NNODES=" + fmt.Sprint(len(s.dirs)), fmt.Sprintf("PET_LOCAL_ADDR=127.0.0.%d", worker+1), "PET_MAX_RESTARTS=9",

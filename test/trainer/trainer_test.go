@@ -182,7 +182,7 @@ func TestAnotherJob(t *testing.T) {
 	theirs.start(t, 0)
 	ours := run{dirs: ranks(2, t.TempDir()), steps: 4, env: []string{"PET_RDZV_ID=run-train.train-us"}}.prepare(t)
 	ours.port = theirs.port
-	theirs.wait(t, "nobody answers", func() bool {
+	theirs.wait(t, "no store answers", func() bool {
 		connection, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", theirs.port))
 		return err == nil && connection.Close() == nil
 	})

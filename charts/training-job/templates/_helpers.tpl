@@ -100,7 +100,7 @@ annotations: {{- include "training-job.overlay" (list .) | nindent 2 }}
 
 {{/* Outputs: the command of a worker, as a JSON list. */}}
 {{- define "training-job.command" -}}
-{{- .Values.command | default (list "python3" "/training/train.py") | toJson }}
+{{- .Values.command | default (list "python3" "/training/launch.py" "/training/train.py") | toJson }}
 {{- end }}
 
 {{/* Outputs: the settings of a worker, as entries of env. The workload adds its number and where the workers meet. */}}

@@ -27,7 +27,7 @@ Outputs: a pod's metadata and spec.
 {{- end }}
 {{- end }}
 {{- $labels := list }}
-{{- $annotations := list (dict "checksum/script" (.root.Files.Get "files/train.py" | sha256sum)) }}
+{{- $annotations := list (dict "checksum/script" (printf "%s%s" (.root.Files.Get "files/launch.py") (.root.Files.Get "files/train.py") | sha256sum)) }}
 {{- range $stores }}
 {{- $labels = append $labels (include "training-job.read" (include "checkpoint-storage.podLabels" .) | mustFromJson) }}
 {{- $annotations = append $annotations (include "training-job.read" (include "checkpoint-storage.podAnnotations" .) | mustFromJson) }}
