@@ -39,6 +39,8 @@ var lifecycle = []lifecycleCase{
 	{title: "a claim is expanded, and `helm rollback` is to undo it", prove: rollbackOverExpansion},
 	{title: "a claim was expanded by hand (`kubectl edit`), and its release is upgraded", prove: grownByHand},
 	{title: "labels, annotations, mount options change", prove: upgradedGently},
+	{title: "the chart's last release is upgraded to this one", prove: upgradedRelease},
+	{title: "the last release is upgraded to this one, with a provisioned volume", prove: upgradedReleaseDynamic},
 	{title: "the reclaim policy was set to Delete by hand", prove: policyByHand},
 	{title: "a static store changes immutable fields", prove: refusedStatic},
 	{title: "a dynamic store changes immutable fields", prove: refusedDynamic},

@@ -3,6 +3,8 @@ package install
 import (
 	"strings"
 
+	"checkpoint-storage/test/internal/charts"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -190,6 +192,32 @@ func upgradedGently(l *lifecycleStore) string {
 	l.kept(release)
 	l.saw("goes through, and so does the rollback; the same claim on the same volume")
 	return "goes through"
+}
+
+// upgradedRelease installs the package of the last release and upgrades it, with the same values.
+func upgradedRelease(l *lifecycleStore) string {
+	l.helm("install", release, charts.Released(l.t), "--values", l.options.ValuesFiles[0], "--wait", "--timeout", "60s")
+	l.save(release)
+	before := l.pair(release)
+	l.upgrade("--wait", "--timeout", "60s")
+	after := l.pair(release)
+	for i := range after.Labels {
+		delete(before.Labels[i], "helm.sh/chart")
+		delete(after.Labels[i], "helm.sh/chart")
+	}
+	assert.Equal(l.t, before, after)
+	l.kept(release)
+	l.helm("rollback", release, "1")
+	l.kept(release)
+	l.saw("goes through, and so does the rollback; the same claim on the same volume, unchanged but for the label `helm.sh/chart`")
+	return "goes through"
+}
+
+func upgradedReleaseDynamic(l *lifecycleStore) string {
+	class := l.makeClass("made", false)
+	l.makeVolume(l.ns+"-made", class, "")
+	l.use("backend: csi\nprovisioning: dynamic\nsize: 1Gi\nstorageClassName: " + class + "\ntest: {enabled: false}\n")
+	return upgradedRelease(l)
 }
 
 // policyByHand sets the volume's reclaim policy to Delete without the release's values.

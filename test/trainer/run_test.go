@@ -71,9 +71,9 @@ type started struct {
 	run
 	root, scripts string
 	port          int
-	ctx          context.Context
-	commands     []*exec.Cmd
-	said         []*output
+	ctx           context.Context
+	commands      []*exec.Cmd
+	said          []*output
 }
 
 // output is what a worker has said so far.

@@ -21,6 +21,15 @@ func Root() string {
 // Chart returns the folder of the chart under test.
 func Chart() string { return filepath.Join(Root(), "charts", "checkpoint-storage") }
 
+// Released returns the package of the last release.
+func Released(t *testing.T) string {
+	t.Helper()
+	packages, err := filepath.Glob(filepath.Join(Root(), "test", "charts", "released", "checkpoint-storage-*.tgz"))
+	require.NoError(t, err)
+	require.Len(t, packages, 1, "test/charts/released has the package of the last release, and no other")
+	return packages[0]
+}
+
 // Umbrella is a parent chart that has the chart twice.
 func Umbrella(t *testing.T) string {
 	return complete(t, filepath.Join(Root(), "test", "charts", "umbrella"))
