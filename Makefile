@@ -11,8 +11,7 @@ help: ## List the targets.
 
 .PHONY: test
 test: ## Everything: the fast checks, the demo, then every test on a real cluster.
-	@$(MAKE) --no-print-directory -j 2 check cluster SHORT=
-	@$(MAKE) --no-print-directory trainer demo install
+	@bash ci/test.sh $(MAKE)
 
 .PHONY: demo
 demo: ## Show the main job on a real cluster: a volume bound, its writer killed, every byte read back; a training killed, resumed and resharded (not with SKIP=trainer).

@@ -77,7 +77,7 @@ up() {
   # With the new control groups nothing is frozen, and kind's own way stays.
   [ "$(docker info --format '{{.CgroupVersion}}')" = 1 ] || unless='/cgroupfs/d'
   sed "s,\$SHARED,$build/shared,; s,\$ROOT,$root,; $unless" "$root/ci/cluster.yaml" >"$build/cluster.yaml"
-  create "$image" || {
+  long 45 "the cluster" create "$image" || {
     say "kind could not make the cluster; once more, for a machine that was too busy"
     kind delete cluster --name "$cluster" --quiet
     create "$image" || failed

@@ -3,6 +3,8 @@
 source "$(dirname "$0")/lib.sh"
 source "$root/ci/demo/lib.sh"
 
+say "about $(lasting 150); where nothing is cached, tools and images are made first, which takes half an hour"
+
 namespace=checkpoint-demo
 chart=$root/charts/checkpoint-storage
 values=$build/demo.values.yaml

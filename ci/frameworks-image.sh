@@ -11,13 +11,13 @@ read -ra packages <"$root/ci/frameworks-image/packages"
 mkdir -p "$(dirname "$image")"
 exec 9>"$(dirname "$image")/lock"
 flock 9
+made_of() { bash "$root/ci/frameworks-image/build.sh" "$1" "$frameworks" "$2" "${packages[@]}" >"$build/frameworks-$1.log" 2>&1; }
 for release in trixie $(sed -n 's/^# debian: //p' "$frameworks"/*/program.py | sort -u); do
   to=$image-$release
   [ "$release" != trixie ] || to=$image
   [ ! -d "$to" ] || continue
-  say "making the frameworks' root file system of Debian's $release (about 10 minutes, once)"
   rm -rf "$to.part"
-  bash "$root/ci/frameworks-image/build.sh" "$release" "$frameworks" "$to.part" "${packages[@]}" >"$build/frameworks-$release.log" 2>&1 ||
+  long 600 "making the frameworks' root file system of Debian's $release, once" made_of "$release" "$to.part" ||
     { tail -n 20 "$build/frameworks-$release.log" >&2; die "it could not be made, see .build/frameworks-$release.log"; }
   mv "$to.part" "$to"
 done

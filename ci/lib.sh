@@ -43,6 +43,53 @@ facts() (
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# lasting SECONDS prints a time as one says it.
+lasting() { if [ "$1" -lt 90 ]; then printf '%d s' "$1"; else printf '%d min' $((($1 + 30) / 60)); fi; }
+
+# lasted SECONDS WORDS prints how many seconds something took on this machine the last time, or else SECONDS; took records it.
+lasted() { cat "$cache/durations/${2//[^A-Za-z0-9]/-}" 2>/dev/null || echo "$1"; }
+took() { mkdir -p "$cache/durations" && echo "$1" >"$cache/durations/${2//[^A-Za-z0-9]/-}"; }
+
+# long SECONDS WORDS COMMAND... runs a command, and shows where it is once it has taken ten seconds: in a line now and then, on
+# a terminal in a bar. It takes about SECONDS where nothing is cached, or what it last took on this machine. The output and the
+# exit status are the command's.
+long() {
+  local expected words=$2 begun=$SECONDS status=0 seconds shown
+  expected=$(lasted "$1" "$2")
+  shift 2
+  watch_over "$words" "$expected" <&- >/dev/null &
+  shown=$!
+  "$@" || status=$?
+  kill "$shown" 2>/dev/null || :
+  wait "$shown" 2>/dev/null || :
+  seconds=$((SECONDS - begun))
+  [ "$seconds" -lt 10 ] || [ "$status" != 0 ] || took "$seconds" "$words"
+  return "$status"
+}
+
+# watch_over WORDS SECONDS shows how long it has been running, until it is ended.
+watch_over() {
+  local begun=$SECONDS next=10 gone bar never
+  trap '[ -z "${bar:-}" ] || printf "\r\e[K" >&2' EXIT
+  trap exit TERM
+  # To wait without a process that outlives this one and keeps a pipe open.
+  exec {never}<> <(:)
+  while :; do
+    gone=$((SECONDS - begun))
+    if [ "$gone" -lt "$next" ]; then
+      :
+    elif [ -t 2 ]; then
+      bar=$((gone < $2 ? 20 * gone / ($2 + 1) : 20))
+      printf '\r\e[K[%4ds] %s %.*s%.*s %s of about %s' "$SECONDS" "$1" "$bar" '####################' $((20 - bar)) '....................' \
+        "$(lasting "$gone")" "$(lasting "$2")" >&2
+    else
+      say "$1: $(lasting "$gone") of about $(lasting "$2")"
+      next=$((gone / 60 * 60 + 60))
+    fi
+    read -rt 1 -u "$never" || :
+  done
+}
+
 # key FILE... prints a short hash of the files' content and of the Go version.
 key() { { go env GOVERSION GOARCH; cat "$@"; } | sha256sum | cut -c1-16; }
 

@@ -46,9 +46,8 @@ elif [ -z "$only_built" ] && DOCKER_CLI_EXPERIMENTAL=enabled timeout "$REGISTRY_
 else
   as_root_on_debian || die "no registry can be reached for $published, and building an image instead needs
        root on Debian. Load the image into the engine by hand (docker pull, docker load), or run this as root on Debian."
-  say "building the node image (about 10 minutes, once)"
   packages zstd
-  "$root/ci/node-image/build.sh" "$built"
+  long 600 "building the node image, once" "$root/ci/node-image/build.sh" "$built"
   docker save "$built" | zstd -3 -T0 --quiet -o "$archive.partial" --force
   mv "$archive.partial" "$archive"
   # Images of inputs that were abandoned long ago.

@@ -12,7 +12,7 @@ for tool in "$@"; do
   kubectl) module=kubernetes ;;
   promtool) module=prometheus ;;
   esac
-  made=$("$root/ci/build.sh" "$module" "$command")
+  made=$(long 60 "the tool $tool" "$root/ci/build.sh" "$module" "$command")
   # Renamed into place, so that a test that runs at the same time never finds the link missing.
   ln -sfn "$made/$command" "$bin/.$tool.$$"
   mv -T "$bin/.$tool.$$" "$bin/$tool"

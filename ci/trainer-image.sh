@@ -7,16 +7,19 @@ source "$(dirname "$0")/worker-images.sh"
 inputs=("$root"/ci/trainer-image/* "$root/ci/worker-images.sh")
 
 root_file_system() {
-  say "making the trainers' image of Debian's packages (about 3 minutes, once)"
   local release packages
   # The stable one's PyTorch has no FSDP2 without a GPU.
   read -r release <"$root/ci/trainer-image/release"
   read -ra packages <"$root/ci/trainer-image/packages"
-  # The node image is at hand wherever there is a cluster; what is made does not depend on it.
-  docker run --rm --interactive --privileged --network host --entrypoint /bin/bash \
-    "$("$root/ci/node-image.sh")" -s -- "$release" "${packages[@]}" \
-    <"$root/ci/trainer-image/build.sh" 2>"$build/trainer-image.log" ||
+  long 300 "making the trainers' image of Debian's packages, once" made_of "$release" "${packages[@]}" ||
     { tail -n 20 "$build/trainer-image.log" >&2; die "the trainers' image could not be made, see .build/trainer-image.log"; }
+}
+
+# made_of RELEASE PACKAGE... writes the root file system as a tar. The node image is at hand wherever there is a cluster; what
+# is made does not depend on it.
+made_of() {
+  docker run --rm --interactive --privileged --network host --entrypoint /bin/bash "$("$root/ci/node-image.sh")" -s -- "$@" \
+    <"$root/ci/trainer-image/build.sh" 2>"$build/trainer-image.log"
 }
 
 case ${1:-} in
