@@ -46,22 +46,28 @@ func fixtures(t *testing.T, kind string) []fixture {
 }
 
 // render runs `helm template` and returns its output: all of it, or what comes from the templates that are named. Under
-// `go test -short` Helm's library does the same in this process, in a fraction of the time.
+// `go test -short` renderHere takes its place.
 func render(t *testing.T, options *helm.Options, templates ...string) (string, error) {
 	t.Helper()
 	if testing.Short() {
-		given := values.Options{ValueFiles: options.ValuesFiles}
-		for key, value := range options.SetValues {
-			given.Values = append(given.Values, key+"="+value)
-		}
-		for key, value := range options.SetJSONValues {
-			given.JSONValues = append(given.JSONValues, key+"="+value)
-		}
-		return engine.Template(given, release, namespace, templates...)
+		return renderHere(options, templates...)
 	}
 	options.KubectlOptions = k8s.NewKubectlOptions("", "", namespace)
 	options.Logger = logger.Discard
 	return helm.RenderTemplateContextE(t, t.Context(), options, chartPath, release, templates)
+}
+
+// renderHere renders by Helm's library in this process, in a fraction of the time that the program takes; TestAccepted holds
+// that the output is the same.
+func renderHere(options *helm.Options, templates ...string) (string, error) {
+	given := values.Options{ValueFiles: options.ValuesFiles}
+	for key, value := range options.SetValues {
+		given.Values = append(given.Values, key+"="+value)
+	}
+	for key, value := range options.SetJSONValues {
+		given.JSONValues = append(given.JSONValues, key+"="+value)
+	}
+	return engine.Template(given, release, namespace, templates...)
 }
 
 // objects are what a release renders, by kind, decoded strictly into the API's own types.

@@ -51,7 +51,7 @@ func TestPodsAreRestricted(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(f.file)
 			require.NoError(t, err)
-			manifest, err := render(t, &helm.Options{ValuesFiles: []string{f.file}})
+			manifest, err := renderHere(&helm.Options{ValuesFiles: []string{f.file}})
 			require.NoError(t, err)
 			got := decode(t, manifest)
 			for _, job := range got.jobs {

@@ -73,7 +73,7 @@ func TestReadOnlyIsReadOnly(t *testing.T) {
 					require.NoError(t, err)
 					set[key] = string(text)
 				}
-				manifest, err := render(t, &helm.Options{SetJSONValues: set})
+				manifest, err := renderHere(&helm.Options{SetJSONValues: set})
 				require.NoError(t, err)
 				got := decode(t, manifest)
 				require.Len(t, got.jobs, 1)

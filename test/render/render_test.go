@@ -31,8 +31,12 @@ func TestAccepted(t *testing.T) {
 	for _, f := range fixtures(t, "accept") {
 		t.Run(f.backend+"/"+f.name, func(t *testing.T) {
 			t.Parallel()
-			manifest, err := render(t, &helm.Options{ValuesFiles: []string{f.file}, SetJSONValues: withFSGroup})
+			options := &helm.Options{ValuesFiles: []string{f.file}, SetJSONValues: withFSGroup}
+			manifest, err := render(t, options)
 			require.NoError(t, err)
+			here, err := renderHere(options)
+			require.NoError(t, err)
+			require.Equal(t, manifest, here)
 			got := decode(t, manifest)
 			assertFSGroupChangePolicy(t, fsGroup[f.backend], f, got)
 			require.Len(t, got.configMaps, 1)
@@ -122,7 +126,7 @@ func TestRejected(t *testing.T) {
 			line, _, _ := strings.Cut(string(text), "\n")
 			want, found := strings.CutPrefix(line, "# want: ")
 			require.True(t, found, "the first line of a reject fixture is `# want: MESSAGE`")
-			_, err = render(t, &helm.Options{ValuesFiles: []string{f.file}})
+			_, err = renderHere(&helm.Options{ValuesFiles: []string{f.file}})
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), want)
 		})
