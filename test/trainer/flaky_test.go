@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,8 @@ type flaky struct {
 	// path ends the path of what fails, "" for the directory itself; fails is how it fails, 0 for bytes that are wrong.
 	path  string
 	fails syscall.Errno
+	// on is what fails: write or fsync, of a file that is new; "" for what opens a file or a directory.
+	on string
 
 	mu sync.Mutex
 	// times is how often it fails before it works, met how often it did.
@@ -27,10 +30,10 @@ type flaky struct {
 const always = 1 << 30
 
 // hit says whether an access to the path fails this time.
-func (f *flaky) hit(path string) bool {
+func (f *flaky) hit(on, path string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.times == 0 || !strings.HasSuffix(path, f.path) || (f.path == "" && path != "") {
+	if f.on != on || f.times == 0 || !strings.HasSuffix(path, f.path) || (f.path == "" && path != "") {
 		return false
 	}
 	f.times--
@@ -52,7 +55,7 @@ func (n *node) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedd
 // Open fails, or gives a file whose reads are wrong.
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	handle, how, errno := n.LoopbackNode.Open(ctx, flags)
-	if errno != 0 || !n.flaky.hit(n.Path(n.Root())) {
+	if errno != 0 || !n.flaky.hit("", n.Path(n.Root())) {
 		return handle, how, errno
 	}
 	if n.flaky.fails != 0 {
@@ -62,12 +65,52 @@ func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 	return wrong{handle}, fuse.FOPEN_DIRECT_IO, 0
 }
 
+// Create gives a file that cannot be written, or not flushed.
+func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	inode, handle, how, errno := n.LoopbackNode.Create(ctx, name, flags, mode, out)
+	if errno == 0 {
+		handle = &unwritable{handle.(*fs.LoopbackFile), n.flaky, filepath.Join(n.Path(n.Root()), name)}
+	}
+	return inode, handle, how, errno
+}
+
 // OpendirHandle fails where the listing is to fail.
 func (n *node) OpendirHandle(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	if n.flaky.hit(n.Path(n.Root())) {
+	if n.flaky.hit("", n.Path(n.Root())) {
 		return nil, 0, n.flaky.fails
 	}
 	return n.LoopbackNode.OpendirHandle(ctx, flags)
+}
+
+// unwritable is a new file.
+type unwritable struct {
+	*fs.LoopbackFile
+	flaky *flaky
+	path  string
+}
+
+// PassthroughFd has the kernel pass every write on.
+func (u *unwritable) PassthroughFd() (int, bool) { return 0, false }
+
+// Write fails where writes are to fail.
+func (u *unwritable) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	return u.Writev(ctx, [][]byte{data}, off)
+}
+
+// Writev is Write of several pieces.
+func (u *unwritable) Writev(ctx context.Context, data [][]byte, off int64) (uint32, syscall.Errno) {
+	if u.flaky.hit("write", u.path) {
+		return 0, u.flaky.fails
+	}
+	return u.LoopbackFile.Writev(ctx, data, off)
+}
+
+// Fsync fails where flushes are to fail.
+func (u *unwritable) Fsync(ctx context.Context, flags uint32) syscall.Errno {
+	if u.flaky.hit("fsync", u.path) {
+		return u.flaky.fails
+	}
+	return u.LoopbackFile.Fsync(ctx, flags)
 }
 
 // wrong is an open file that reads as zeros.

@@ -248,6 +248,31 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
+// TestWritesThatFail checks that a save which storage refuses, in a write or only in the flush, is not published: all ranks
+// begin again from the checkpoint before, and end with the bits of a run that was left alone.
+func TestWritesThatFail(t *testing.T) {
+	t.Parallel()
+	want, _ := run{dirs: ranks(2, t.TempDir()), steps: 12}.do(t).parameters(t)
+	for _, fault := range []*flaky{
+		{on: "write", path: "step-00000008.part/__1_0.distcp", fails: syscall.EIO, times: 1},
+		{on: "fsync", path: "step-00000008.part/__1_0.distcp", fails: syscall.EIO, times: 1},
+		{on: "fsync", path: "step-00000008.part/rank-1.sha256", fails: syscall.EDQUOT, times: 1},
+	} {
+		t.Run(fmt.Sprintf("%s %s %s", fault.on, filepath.Base(fault.path), fault.fails), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			got := run{dirs: []string{dir, fault.mount(t, dir)}, steps: 12}.do(t)
+			digest, _ := got.parameters(t)
+			assert.Equal(t, want, digest)
+			assert.Equal(t, 1, fault.met)
+			assert.Regexp(t, fmt.Sprintf(`starting over: .*\b%d\b`, int(fault.fails)), got.said)
+			assert.Contains(t, got.said, "[rank 1] resumed from step 4\n")
+			assert.Empty(t, matching(t, dir, "step-*.*"))
+			assert.NotContains(t, got.said, "TORN")
+		})
+	}
+}
+
 // TestTorn checks that what is torn is set aside with all its bytes, and the checkpoint before resumed, also where one rank
 // had set aside its part before it was killed.
 func TestTorn(t *testing.T) {

@@ -450,6 +450,12 @@ def heed_the_end():
         os._exit(143)  # There is nothing to save.
 
 
+def cause(error):
+    """Why the training cannot go on, in a line."""
+    of_ranks = getattr(error, "failures", {})  # Of a CheckpointException.
+    return described({r: repr(why) for r, (why, _) in of_ranks.items()}) or (str(error).splitlines() or [repr(error)])[0]
+
+
 if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=heed_the_end, daemon=True).start()
@@ -464,7 +470,7 @@ if __name__ == "__main__":
         if "FAST_TIER_DIR" in os.environ:
             stores.append(Store(os.environ["FAST_TIER_DIR"], setting("FAST_TIER_SAVE_EVERY", 1), False))
         train()
-    except Exception as error:  # A peer is gone, or storage has failed: torchrun starts all ranks again.
-        say(f"starting over: {str(error).splitlines()[0] if str(error) else repr(error)}")
+    except BaseException as error:  # A peer is gone, or storage has failed, whose CheckpointException is no Exception: torchrun starts all ranks again.
+        say(f"starting over: {cause(error)}")
         os._exit(1)
     os._exit(0)  # Python would tear itself down under threads that are in torch, and abort.
