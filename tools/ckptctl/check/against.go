@@ -214,7 +214,11 @@ func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
 		return nil, err
 	}
 	how := pair.After.upgrade(a.after)
-	how.Expands = store.expands()
+	how.Expands, how.Was, how.Is = store.expands(), old.places(), store.places()
+	how.Try = func(sets ...string) (upgrade.Objects, bool) { return a.with(*pair.After, sets) }
+	if was := pair.Before.Release; !was.is(pair.After.Release) {
+		how.Earlier = &upgrade.Owner{Release: was.Name, Namespace: was.Namespace}
+	}
 	if pair.Before.Chart != pair.After.Chart {
 		how.OldChart = pair.Before.Place
 	}
@@ -227,6 +231,30 @@ func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
 		out = append(out, effect{store.changed(change, old), change.Effect})
 	}
 	return out, nil
+}
+
+// with returns the objects of an overlay with further settings; not ok if those are refused.
+func (a *against) with(overlay Overlay, sets []string) (upgrade.Objects, bool) {
+	text, err := a.after.Read(overlay.File)
+	if err != nil {
+		return nil, false
+	}
+	file, err := values.Parse(overlay.File, text, overlay.Chart.helm)
+	if err != nil {
+		return nil, false
+	}
+	in := a.after.Inputs
+	in.Set = slices.Concat(in.Set, sets)
+	read, err := overlay.Chart.own.defaults.Over(a.bases[side{overlay.Chart, false}], []*values.File{file}, in)
+	if err != nil {
+		return nil, false
+	}
+	store, mistakes, err := overlay.judged(read)
+	if err != nil || len(mistakes) > 0 {
+		return nil, false
+	}
+	made, err := renderer{overlay.Chart, overlay.Place}.render(store)
+	return made, err == nil
 }
 
 // sameBut says that an overlay has the chart, the release and the base that it had.
@@ -302,6 +330,6 @@ func (o Overlay) judged(read *values.Values) (*Store, []Finding, error) {
 func (o Overlay) upgrade(to State) upgrade.Upgrade {
 	return upgrade.Upgrade{
 		Release: o.Release.Name, Namespace: o.Release.Namespace, Chart: o.Place, Context: o.Context,
-		Files: append(slices.Clone(to.Files), o.File), Set: to.Set,
+		Files: append(slices.Clone(to.Files), o.File), Settings: settings(to.Inputs),
 	}
 }

@@ -33,7 +33,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return nil, err
 	}
 	now, live := next, len(old.Files) == 0
-	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Set: fresh.Set}
+	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Settings: settings(fresh.Inputs)}
 	if !live && old.Chart != nil {
 		if now, err = old.open(helm); err != nil {
 			return nil, err
@@ -45,8 +45,15 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return errorsOf(to), err
 	}
 	store := to.Stores[0]
-	how.Expands = store.expands()
+	how.Expands, how.Is = store.expands(), store.places()
+	how.Try = func(sets ...string) (upgrade.Objects, bool) {
+		further := fresh.Inputs
+		further.Set = slices.Concat(further.Set, sets)
+		_, made, err := next.objects(further, release)
+		return made, err == nil && made != nil
+	}
 	var before upgrade.Objects
+	var was *Store
 	if live {
 		if before, how.Live, err = deployed(ctx, cluster, after, release); err != nil {
 			return nil, err
@@ -63,6 +70,8 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 			}
 			return found, err
 		}
+		was = from.Stores[0]
+		how.Was = was.places()
 	}
 	changes, err := upgrade.Compare(before, after, how)
 	if err != nil {
@@ -70,7 +79,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	}
 	out := make([]Finding, 0, len(changes))
 	for _, change := range changes {
-		out = append(out, store.changed(change, nil))
+		out = append(out, store.changed(change, was))
 	}
 	return report.Join(out), nil
 }
@@ -104,6 +113,31 @@ func (s *Store) expands() bool {
 	class, _ := s.Merged["storageClass"].(map[string]any)
 	expands, _ := class["allowVolumeExpansion"].(bool)
 	return expands
+}
+
+// settings are the options by which Helm is given the same values, in the order in which it applies them.
+func settings(in Inputs) (out []upgrade.Setting) {
+	for _, kind := range []struct {
+		kind  string
+		texts []string
+	}{{"json", in.SetJSON}, {"", in.Set}, {"string", in.SetString}, {"file", in.SetFile}, {"literal", in.SetLiteral}} {
+		for _, text := range kind.texts {
+			out = append(out, upgrade.Setting{Kind: kind.kind, Text: text})
+		}
+	}
+	return out
+}
+
+// places are what the values say of the storage of each volume, by its name.
+func (s *Store) places() map[string]upgrade.Place {
+	named, out := s.Names(), map[string]upgrade.Place{}
+	backend, _ := s.Merged["backend"].(string)
+	for _, shard := range (footprint{shards: s.shards()}).ranks() {
+		if storage, ok := s.definition.rules.Storage(s.Merged, named, shard); ok {
+			out[named.Volume(shard)] = upgrade.Place{Storage: storage, FreeHandle: s.definition.rules.FreeHandle(backend)}
+		}
+	}
+	return out
 }
 
 // deployed are the objects of a live release, and what the cluster has of them and of what is to be.

@@ -137,7 +137,29 @@ func TestAgainstBase(t *testing.T) {
 	code, got, _ = diffed(t, "--against", "git:main")
 	assert.Equal(t, OK, code)
 	require.NotEmpty(t, got.Findings)
-	assert.Contains(t, got.Findings[0].Message, "it and its volume stay, beside new ones on the same storage")
+	assert.Contains(t, got.Findings[0].Message, "stays in release checkpoints of namespace training, beside a new one on the same storage")
+}
+
+// TestAgainstRelease checks that another release has none of the objects, and that a recipe is for the release that has them.
+func TestAgainstRelease(t *testing.T) {
+	files := many500(3)
+	files["clusters/c001.yaml"] = "backend: csi\ncsi: {driver: d.example.com}\nprovisioning: dynamic\nstorageClassName: fast\nkeep: false\n"
+	files["clusters/c002.yaml"] += "fullnameOverride: fixed\n"
+	committed(t, files)
+	write(t, "ckptctl.yaml", files["ckptctl.yaml"]+"release: other\nsetString: commonLabels.tier=1\n")
+	code, got, clusters := diffed(t, "--against", "git:main")
+	assert.Equal(t, Found, code)
+	assert.Empty(t, clusters["c000"].Effects)
+	assert.Equal(t, []string{"renamed"}, clusters["c001"].Effects)
+	assert.Equal(t, []string{"refused"}, clusters["c002"].Effects)
+	said := map[string]string{}
+	for _, f := range got.Findings {
+		said[f.Clusters[0]] += f.Message
+		assert.Contains(t, f.Hint, "helm upgrade checkpoints ./charts/checkpoint-storage --namespace training --values base.yaml --values clusters/"+f.Clusters[0]+".yaml --set-string commonLabels.tier=1")
+	}
+	assert.Contains(t, said["c000"], "claim checkpoints stays in release checkpoints of namespace training, beside a new one on the same storage.")
+	assert.Contains(t, said["c001"], "claim checkpoints stays in release checkpoints of namespace training, and its checkpoints with it.")
+	assert.Contains(t, said["c002"], "PersistentVolumeClaim training/fixed belongs to release checkpoints of namespace training: Helm refuses to let release other of namespace training have it.")
 }
 
 // TestAgainstGone checks what becomes of the store of an overlay that is gone, kept and not.

@@ -77,28 +77,88 @@ func TestRecipes(t *testing.T) {
 			"helm upgrade rel ./charts/checkpoint-storage --namespace storage --reuse-values --set storageClass.allowVolumeExpansion=true",
 			upgrade + " --set storageClass.allowVolumeExpansion=true",
 		}},
+		"a store that becomes shards":    {dynamic, "shards: 2", []string{upgrade + " --set shards=0"}},
+		"shards that become one store":   {dynamic + "shards: 3\nkeep: false\n", "shards: 0", []string{upgrade + " --set shards=3"}},
+		"fewer shards, of another name":  {dynamic + "shards: 3\n", "{shards: 1, fullnameOverride: other}", []string{upgrade + " --set claim.name=rel"}},
+		"one shard without a ConfigMap":  {dynamic + "shards: 1\nconfigMap: {create: false}\n", "fullnameOverride: other", []string{upgrade + " --set claim.name=rel"}},
+		"a name that looks like a shard": {dynamic + "claim: {name: data-0}\nconfigMap: {create: false}\n", "claim: {name: other}", []string{upgrade + " --set claim.name=data-0"}},
+		"a store whose directory the shards leave": {
+			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\n", "{shards: 2, nfs: {path: \"/export/{shard}\"}}",
+			[]string{upgrade, "kubectl --namespace storage get pvc rel"},
+		},
+		"another name, and what takes a new claim": {
+			"backend: nfsCsi\naccessModes: [ReadWriteMany]\nnfsCsi: {server: 10.0.0.5, share: /export}\nkeep: false\n", "{provisioning: dynamic, storageClassName: nfs, claim: {name: other}}",
+			[]string{keep, upgrade, "kubectl --namespace storage get pvc rel"},
+		},
+		"a class of static volumes": {
+			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\nstorageClass: {create: true}\n", "storageClass: {parameters: {type: gold}}",
+			[]string{"kubectl delete storageclass storage.rel", upgrade},
+		},
+		"a volume that others make": {
+			"backend: nfs\naccessModes: [ReadWriteMany]\nvolume: {create: false, name: theirs}\nnfs: {server: 10.0.0.5, path: /export}\n", "volume: {create: true}",
+			[]string{"kubectl get PersistentVolume theirs --output yaml"},
+		},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()
-			from, to := file(t, "from.yaml", c.from), file(t, "to.yaml", c.to)
-			code, out, errs := ckptctl("diff", "-o", "json", "--release", "rel", "-n", "storage", "--from", from, "--to", from, "--to", to)
-			require.Equal(t, Found, code, "%s%s", out, errs)
-			var got struct{ Findings []report.Finding }
-			require.NoError(t, json.Unmarshal([]byte(out), &got), errs)
-			var hints []string
-			for _, f := range got.Findings {
-				if f.Severity == report.Error && !slices.Contains(hints, f.Hint) {
-					hints = append(hints, f.Hint)
-				}
-			}
-			require.Len(t, hints, 1)
-			var lines []string
-			for _, line := range strings.Split(hints[0], "\n")[1:] {
-				if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") {
-					lines = append(lines, strings.NewReplacer(from, "FROM", to, "TO").Replace(line))
-				}
+			lines := strings.Split(recipeOf(t, c.from, c.to), "\n")[1:]
+			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "#") })
+			for i := range lines {
+				lines[i] = strings.TrimSpace(lines[i])
 			}
 			assert.Equal(t, c.lines, lines)
+		})
+	}
+}
+
+// recipeOf is the one recipe for the errors of an upgrade, with FROM and TO for its files.
+func recipeOf(t *testing.T, old, fresh string) string {
+	t.Helper()
+	from, to := file(t, "from.yaml", old), file(t, "to.yaml", fresh)
+	code, out, errs := ckptctl("diff", "-o", "json", "--release", "rel", "-n", "storage", "--from", from, "--to", from, "--to", to)
+	require.Equal(t, Found, code, "%s%s", out, errs)
+	var got struct{ Findings []report.Finding }
+	require.NoError(t, json.Unmarshal([]byte(out), &got), errs)
+	var hints []string
+	for _, f := range got.Findings {
+		if f.Severity == report.Error && !slices.Contains(hints, f.Hint) {
+			hints = append(hints, f.Hint)
+		}
+	}
+	require.Len(t, hints, 1)
+	return strings.NewReplacer(from, "FROM", to, "TO").Replace(hints[0])
+}
+
+// TestRecipesOfStorage checks that a recipe says whether the data is where the new volume leads.
+func TestRecipesOfStorage(t *testing.T) {
+	t.Parallel()
+	const (
+		share = "backend: nfsCsi\naccessModes: [ReadWriteMany]\nnfsCsi: {server: 10.0.0.5, share: /export}\n"
+		disk  = "backend: awsEbs\nawsEbs: {volumeId: vol-0a1b2c3d4e5f60718, zone: eu-central-1a}\n"
+		node  = "backend: local\nlocal: {path: /mnt/data}\nvolume: {nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [%s]}]}]}}}\n"
+
+		stays     = "recreate claim and volume; the data on the storage is kept:"
+		may       = "recreate claim and volume; the data on the storage is kept. Where the other attributes lead elsewhere, copy the checkpoints there first:"
+		elsewhere = "recreate claim and volume, on the other storage that the new values name: copy the checkpoints there first. The data on the old storage is kept:"
+	)
+	on := func(name string) string { return strings.Replace(node, "%s", name, 1) }
+	for title, c := range map[string]struct{ from, to, says string }{
+		"a handle that leads nowhere":            {share, "volume: {handle: other}", stays},
+		"another name of such a volume":          {share, "volume: {name: other}", stays},
+		"an option of the driver":                {share, "nfsCsi: {mountPermissions: \"0770\"}", may},
+		"another share":                          {share, "nfsCsi: {share: /other}", elsewhere},
+		"the same server, spelled in two ways":   {share, "nfsCsi: {server: \"::ffff:10.0.0.5\"}", may},
+		"the same export by another backend":     {share, "{backend: nfs, nfs: {server: 10.0.0.5, path: /export}}", may},
+		"a handle that is the disk":              {disk, "awsEbs: {volumeId: vol-0b1b2c3d4e5f60718}", elsewhere},
+		"a partition of the disk":                {disk, "awsEbs: {partition: \"1\"}", may},
+		"another zone of a disk":                 {disk, "awsEbs: {zone: eu-central-1b}", stays},
+		"another node's directory":               {on("a"), on("b"), elsewhere},
+		"a handle of a driver that nobody knows": {"backend: csi\ncsi: {driver: d.example.com, volumeHandle: h}\n", "csi: {volumeAttributes: {share: /b}}", elsewhere},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			says, _, _ := strings.Cut(recipeOf(t, c.from, c.to), "\n")
+			assert.Equal(t, c.says, says)
 		})
 	}
 }

@@ -52,6 +52,24 @@ func (r *RuleSet) Place(values map[string]any, named names.Names) Place {
 	return out
 }
 
+// Storage says what one shard's data lies on, names.Whole of a store without shards; not ok where the values do not say it.
+// Of a driver that the user names, nobody knows which of its attributes say where the data is.
+func (r *RuleSet) Storage(values map[string]any, named names.Names, shard int) (storage identity.Storage, ok bool) {
+	name, _ := values["backend"].(string)
+	known, err := r.backend(name)
+	if err != nil || known == nil || values["provisioning"] != "static" || known.Driver == "" && known.Kind == "" {
+		return identity.Storage{}, false
+	}
+	return (&judge{rules: r, values: values, backend: known, names: named}).storage(shard)
+}
+
+// FreeHandle says that the driver of a backend takes any text as a volume's handle, and finds the data by its attributes.
+func (r *RuleSet) FreeHandle(name string) bool {
+	known, err := r.backend(name)
+	return err == nil && known != nil && known.Driver != "" && len(known.Identity) > 0 &&
+		!slices.Contains(known.Hooks, "handle") && !slices.Contains(known.Hooks, "source")
+}
+
 // exclusive says that one node at a time may have the storage: a device, or a volume that is attached to one.
 func (j *judge) exclusive() bool {
 	volumeMode := fmt.Sprint(j.values["volumeMode"])

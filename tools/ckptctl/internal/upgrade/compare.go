@@ -19,6 +19,9 @@ import (
 //go:embed fields.yaml
 var tableText []byte
 
+// claimRef is the field that reserves a volume.
+const claimRef = "spec.claimRef"
+
 // field is an immutable field of fields.yaml.
 type field struct {
 	Path    string   `json:"path"`
@@ -30,10 +33,13 @@ type field struct {
 // Upgrade is a release and the arguments of its `helm upgrade`.
 type Upgrade struct {
 	Release, Namespace string
-	// Chart is the path of the chart, Files and Set are the new values. OldChart is the path of the current chart; "" if it
-	// is the same.
+	// Earlier is the release that the current objects belong to, if the upgrade makes another.
+	Earlier *Owner
+	// Chart is the path of the chart, Files and Settings are the new values. OldChart is the path of the current chart; "" if
+	// it is the same.
 	Chart, OldChart string
-	Files, Set      []string
+	Files           []string
+	Settings        []Setting
 	// Context is the context of the kubeconfig that the commands name; "" is the current one.
 	Context string
 	// Gone says that the release itself is to go: there are no new values.
@@ -42,7 +48,18 @@ type Upgrade struct {
 	Expands bool
 	// Live is the state of the cluster; nil if only values are compared.
 	Live *Live
+	// Was and Is are what the values say of the volumes' storage before and after, by their names.
+	Was, Is map[string]Place
+	// Try returns the objects of the new values with further settings; not ok if those are refused. Recipes that keep names
+	// are tried with it; without it the first is taken.
+	Try func(sets ...string) (made Objects, ok bool)
 }
+
+// Owner is a release that has objects.
+type Owner struct{ Release, Namespace string }
+
+// Setting is an argument of Helm's --set, or of --set-string and the like if Kind is string, json, file or literal.
+type Setting struct{ Kind, Text string }
 
 // Change is an unsafe or impossible change of the release's objects.
 type Change struct {
@@ -86,13 +103,36 @@ type found struct {
 
 // Compare returns the changes that make an upgrade from one set of objects to another impossible or unsafe.
 func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
+	c, err := compare(from, to, upgrade)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Change, 0, len(c.found))
+	for _, f := range c.found {
+		if len(f.others) > 0 {
+			f.Message += " The same applies to " + all(f.others) + "."
+		}
+		f.Recipe, f.Kind, f.Effect = f.recipe.text(c), fmt.Sprint(f.Rule, " ", f.about, " ", f.recipe.how), f.effect()
+		out = append(out, f.Change)
+	}
+	return out, nil
+}
+
+func compare(from, to Objects, upgrade Upgrade) (*comparison, error) {
 	c := &comparison{Upgrade: upgrade, from: from, to: to, stored: from, asked: to}
 	if c.Live != nil {
 		c.from, c.to = c.Live.over(from, to)
 		c.stands()
+	} else {
+		c.foreign()
 	}
 	if err := yaml.UnmarshalStrict(tableText, &c.table); err != nil {
 		return nil, err
+	}
+	c.existing()
+	if c.Earlier != nil {
+		c.earlier()
+		return c, nil
 	}
 	for _, kind := range kinds {
 		for _, key := range c.from.keys(kind) {
@@ -112,15 +152,22 @@ func Compare(from, to Objects, upgrade Upgrade) ([]Change, error) {
 			}
 		}
 	}
-	out := make([]Change, 0, len(c.found))
-	for _, f := range c.found {
-		if len(f.others) > 0 {
-			f.Message += " The same applies to " + all(f.others) + "."
-		}
-		f.Recipe, f.Kind, f.Effect = f.recipe.text(c), fmt.Sprint(f.Rule, " ", f.about, " ", f.recipe.how), f.effect()
-		out = append(out, f.Change)
+	return c, nil
+}
+
+// works reports whether an upgrade with further settings keeps the names, and has no other error than this one has.
+func (c *comparison) works(sets ...string) bool {
+	if c.Try == nil {
+		return true
 	}
-	return out, nil
+	made, ok := c.Try(sets...)
+	if !ok {
+		return false
+	}
+	tried, err := compare(c.stored, made, c.Upgrade)
+	return err == nil && !slices.ContainsFunc(tried.found, func(f found) bool {
+		return f.Severity == "error" && (f.recipe.how == stayNamed || !slices.ContainsFunc(c.found, func(known found) bool { return known.about == f.about }))
+	})
 }
 
 // effect is what an error does.
@@ -130,7 +177,7 @@ func (f found) effect() string {
 		return ""
 	case f.recipe.how == keepFirst && !strings.HasPrefix(f.about, "class"), f.about == "renamed, deleted":
 		return Lost
-	case f.about == "renamed":
+	case f.about == "renamed", f.about == volumeKind+claimRef:
 		return Renamed
 	}
 	return Refused
@@ -148,6 +195,61 @@ func (c *comparison) stands() {
 	}
 	for _, n := range c.Live.unread {
 		c.add("E10", "warning", "unread "+n.kind, identifying, n.key, fmt.Sprintf("%s %s may not be read, and is compared as the release's manifest has it.", n.kind, n.key), recipe{})
+	}
+}
+
+// foreign adds what the values say that others have made, and what the release would make from now on: a claim that a volume
+// is reserved for, the volume and the class that a claim names, and the claims of provisioning: existing.
+func (c *comparison) foreign() {
+	theirs := map[named]string{}
+	for _, key := range published(c.from) {
+		theirs[named{claimKind, key}] = "claim.existing"
+	}
+	for _, volume := range c.from[volumeKind] {
+		theirs[named{claimKind, reservedFor(volume)}] = "claim.create"
+	}
+	for _, claim := range c.from[claimKind] {
+		theirs[named{volumeKind, Key{Name: volumeName(claim)}}] = "volume.create"
+		// The class of a static volume need not exist.
+		if volumeName(claim) == "" {
+			theirs[named{classKind, Key{Name: className(claim)}}] = "storageClass.create"
+		}
+	}
+	for _, kind := range kinds {
+		for _, key := range c.to.keys(kind) {
+			cause, used := theirs[named{kind, key}]
+			if _, ours := c.from[kind][key]; ours || !used {
+				continue
+			}
+			c.add("E10", "error", "theirs "+kind, []string{cause}, key,
+				fmt.Sprintf("%s %s exists already, and the current values do not create it: Helm refuses to take it over, unless an earlier revision of this release has created it.", kind, key),
+				recipe{how: look, lines: []paste.Line{whole(named{kind, key})}})
+		}
+	}
+}
+
+// published returns the claims that the ConfigMap of a release names, and the release does not create.
+func published(objects Objects) (out []Key) {
+	for _, m := range objects.keys(configMapKind) {
+		names, _ := get(objects[configMapKind][m], "data.CHECKPOINT_CLAIMS").(string)
+		for _, name := range strings.Fields(names) {
+			key := Key{m.Namespace, name}
+			if _, ours := objects[claimKind][key]; !ours {
+				out = append(out, key)
+			}
+		}
+	}
+	return out
+}
+
+// existing adds the claims of provisioning: existing that the new values no longer name.
+func (c *comparison) existing() {
+	next := slices.Concat(published(c.to), c.to.keys(claimKind))
+	for _, key := range published(c.from) {
+		if len(next) > 0 && !slices.Contains(next, key) {
+			c.add("E10", "warning", "existing", []string{"claim.existing", "provisioning", "shards", "namespaceOverride"}, key,
+				fmt.Sprintf("claim %s is no longer the store's, and its checkpoints stay on it: pods have %s from now on.", key.Name, next[0].Name), recipe{})
+		}
 	}
 }
 
@@ -199,6 +301,8 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 		severity, says := "error", fmt.Sprintf("%s of %s %s cannot change from %s to %s.", f.Path, kind, key.Name, show(before), show(after))
 		r := c.repair(kind, key, old, fresh, f.Path)
 		switch f.Change {
+		case "taken":
+			says = fmt.Sprintf("%s of %s %s changes from %s to %s: claim %s loses its volume.", f.Path, kind, key.Name, show(before), show(after), show(before))
 		case "once":
 			if before == nil {
 				continue
@@ -207,8 +311,14 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 			if after == nil && local(before) {
 				continue
 			}
+		case "bound":
+			if _, made := c.to[volumeKind][Key{Name: volumeName(fresh)}]; before == nil && !made {
+				severity, r = "warning", seen(key, "")
+				says = fmt.Sprintf("%s of %s %s can become %s only if that is the volume that the cluster has bound it to: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after))
+			}
 		case "set":
 			if after != nil {
+				c.modified(f, kind, key, old, after)
 				continue
 			}
 			says = fmt.Sprintf("%s of %s %s cannot be removed once it is in effect, from Kubernetes 1.34 on.", f.Path, kind, key.Name)
@@ -222,6 +332,20 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 		c.add("E10", severity, kind+f.Path, f.Values, key, says, r)
 	}
 	return nil
+}
+
+// modified adds an attributes class of a claim that changes: unlike a volume's, it can change only if the claim is Bound.
+func (c *comparison) modified(f field, kind string, key Key, old unstructured.Unstructured, after any) {
+	phase, _ := observed(old)
+	if kind != claimKind || phase == string(corev1.ClaimBound) {
+		return
+	}
+	severity := "error"
+	if phase == "" {
+		severity = "warning"
+	}
+	c.add("E10", severity, "pending"+f.Path, f.Values, key,
+		fmt.Sprintf("%s of %s %s can become %s only if it is Bound: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after)), seen(key, ""))
 }
 
 // local reports whether a dataSourceRef has no namespace: the API server also stores it in dataSource, and restores it from
@@ -257,7 +381,7 @@ func (f field) at(object unstructured.Unstructured) (any, error) {
 			return nil, err
 		}
 		return v.Spec.NodeAffinity, err
-	case "spec.claimRef":
+	case claimRef:
 		return reservedFor(object).String(), nil
 	}
 	return get(object, f.Path), nil

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/identity"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -40,7 +42,7 @@ func (c *comparison) leaves(kind string, key Key, old unstructured.Unstructured)
 	case classKind:
 		c.classLeaves(key, old)
 	case configMapKind:
-		c.gone("warning", "map", []string{"configMap.create", "configMap.name", "claim.create", "fullnameOverride", "namespaceOverride"}, key,
+		c.gone("warning", "map", []string{"configMap.create", "configMap.name", "claim.create", "fullnameOverride", "nameOverride", "namespaceOverride"}, key,
 			recipe{}, "ConfigMap %s is deleted: pods that read it do not start until they name another.")
 	}
 }
@@ -55,16 +57,27 @@ var identifying = []string{"claim.name", "fullnameOverride", "nameOverride", "na
 
 func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 	heir, renamed := c.heir(key)
+	next := c.to[claimKind][heir]
+	volume := volumeName(old)
 	stay := recipe{how: stayNamed, claims: []Key{key}, class: className(old), volumes: words(volumeName(c.stored[claimKind][key]))}
 	to := heir.Name
 	if heir.Namespace != key.Namespace {
 		to = fmt.Sprintf("%s of namespace %s", heir.Name, heir.Namespace)
 	}
-	other, why := c.elsewhere(old, c.to[claimKind][heir])
-	switch {
+	_, ours := c.to[volumeKind][Key{Name: volume}]
+	where, why := c.elsewhere(old, next)
+	switch source, filled := get(next, "spec.dataSourceRef").(map[string]any); {
+	case renamed && volume != "" && volume == volumeName(next) && ours:
+		// Its volume is reserved for the new claim, which is reported.
 	case renamed && !kept(old):
 		c.gone("error", "renamed, deleted", identifying, key, stay, "claim %s is renamed to %s, and not kept: Helm deletes it.", to)
-	case renamed && other:
+	case renamed && volume != "" && volume == volumeName(next):
+		c.gone("error", "renamed", identifying, key, stay, "claim %s is renamed to %s, and stays bound to volume %s: the new claim stays Pending.", to, volume)
+	case renamed && filled:
+		c.gone("warning", "filled beside", identifying, key, recipe{}, "claim %s is no longer created; it and its volume stay, beside %s, which is filled from %v %v.", to, source["kind"], source["name"])
+	case renamed && where == alike:
+		c.gone("error", "renamed", identifying, key, stay, "claim %s is renamed to %s, whose volume has other attributes: its checkpoints may stay behind.", to)
+	case renamed && where == other:
 		c.gone("error", "renamed", identifying, key, stay, "claim %s is renamed to %s, and its checkpoints stay behind%s.", to, why)
 	case renamed:
 		c.gone("warning", "stays beside", identifying, key, stay, "claim %s is no longer created; it and its volume stay, beside new ones on the same storage.")
@@ -72,6 +85,26 @@ func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 		c.gone("warning", "stays", identifying, key, recipe{}, "claim %s is no longer created; it and its volume stay on the cluster.")
 	default:
 		c.gone("error", "deleted", identifying, key, recipe{how: keepFirst}, "claim %s is no longer created and not kept: Helm deletes it.")
+	}
+}
+
+// earlier adds what becomes of the objects of another release, which stay as they are: Helm lets no release have those of
+// another, and what has a new name starts beside them.
+func (c *comparison) earlier() {
+	leave := recipe{how: sameRelease}
+	for _, kind := range kinds {
+		for _, key := range c.from.keys(kind) {
+			if _, wanted := c.to[kind][key]; wanted {
+				c.add("E10", "error", "earlier "+kind, identifying, key, fmt.Sprintf("%s %s belongs to release %s of namespace %s: Helm refuses to let release %s of namespace %s have it.",
+					kind, key, c.Earlier.Release, c.Earlier.Namespace, c.Release, c.Namespace), leave)
+			} else if heir, renamed := c.heir(key); kind == claimKind && renamed {
+				if where, why := c.elsewhere(c.from[kind][key], c.to[kind][heir]); where == same {
+					c.gone("warning", "earlier, same", identifying, key, leave, "claim %s stays in release %s of namespace %s, beside a new one on the same storage.", c.Earlier.Release, c.Earlier.Namespace)
+				} else {
+					c.gone("error", "renamed", identifying, key, leave, "claim %s stays in release %s of namespace %s, and its checkpoints with it%s.", c.Earlier.Release, c.Earlier.Namespace, why)
+				}
+			}
+		}
 	}
 }
 
@@ -99,30 +132,74 @@ func number(name string) string {
 }
 
 // elsewhere reports whether two claims use different storage, and the difference. A provisioned volume is always different.
-func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (bool, string) {
+func (c *comparison) elsewhere(old, fresh unstructured.Unstructured) (placement, string) {
 	if volumeName(old) == "" || volumeName(fresh) == "" {
-		return true, ""
+		return other, ""
 	}
 	before, known := c.from[volumeKind][Key{Name: volumeName(old)}]
 	after, made := c.to[volumeKind][Key{Name: volumeName(fresh)}]
-	if !known || !made {
+	switch {
+	case known && made:
+		return c.places(before, after)
+	case volumeName(old) != volumeName(fresh):
 		// Only the name is known of a volume that this release does not create.
-		return volumeName(old) != volumeName(fresh), ""
+		return other, ""
 	}
-	if same, why := sameStorage(before, after); !same {
-		return true, why
-	}
-	return false, ""
+	return same, ""
 }
 
-// sameStorage reports whether two volumes have the same data: the same source, apart from mount settings, on the same nodes.
-func sameStorage(before, after unstructured.Unstructured) (bool, string) {
+// Place is what values say of a volume's storage.
+type Place struct {
+	identity.Storage
+	// FreeHandle says that the volume's handle is any text, and its attributes lead to the data.
+	FreeHandle bool
+}
+
+// placement is where one volume's data is, seen from another.
+type placement int
+
+const (
+	// same: the same data. alike: the same address, by other attributes of the driver. other: other storage.
+	same placement = iota
+	alike
+	other
+)
+
+// places returns where the data of a new volume is, and what differs. Two volumes have the same data where the source is the
+// same, apart from mount settings and from a handle that leads nowhere, and a directory of a node on the same nodes. What the
+// values say of the storage goes first: a source may name it by a secret.
+func (c *comparison) places(before, after unstructured.Unstructured) (placement, string) {
 	old, err := volumeOf(before)
 	fresh, wrong := volumeOf(after)
-	if err != nil || wrong != nil || !sameSource(place(old), place(fresh)) || !renewed.DeepEqual(fresh.Spec.NodeAffinity, old.Spec.NodeAffinity) {
-		return false, fmt.Sprintf(": the new volume is other storage, %s instead of %s", show(place(fresh)), show(place(old)))
+	if err != nil || wrong != nil {
+		return other, ""
 	}
-	return true, ""
+	was, known := c.Was[old.Name]
+	is, said := c.Is[fresh.Name]
+	known = known && said
+	one := !known || was.To(is.Storage) == identity.Same
+	equal := sameSource(place(old), place(fresh)) || is.FreeHandle && sameSource(unhandled(old), unhandled(fresh))
+	if bound := old.Spec.HostPath != nil || old.Spec.Local != nil; bound && !known && !renewed.DeepEqual(fresh.Spec.NodeAffinity, old.Spec.NodeAffinity) {
+		one = false
+	}
+	switch {
+	case one && equal:
+		return same, ""
+	case one && known:
+		return alike, ""
+	case equal:
+		return other, ": the new volume is other storage"
+	}
+	return other, fmt.Sprintf(": the new volume is other storage, %s instead of %s", show(place(fresh)), show(place(old)))
+}
+
+// unhandled returns a volume's source without its handle.
+func unhandled(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
+	s := *v.Spec.PersistentVolumeSource.DeepCopy()
+	if s.CSI != nil && len(s.CSI.VolumeAttributes) > 0 {
+		s.CSI.VolumeHandle = ""
+	}
+	return s
 }
 
 // place returns a volume's source without the fields that only affect mounting.
@@ -154,7 +231,7 @@ func place(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
 
 func (c *comparison) volumeLeaves(key Key, old unstructured.Unstructured) {
 	reserved := reservedFor(old)
-	values := []string{"volume.create", "volume.name", "fullnameOverride", "namespaceOverride", "provisioning", "keep"}
+	values := []string{"volume.create", "volume.name", "fullnameOverride", "nameOverride", "namespaceOverride", "provisioning", "keep"}
 	owner, ours := c.from[claimKind][reserved]
 	next, goesOn := c.to[claimKind][reserved]
 	switch {
@@ -175,7 +252,7 @@ func (c *comparison) classLeaves(key Key, old unstructured.Unstructured) {
 	if kept(old) {
 		return
 	}
-	values := []string{"storageClass.create", "storageClass.name", "fullnameOverride", "keep"}
+	values := []string{"storageClass.create", "storageClass.name", "fullnameOverride", "nameOverride", "namespaceOverride", "keep"}
 	for _, k := range c.to.keys(claimKind) {
 		if _, before := c.from[claimKind][k]; !before && className(c.to[claimKind][k]) == key.Name {
 			c.gone("error", "class deleted, named", values, key, recipe{how: keepFirst}, "class %s is no longer created and not kept: Helm deletes it, and new claims that name it stay Pending.")

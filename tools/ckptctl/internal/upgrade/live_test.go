@@ -59,6 +59,10 @@ func TestLive(t *testing.T) {
 		"a claim that is gone":                {sized("1Gi"), sized("1Gi"), nil, "", []string{"warning E10: PersistentVolumeClaim train/c of the release is not on the cluster"}},
 		"a claim that another made":           {"", sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, nil)}, "", []string{"error E10: PersistentVolumeClaim train/c already exists"}},
 		"a volume that may not be read":       {staticVolume, staticVolume, nil, "persistentvolumes", []string{"warning E10: PersistentVolume v may not be read"}},
+		"attributes of a Bound claim":         {sized("1Gi"), modified("gold"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
+		"attributes of a Pending claim":       {sized("1Gi"), modified("gold"), []runtime.Object{liveClaim("1Gi", "0", corev1.ClaimPending, kept)}, "", []string{"error E10: spec.volumeAttributesClassName of PersistentVolumeClaim c can become gold only if it is Bound"}},
+		"the volume that it was given":        {sized("1Gi"), given("pvc-1"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
+		"another volume than it was given":    {sized("1Gi"), given("pvc-2"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", []string{"error E10: spec.volumeName of PersistentVolumeClaim c cannot change from pvc-1 to pvc-2"}},
 		"a class that the cluster has chosen": {without("fast"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -105,6 +109,15 @@ func TestLiveRecipe(t *testing.T) {
 	require.Len(t, changes, 1)
 	assert.Contains(t, changes[0].Recipe, "--set claim.name=c")
 	assert.NotContains(t, changes[0].Recipe, "volume.name", "the volume's name is the provisioner's")
+}
+
+// modified asks for an attributes class, and given for a volume.
+func modified(class string) string {
+	return strings.Replace(sized("1Gi"), "spec: {", "spec: {volumeAttributesClassName: "+class+", ", 1)
+}
+
+func given(volume string) string {
+	return strings.Replace(sized("1Gi"), "spec: {", "spec: {volumeName: "+volume+", ", 1)
 }
 
 func sized(size string) string { return strings.Replace(dynamicClaim, "%SIZE", size, 1) }

@@ -2,7 +2,9 @@ package upgrade
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/paste"
@@ -20,8 +22,9 @@ type recipe struct {
 	// set is a setting to keep; lines show the existing objects.
 	set   string
 	lines []paste.Line
-	// moves says that the new values name other storage; the others that a claim or volume belongs to another release.
-	moves, theirClaim, theirVolume bool
+	// where is the storage that the new values name; the others say that a claim or volume belongs to another release.
+	where                   placement
+	theirClaim, theirVolume bool
 }
 
 // how is the kind of a recipe; 0 has no steps.
@@ -30,8 +33,11 @@ type how int
 const (
 	// recreate deletes static claims and volumes, and lets the upgrade recreate them.
 	recreate how = iota + 1
-	// beside creates new claims beside the existing ones.
+	// reclass recreates a class of static volumes, beside creates new claims beside the existing ones.
+	reclass
 	beside
+	// sameRelease keeps the release.
+	sameRelease
 	// stayNamed keeps the claims' names; keepFirst sets keep before Helm would delete an object.
 	stayNamed
 	keepFirst
@@ -65,7 +71,7 @@ func (r *recipe) join(other recipe) {
 			r.lines = append(r.lines, line)
 		}
 	}
-	r.moves, r.theirClaim, r.theirVolume = r.moves || other.moves, r.theirClaim || other.theirClaim, r.theirVolume || other.theirVolume
+	r.where, r.theirClaim, r.theirVolume = max(r.where, other.where), r.theirClaim || other.theirClaim, r.theirVolume || other.theirVolume
 }
 
 // repair returns the recipe for an immutable field.
@@ -74,8 +80,13 @@ func (c *comparison) repair(kind string, key Key, old, fresh unstructured.Unstru
 	case classKind:
 		r := recipe{how: beside, class: key.Name}
 		for _, k := range c.from.keys(claimKind) {
-			if className(c.from[claimKind][k]) == key.Name {
-				r.claims = append(r.claims, k)
+			if className(c.from[claimKind][k]) != key.Name {
+				continue
+			}
+			r.claims = append(r.claims, k)
+			// It names its volume, which a second claim would take from it.
+			if volumeName(c.stored[claimKind][k]) != "" {
+				r.how = reclass
 			}
 		}
 		return r
@@ -86,15 +97,14 @@ func (c *comparison) repair(kind string, key Key, old, fresh unstructured.Unstru
 		r := recipe{how: recreate, claims: []Key{key}, volumes: words(volumeName(old))}
 		_, ours := c.from[volumeKind][Key{Name: volumeName(old)}]
 		r.theirVolume = !ours
-		r.moves, _ = c.elsewhere(old, fresh)
+		r.where, _ = c.elsewhere(old, fresh)
 		return r
 	}
 	owner := reservedFor(old)
 	r := recipe{how: recreate, claims: []Key{owner}, volumes: []string{key.Name}}
 	_, ours := c.from[claimKind][owner]
 	r.theirClaim = !ours
-	same, _ := sameStorage(old, fresh)
-	r.moves = !same && path == "spec.source"
+	r.where, _ = c.places(old, fresh)
 	return r
 }
 
@@ -116,10 +126,21 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	switch r.how {
 	case recreate:
 		return r.recreate(c)
+	case reclass:
+		return "recreate the class; claims and volumes stay as they are:", []paste.Line{paste.Command("kubectl delete storageclass %s", r.class), c.upgrade()}
 	case beside:
 		return r.beside(c)
+	case sameRelease:
+		as := *c
+		as.Release, as.Namespace = c.Earlier.Release, c.Earlier.Namespace
+		return "leave release and namespace as they are, in the project file too:", []paste.Line{as.upgrade()}
 	case stayNamed:
-		return "keep the names, in the values too:", []paste.Line{c.upgrade(r.names(c)...)}
+		for _, sets := range r.names(c) {
+			if c.works(sets...) {
+				return "keep the names, in the values too:", []paste.Line{c.upgrade(sets...)}
+			}
+		}
+		return r.beside(c)
 	case keepFirst:
 		if c.Gone {
 			return "have Helm keep it before the release goes:", []paste.Line{c.first("keep=true")}
@@ -140,7 +161,10 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 
 func (r recipe) recreate(c *comparison) (string, []paste.Line) {
 	says := "recreate claim and volume; the data on the storage is kept:"
-	if r.moves {
+	switch r.where {
+	case alike:
+		says = "recreate claim and volume; the data on the storage is kept. Where the other attributes lead elsewhere, copy the checkpoints there first:"
+	case other:
 		says = "recreate claim and volume, on the other storage that the new values name: copy the checkpoints there first. The data on the old storage is kept:"
 	}
 	var lines []paste.Line
@@ -173,12 +197,16 @@ func (r recipe) recreate(c *comparison) (string, []paste.Line) {
 }
 
 func (r recipe) beside(c *comparison) (string, []paste.Line) {
+	says := "create a claim of another name beside this one, in the values too:"
 	sets := []string{"keep=true"}
 	if len(r.claims) > 0 {
 		sets = []string{"claim.name=" + c.base(r.claims[0].Name) + "-2", "keep=true"}
 	}
 	if r.class != "" {
 		sets = append(sets, "storageClass.name="+r.class+"-2")
+	}
+	if r.how == stayNamed {
+		says, sets = "the other changes need a new claim: keep the old one beside it:", nil
 	}
 	lines := []paste.Line{c.upgrade(sets...)}
 	if slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
@@ -188,7 +216,7 @@ func (r recipe) beside(c *comparison) (string, []paste.Line) {
 	for _, k := range r.claims {
 		lines = append(lines, paste.Command("kubectl --namespace %s get pvc %s", k.Namespace, k.Name))
 	}
-	return "create a claim of another name beside this one, in the values too:", lines
+	return says, lines
 }
 
 // seen returns a recipe that shows a claim, and whether its class allows expansion.
@@ -202,29 +230,50 @@ func seen(claim Key, class string) recipe {
 
 // base returns the name in the values of an object of the current release: without a shard's number.
 func (c *comparison) base(name string) string {
-	shards := len(c.from[claimKind]) > 1
-	for _, m := range c.from[configMapKind] {
-		shards = get(m, "data.CHECKPOINT_SHARDS") != "0"
-	}
-	if n := number(name); n != "" && shards {
+	if n := number(name); n != "" && c.shards(c.from) > 0 {
 		return strings.TrimSuffix(name, "-"+n)
 	}
 	return name
 }
 
-// names returns the settings that keep the names of claims, volumes and class.
-func (r recipe) names(c *comparison) []string {
-	sets := []string{"claim.name=" + c.base(r.claims[0].Name)}
-	if len(r.volumes) > 0 {
-		sets = append(sets, "volume.name="+c.base(r.volumes[0]))
+// shards returns the number of shards of a release: that of its ConfigMap, or without one that of its claims, of which a single
+// one may also have a name that ends in a number.
+func (c *comparison) shards(of Objects) int {
+	for _, m := range of[configMapKind] {
+		text, _ := get(m, "data.CHECKPOINT_SHARDS").(string)
+		if n, err := strconv.Atoi(text); err == nil {
+			return n
+		}
 	}
+	if claims := of.keys(claimKind); len(claims) > 1 {
+		return len(claims)
+	}
+	return 0
+}
+
+// names returns the settings that keep the names of claims, volumes and class, each of which may do.
+func (r recipe) names(c *comparison) (out [][]string) {
+	var more []string
 	if _, made := c.from[classKind][Key{Name: r.class}]; made {
-		sets = append(sets, "storageClass.name="+r.class)
+		more = append(more, "storageClass.name="+r.class)
 	}
 	if to := c.to.keys(claimKind); len(to) > 0 && to[0].Namespace != r.claims[0].Namespace {
-		sets = append(sets, "namespaceOverride="+r.claims[0].Namespace)
+		more = append(more, "namespaceOverride="+r.claims[0].Namespace)
 	}
-	return sets
+	named := func(base func(string) string) []string {
+		sets := []string{"claim.name=" + base(r.claims[0].Name)}
+		if len(r.volumes) > 0 {
+			sets = append(sets, "volume.name="+base(r.volumes[0]))
+		}
+		return append(sets, more...)
+	}
+	out = append(out, named(c.base))
+	if count := fmt.Sprintf("shards=%d", c.shards(c.from)); c.shards(c.from) != c.shards(c.to) {
+		out = append(out, []string{count}, append(named(c.base), count))
+	}
+	// Without the ConfigMap, one claim with a number may be a shard.
+	bare := func(name string) string { return strings.TrimSuffix(name, "-"+number(name)) }
+	return append(out, named(bare), []string{"shards=1"})
 }
 
 // first returns an upgrade that changes only one setting, with the current chart.
@@ -238,7 +287,14 @@ func (c *comparison) upgrade(sets ...string) paste.Line {
 	for _, file := range c.Files {
 		line = paste.Command("%s --values %s", line, file)
 	}
-	for _, set := range slices.Concat(c.Set, sets) {
+	for _, set := range c.Settings {
+		if set.Kind == "" {
+			line = paste.Command("%s --set %s", line, set.Text)
+		} else {
+			line = paste.Command("%s --set-%s %s", line, set.Kind, set.Text)
+		}
+	}
+	for _, set := range sets {
 		line = paste.Command("%s --set %s", line, set)
 	}
 	return line
