@@ -6,10 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"checkpoint-storage/test/stub"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // TestRecipes checks what is printed to be pasted: the objects' own names and namespaces, all shards at once, what keeps data
@@ -159,6 +164,47 @@ func TestRecipesOfStorage(t *testing.T) {
 			t.Parallel()
 			says, _, _ := strings.Cut(recipeOf(t, c.from, c.to), "\n")
 			assert.Equal(t, c.says, says)
+		})
+	}
+}
+
+// TestRecipesShow runs the commands that show what is in the way of an upgrade, as they are printed.
+func TestRecipesShow(t *testing.T) {
+	t.Parallel()
+	grows := true
+	server := stub.Serve(t, map[string]runtime.Object{
+		"/api/v1/persistentvolumes/theirs": &corev1.PersistentVolume{
+			TypeMeta: metav1.TypeMeta{Kind: "PersistentVolume", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "theirs", Labels: map[string]string{"made": "by-hand"}},
+		},
+		"/api/v1/namespaces/storage/persistentvolumeclaims/rel": &corev1.PersistentVolumeClaim{
+			TypeMeta: metav1.TypeMeta{Kind: "PersistentVolumeClaim", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "rel", Namespace: "storage", Labels: map[string]string{"made": "by-hand"}},
+			Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound},
+		},
+		"/apis/storage.k8s.io/v1/storageclasses/fast": &storagev1.StorageClass{
+			TypeMeta: metav1.TypeMeta{Kind: "StorageClass", APIVersion: "storage.k8s.io/v1"}, ObjectMeta: metav1.ObjectMeta{Name: "fast"}, AllowVolumeExpansion: &grows,
+		},
+	})
+	const nfs = "backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\n"
+	for title, c := range map[string]struct {
+		from, to string
+		shows    []string
+	}{
+		"a volume": {nfs + "volume: {create: false, name: theirs}\n", "volume: {create: true}", []string{"made: by-hand"}},
+		"a claim":  {nfs + "claim: {create: false}\n", "claim: {create: true}", []string{"made: by-hand"}},
+		"a class":  {"provisioning: dynamic\nstorageClassName: fast\n", "size: 20Gi", []string{"rel", "true"}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel()
+			from, to := file(t, "from.yaml", c.from), file(t, "to.yaml", c.to)
+			_, out, errs := ckptctl("diff", "-o", "json", "--release", "rel", "-n", "storage", "--from", from, "--to", from, "--to", to)
+			var got struct{ Findings []report.Finding }
+			require.NoError(t, json.Unmarshal([]byte(out), &got), errs)
+			require.Len(t, got.Findings, 1)
+			lines := strings.Split(got.Findings[0].Hint, "\n")[1:]
+			require.Len(t, lines, len(c.shows))
+			for i, line := range lines {
+				assert.Contains(t, server.Run(strings.TrimSpace(line)), c.shows[i], line)
+			}
 		})
 	}
 }

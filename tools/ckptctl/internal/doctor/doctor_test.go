@@ -12,9 +12,11 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"checkpoint-storage/test/stub"
 	"checkpoint-storage/tools/ckptctl/internal/live"
 	"checkpoint-storage/tools/ckptctl/internal/paste"
 )
@@ -482,4 +484,29 @@ func pasted(lines []paste.Line) string {
 		out = append(out, line.String())
 	}
 	return strings.Join(out, "\n")
+}
+
+// TestTaint runs the commands for a node that is off, as they are printed: the taint is there, and then it is not.
+func TestTaint(t *testing.T) {
+	s := well()
+	s.Nodes[1].Status.Conditions = nil
+	s.Attachments = []storagev1.VolumeAttachment{{Spec: storagev1.VolumeAttachmentSpec{NodeName: "node-b", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: ptr.To(s.Volumes[0].Name)}}}}
+	s.waits("FailedAttachVolume", "Multi-Attach error for volume")
+	other := corev1.Taint{Key: "example.com/gpu", Effect: corev1.TaintEffectNoSchedule}
+	server := stub.Serve(t, map[string]runtime.Object{"/api/v1/nodes/node-b": &corev1.Node{
+		TypeMeta: metav1.TypeMeta{Kind: "Node", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: "node-b"}, Spec: corev1.NodeSpec{Taints: []corev1.Taint{other}},
+	}})
+	var lines []string
+	for _, d := range Examine(s) {
+		for _, line := range d.Repair {
+			if text := line.String(); strings.HasPrefix(text, "kubectl taint") {
+				lines = append(lines, text)
+			}
+		}
+	}
+	require.Len(t, lines, 2)
+	server.Run(lines[0])
+	assert.ElementsMatch(t, []corev1.Taint{other, {Key: corev1.TaintNodeOutOfService, Value: "nodeshutdown", Effect: corev1.TaintEffectNoExecute}}, server.Node("node-b").Spec.Taints)
+	server.Run(lines[1])
+	assert.Equal(t, []corev1.Taint{other}, server.Node("node-b").Spec.Taints)
 }
