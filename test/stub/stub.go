@@ -23,20 +23,23 @@ import (
 
 // Server is an API server of the objects that it was given.
 type Server struct {
-	t       *testing.T
-	dir     string
-	mutex   sync.Mutex
-	objects map[string]runtime.Object
+	t *testing.T
+	// Kubeconfig is the file that names the server, in its context c.
+	Kubeconfig string
+	dir        string
+	mutex      sync.Mutex
+	objects    map[string]runtime.Object
 }
 
 // Serve serves objects by the paths at which the API has them.
 func Serve(t *testing.T, objects map[string]runtime.Object) *Server {
 	t.Helper()
 	s := &Server{t: t, dir: t.TempDir(), objects: objects}
+	s.Kubeconfig = filepath.Join(s.dir, "config")
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}], contexts: [{name: c, context: {cluster: c, user: u}}], users: [{name: u, user: {}}]}`, server.URL)
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "config"), []byte(config), 0o600))
+	require.NoError(t, os.WriteFile(s.Kubeconfig, []byte(config), 0o600))
 	return s
 }
 
@@ -44,7 +47,7 @@ func Serve(t *testing.T, objects map[string]runtime.Object) *Server {
 func (s *Server) Run(line string) string {
 	s.t.Helper()
 	command := exec.CommandContext(s.t.Context(), "bash", "-euo", "pipefail", "-c", line)
-	command.Env = append(os.Environ(), "KUBECONFIG="+filepath.Join(s.dir, "config"), "KUBECACHEDIR="+s.dir)
+	command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "KUBECACHEDIR="+s.dir)
 	out, err := command.CombinedOutput()
 	require.NoError(s.t, err, "%s\n%s", line, out)
 	return string(out)

@@ -33,7 +33,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return nil, err
 	}
 	now, live := next, len(old.Files) == 0
-	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Settings: settings(fresh.Inputs)}
+	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Settings: settings(fresh.Inputs), Context: cluster.Context}
 	if !live && old.Chart != nil {
 		if now, err = old.open(helm); err != nil {
 			return nil, err
@@ -55,7 +55,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	var before upgrade.Objects
 	var was *Store
 	if live {
-		if before, how.Live, err = deployed(ctx, cluster, after, release); err != nil {
+		if before, err = deployed(ctx, cluster, next, after, release, &how); err != nil {
 			return nil, err
 		}
 	} else {
@@ -140,24 +140,32 @@ func (s *Store) places() map[string]upgrade.Place {
 	return out
 }
 
-// deployed are the objects of a live release, and what the cluster has of them and of what is to be.
-func deployed(ctx context.Context, cluster Connection, after upgrade.Objects, release Release) (upgrade.Objects, *upgrade.Live, error) {
+// deployed are the objects of a live release; to the upgrade it adds what the cluster has of them and of what is to be, and the
+// version of the release's chart where that is not the new one's.
+func deployed(ctx context.Context, cluster Connection, next renderer, after upgrade.Objects, release Release, how *upgrade.Upgrade) (upgrade.Objects, error) {
 	stored, err := cluster.Deployed(ctx, release.Name, release.Namespace)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	before, err := upgrade.Parse(stored.Manifest, release.Namespace)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	templates, err := next.chart.templates()
+	if err != nil {
+		return nil, err
+	}
+	if stored.ChartVersion != templates.Version() {
+		how.OldVersion = stored.ChartVersion
 	}
 	client, err := cluster.Client()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ctx, cancel := cluster.Within(ctx)
 	defer cancel()
-	found, err := upgrade.Read(ctx, client, before, after, release.Name, release.Namespace)
-	return before, found, cluster.Explain(err)
+	how.Live, err = upgrade.Read(ctx, client, before, after, release.Name, release.Namespace)
+	return before, cluster.Explain(err)
 }
 
 // renderer is a side's chart, opened, and where it is.

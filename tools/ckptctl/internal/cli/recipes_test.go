@@ -1,7 +1,13 @@
 package cli
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
+	"io/fs"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +21,7 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
 )
 
 // TestRecipes checks what is printed to be pasted: the objects' own names and namespaces, all shards at once, what keeps data
@@ -206,5 +213,50 @@ func TestRecipesShow(t *testing.T) {
 				assert.Contains(t, server.Run(strings.TrimSpace(line)), c.shows[i], line)
 			}
 		})
+	}
+}
+
+// TestRecipesLive checks that a recipe for a live release names its cluster, and the chart that changes nothing.
+func TestRecipesLive(t *testing.T) {
+	t.Parallel()
+	const manifest = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: rel, namespace: storage}\nspec: {accessModes: [ReadWriteOnce], volumeMode: Filesystem, storageClassName: fast, resources: {requests: {storage: 10Gi}}}\n"
+	var claim corev1.PersistentVolumeClaim
+	require.NoError(t, yaml.Unmarshal([]byte(manifest), &claim))
+	claim.Spec.VolumeName, claim.Status.Phase = "pvc-1", corev1.ClaimBound
+	to := file(t, "to.yaml", "provisioning: dynamic\nstorageClassName: fast\nclaim: {name: other}\naccessModes: [ReadWriteMany]\n")
+	text, err := fs.ReadFile(os.DirFS(chartFolder), "Chart.yaml")
+	require.NoError(t, err)
+	current := regexp.MustCompile(`(?m)^version: (.+)$`).FindStringSubmatch(string(text))[1]
+	for version, comment := range map[string]string{current: "", "0.0.1": "# with version 0.0.1 of the chart, which the release has:"} {
+		var packed bytes.Buffer
+		zip := gzip.NewWriter(&packed)
+		release := map[string]any{"manifest": manifest, "chart": map[string]any{"metadata": map[string]any{"version": version}}, "info": map[string]any{"status": "deployed"}}
+		require.NoError(t, json.NewEncoder(zip).Encode(release))
+		require.NoError(t, zip.Close())
+		server := stub.Serve(t, map[string]runtime.Object{
+			"/api/v1/namespaces/storage/persistentvolumeclaims/rel": &claim,
+			"/api/v1/namespaces/storage/secrets": &corev1.SecretList{Items: []corev1.Secret{{
+				ObjectMeta: metav1.ObjectMeta{Name: "sh.helm.release.v1.rel.v1", Labels: map[string]string{"name": "rel", "version": "1", "status": "deployed", "owner": "helm"}},
+				Data:       map[string][]byte{"release": []byte(base64.StdEncoding.EncodeToString(packed.Bytes()))},
+			}}},
+		})
+		code, out, errs := ckptctl("diff", "-o", "json", "--release", "rel", "-n", "storage", "--kubeconfig", server.Kubeconfig, "--kube-context", "c", "--to", to)
+		require.Equal(t, Found, code, out+errs)
+		var got struct{ Findings []report.Finding }
+		require.NoError(t, json.Unmarshal([]byte(out), &got), errs)
+		require.Len(t, got.Findings, 1)
+		var lines []string
+		for _, line := range strings.Split(got.Findings[0].Hint, "\n")[1:] {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		if comment != "" {
+			require.Equal(t, comment, lines[0])
+			lines = lines[1:]
+		}
+		assert.Equal(t, []string{
+			"helm --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --reuse-values --set keep=true",
+			"helm --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --values " + to,
+		}, lines[:2])
+		assert.Equal(t, "kubectl --context c --namespace storage get pvc rel", lines[len(lines)-1])
 	}
 }

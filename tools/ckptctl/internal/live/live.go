@@ -93,6 +93,8 @@ type StoredRelease struct {
 	Status, Description string
 	// Manifest is a stream of YAML documents.
 	Manifest string
+	// ChartVersion is the version of its chart.
+	ChartVersion string
 	// Secret is the name of the revision's Secret.
 	Secret string
 }
@@ -217,7 +219,12 @@ func decode(text []byte) (*StoredRelease, error) {
 	}
 	var stored struct {
 		Manifest string `json:"manifest"`
-		Info     struct {
+		Chart    struct {
+			Metadata struct {
+				Version string `json:"version"`
+			} `json:"metadata"`
+		} `json:"chart"`
+		Info struct {
 			Status      string `json:"status"`
 			Description string `json:"description"`
 		} `json:"info"`
@@ -225,5 +232,5 @@ func decode(text []byte) (*StoredRelease, error) {
 	if err := json.Unmarshal(plain, &stored); err != nil {
 		return nil, err
 	}
-	return &StoredRelease{Status: stored.Info.Status, Description: stored.Info.Description, Manifest: stored.Manifest}, nil
+	return &StoredRelease{Status: stored.Info.Status, Description: stored.Info.Description, Manifest: stored.Manifest, ChartVersion: stored.Chart.Metadata.Version}, nil
 }

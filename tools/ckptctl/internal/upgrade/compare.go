@@ -38,8 +38,10 @@ type Upgrade struct {
 	// Chart is the path of the chart, Files and Settings are the new values. OldChart is the path of the current chart; "" if
 	// it is the same.
 	Chart, OldChart string
-	Files           []string
-	Settings        []Setting
+	// OldVersion is the version of the current chart, if it is another, and nobody knows where that chart is.
+	OldVersion string
+	Files      []string
+	Settings   []Setting
 	// Context is the context of the kubeconfig that the commands name; "" is the current one.
 	Context string
 	// Gone says that the release itself is to go: there are no new values.

@@ -165,6 +165,9 @@ func Load(from fs.FS) (*Templates, error) {
 	return &Templates{chart: c, backends: map[string]*chart.Chart{}}, err
 }
 
+// Version is the chart's.
+func (t *Templates) Version() string { return t.chart.Metadata.Version }
+
 // folder matches a template in the folder of a backend, and aside what makes no storage objects: the checks that come before,
 // notes and tests.
 var (

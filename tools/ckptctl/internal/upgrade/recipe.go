@@ -143,16 +143,14 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 		return r.beside(c)
 	case keepFirst:
 		if c.Gone {
-			return "have Helm keep it before the release goes:", []paste.Line{c.first("keep=true")}
+			return "have Helm keep it before the release goes:", c.first("keep=true")
 		}
-		return "have Helm keep it first, in a separate upgrade that changes nothing else:", []paste.Line{c.first("keep=true"), c.upgrade()}
+		return "have Helm keep it first, in a separate upgrade that changes nothing else:", append(c.first("keep=true"), c.upgrade())
 	case leave:
 		return "leave " + paste.Word(r.set) + ", in the values too:", []paste.Line{c.upgrade(r.set)}
 	case expandFirst:
 		const expands = "storageClass.allowVolumeExpansion=true"
-		return "allow expansion in the class first, in the values too:", []paste.Line{
-			c.first(expands), c.upgrade(expands),
-		}
+		return "allow expansion in the class first, in the values too:", append(c.first(expands), c.upgrade(expands))
 	case look:
 		return "look at what exists first:", r.lines
 	}
@@ -210,7 +208,7 @@ func (r recipe) beside(c *comparison) (string, []paste.Line) {
 	}
 	lines := []paste.Line{c.upgrade(sets...)}
 	if slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
-		lines = slices.Insert(lines, 0, c.first("keep=true"))
+		lines = slices.Insert(lines, 0, c.first("keep=true")...)
 	}
 	lines = append(lines, paste.Comment("it starts empty, or filled from its data source, and the old data is kept: copy the checkpoints before a training starts"))
 	for _, k := range r.claims {
@@ -277,8 +275,11 @@ func (r recipe) names(c *comparison) (out [][]string) {
 }
 
 // first returns an upgrade that changes only one setting, with the current chart.
-func (c *comparison) first(set string) paste.Line {
-	return paste.Command("helm upgrade %s %s --namespace %s --reuse-values --set %s", c.Release, cmp.Or(c.OldChart, c.Chart), c.Namespace, set)
+func (c *comparison) first(set string) (lines []paste.Line) {
+	if c.OldVersion != "" {
+		lines = append(lines, paste.Comment("with version %s of the chart, which the release has:", c.OldVersion))
+	}
+	return append(lines, paste.Command("helm upgrade %s %s --namespace %s --reuse-values --set %s", c.Release, cmp.Or(c.OldChart, c.Chart), c.Namespace, set))
 }
 
 // upgrade returns the upgrade with the new values and further settings.
