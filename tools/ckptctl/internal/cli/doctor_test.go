@@ -57,6 +57,8 @@ func TestDoctor(t *testing.T) {
 	assert.Contains(t, out, "claim training/checkpoints: error volume-released\n  cause: volume training.checkpoints is Released")
 	assert.Contains(t, out, "kubectl patch pv training.checkpoints")
 	assert.Empty(t, changed, "it changes nothing without --fix")
+	_, out, _ = doctor("--kube-context", "c")
+	assert.Contains(t, out, "kubectl --context c patch pv training.checkpoints")
 
 	code, out, _ = doctor("-o", "json")
 	assert.Equal(t, Found, code)

@@ -43,6 +43,14 @@ func Of(s *Snapshot) Report {
 	return report
 }
 
+// Via has the commands of a report name the cluster of a context.
+func (r Report) Via(context string) Report {
+	for i := range r.Diagnoses {
+		r.Diagnoses[i].Repair = paste.Via(r.Diagnoses[i].Repair, context)
+	}
+	return r
+}
+
 // Nothing reports whether there is no trace of the release.
 func (r Report) Nothing() bool { return !r.stored && len(r.Claims) == 0 && len(r.Diagnoses) == 0 }
 

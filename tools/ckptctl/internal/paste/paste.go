@@ -5,6 +5,7 @@ package paste
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"checkpoint-storage/tools/ckptctl/internal/plain"
@@ -19,26 +20,44 @@ import (
 // given may take several.
 type Line struct{ text string }
 
-func (l Line) String() string { return l.text }
+// mark stands in a line's text behind each program that can be told a cluster. No word has it: it cannot be printed.
+const mark = "\x00"
+
+func (l Line) String() string { return strings.ReplaceAll(l.text, mark, "") }
 
 // MarshalText has a line printed as a string.
-func (l Line) MarshalText() ([]byte, error) { return []byte(l.text), nil }
+func (l Line) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // template is a format with %s for each word. Only constants convert to it implicitly, so a variable cannot be one.
 type template string
 
 // Command is a command with its words: a Line is put in as it is, an object as the YAML that kubectl takes, and anything
 // else as one word of the shell.
-func Command(t template, words ...any) Line { return Line{fill(t, words, word)} }
+func Command(t template, words ...any) Line {
+	return Line{fill(template(programs.ReplaceAllString(string(t), "$0"+mark)), words, word)}
+}
+
+// programs are those that can be told a cluster, where a command begins.
+var programs = regexp.MustCompile(`(^|[|&] )(kubectl|helm|ckptctl)\b`)
 
 // Via is the command on the cluster of a context; without one it is the command itself.
 func (l Line) Via(context string) Line {
-	for _, program := range []struct{ name, option string }{{"kubectl ", "--context "}, {"helm ", "--kube-context "}} {
-		if rest, found := strings.CutPrefix(l.text, program.name); found && context != "" {
-			return Line{program.name + program.option + Word(context) + " " + rest}
-		}
+	if context == "" {
+		return l
+	}
+	for program, option := range map[string]string{"kubectl": "--context", "helm": "--kube-context", "ckptctl": "--kube-context"} {
+		l.text = strings.ReplaceAll(l.text, program+mark, program+" "+option+" "+Word(context))
 	}
 	return l
+}
+
+// Via are commands on the cluster of a context.
+func Via(lines []Line, context string) []Line {
+	out := make([]Line, len(lines))
+	for i, line := range lines {
+		out[i] = line.Via(context)
+	}
+	return out
 }
 
 // Comment is a comment: a Line is put in as it is, and anything else as text.

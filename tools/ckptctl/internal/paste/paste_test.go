@@ -74,6 +74,8 @@ func TestVia(t *testing.T) {
 		Command("helm upgrade %s", "kubectl"):     "helm --kube-context 'x y' upgrade kubectl",
 		Comment("kubectl lists them"):             "# kubectl lists them",
 		Command("kubectl get pvc | grep kubectl"): "kubectl --context 'x y' get pvc | grep kubectl",
+		Command("%s && kubectl get %s | helm upgrade %s", Command("ckptctl doctor %s", "| kubectl"), "&& helm", "a"): "ckptctl --kube-context 'x y' doctor '| kubectl' && kubectl --context 'x y' get '&& helm' | helm --kube-context 'x y' upgrade a",
+		Comment("this lists them: %s", Command("kubectl get pv")):                                                    "# this lists them: kubectl --context 'x y' get pv",
 	} {
 		assert.Equal(t, want, line.Via("x y").String())
 		assert.Equal(t, line, line.Via(""))

@@ -20,6 +20,17 @@ type Report struct {
 	Unread []doctor.Unread `json:"unread,omitempty"`
 }
 
+// Via has the commands of a report name the cluster of a context.
+func (r Report) Via(context string) Report {
+	for i := range r.Stores {
+		r.Stores[i].TakeBack = paste.Via(r.Stores[i].TakeBack, context)
+	}
+	for i := range r.Released {
+		r.Released[i].TakeBack = paste.Via(r.Released[i].TakeBack, context)
+	}
+	return r
+}
+
 // Store is a claim of the chart, or one that a release of the chart publishes.
 type Store struct {
 	Namespace string `json:"namespace"`
