@@ -226,8 +226,10 @@ func (b *brokenStore) tool() string {
 // doctor runs ckptctl doctor, and returns its exit code and report.
 func (b *brokenStore) doctor(args ...string) (int, doctorReport) {
 	b.t.Helper()
-	args = append([]string{"doctor", b.release, "-n", b.ns, "--kubeconfig", b.kubeconfig, "-o", "json"}, args...)
+	args = append([]string{"doctor", b.release, "-n", b.ns, "-o", "json"}, args...)
 	command := exec.CommandContext(b.t.Context(), b.tool(), args...)
+	// An option of this name would be in every command of the page.
+	command.Env = append(os.Environ(), "KUBECONFIG="+b.kubeconfig)
 	var errs strings.Builder
 	command.Stderr = &errs
 	out, err := command.Output()

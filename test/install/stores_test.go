@@ -152,7 +152,10 @@ func (s *store) stores(kubeconfig string, args ...string) (string, listed) {
 	tool, err := ctl()
 	require.NoError(s.t, err)
 	run := func(more ...string) []byte {
-		out, err := exec.CommandContext(s.t.Context(), tool, append(append([]string{"stores", "--kubeconfig", kubeconfig}, args...), more...)...).Output()
+		command := exec.CommandContext(s.t.Context(), tool, append(append([]string{"stores"}, args...), more...)...)
+		// An option of this name would be in every command of the page.
+		command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+		out, err := command.Output()
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			s.t.Fatalf("%s", exit.Stderr)

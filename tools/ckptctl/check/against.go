@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"checkpoint-storage/tools/ckptctl/internal/paste"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/upgrade"
 	"checkpoint-storage/tools/ckptctl/internal/values"
@@ -329,7 +330,7 @@ func (o Overlay) judged(read *values.Values) (*Store, []Finding, error) {
 // upgrade is the upgrade to an overlay.
 func (o Overlay) upgrade(to State) upgrade.Upgrade {
 	return upgrade.Upgrade{
-		Release: o.Release.Name, Namespace: o.Release.Namespace, Chart: o.Place, Context: o.Context,
+		Release: o.Release.Name, Namespace: o.Release.Namespace, Chart: o.Place, Cluster: paste.Cluster{Context: o.Context},
 		Files: append(slices.Clone(to.Files), o.File), Settings: settings(to.Inputs),
 	}
 }

@@ -33,7 +33,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return nil, err
 	}
 	now, live := next, len(old.Files) == 0
-	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Settings: settings(fresh.Inputs), Context: cluster.Context}
+	how := upgrade.Upgrade{Release: release.Name, Namespace: release.Namespace, Chart: fresh.Place, Files: fresh.Files, Settings: settings(fresh.Inputs), Cluster: cluster.Named()}
 	if !live && old.Chart != nil {
 		if now, err = old.open(helm); err != nil {
 			return nil, err

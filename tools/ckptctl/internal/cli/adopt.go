@@ -68,7 +68,7 @@ the values; both are said. 2: an input cannot be read, or holds no store or seve
 			if _, err := command.OutOrStdout().Write(text); err != nil {
 				return err
 			}
-			return explainAdoption(command.ErrOrStderr(), adoption, release, cluster.Context)
+			return explainAdoption(command.ErrOrStderr(), adoption, release, cluster.Named())
 		},
 	}
 	flags := command.Flags()
@@ -135,7 +135,7 @@ func manifests(name string, stdin io.Reader) ([]adopt.Object, error) {
 }
 
 // explainAdoption says what differs, and how the objects come to the release.
-func explainAdoption(w io.Writer, a adopt.Adoption, release, context string) error {
+func explainAdoption(w io.Writer, a adopt.Adoption, release string, to paste.Cluster) error {
 	line := func(about, text string) {
 		if text != "" {
 			fmt.Fprintf(w, "%s: %s\n", about, plain.Line(text))
@@ -157,11 +157,11 @@ func explainAdoption(w io.Writer, a adopt.Adoption, release, context string) err
 		return errFound
 	}
 	fmt.Fprintln(w, "\nWith the values in values.yaml, this hands the objects to Helm, and changes nothing else of them:")
-	for _, command := range paste.Via(HandOver(release, a.Namespace), context) {
+	for _, command := range paste.Via(HandOver(release, a.Namespace), to) {
 		fmt.Fprintf(w, "  %s\n", command)
 	}
 	fmt.Fprintln(w, "This takes them out of Helm again, and leaves them as they are:")
-	for _, command := range paste.Via(HandBack(release, a.Namespace), context) {
+	for _, command := range paste.Via(HandBack(release, a.Namespace), to) {
 		fmt.Fprintf(w, "  %s\n", command)
 	}
 	return nil

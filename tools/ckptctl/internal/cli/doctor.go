@@ -135,7 +135,7 @@ func (d examination) once(ctx context.Context) (result, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	report := doctor.Of(snapshot).Via(d.cluster.Context)
+	report := doctor.Of(snapshot).Via(d.cluster.Named())
 	if report.Nothing() {
 		return nil, false, absentError{fmt.Errorf("there is no release %s in namespace %s, and no object has its label; `helm list --namespace %s` lists the releases", d.release, d.namespace, paste.Word(d.namespace))}
 	}
@@ -167,7 +167,7 @@ func (d examination) all(ctx context.Context) (result, bool, error) {
 		if err != nil {
 			return nil, false, err
 		}
-		report := doctor.Of(snapshot).Via(d.cluster.Context)
+		report := doctor.Of(snapshot).Via(d.cluster.Named())
 		out.Releases = append(out.Releases, report)
 		out.Healthy = out.Healthy && report.Healthy
 	}
@@ -240,9 +240,9 @@ func repair(ctx context.Context, cluster live.Connection, client kubernetes.Inte
 	}
 	var done []paste.Line
 	err := doctor.Fix(ctx, client, report.Diagnoses, func(d doctor.Diagnosis, c doctor.Change) {
-		done = append(done, c.Command.Via(cluster.Context))
+		done = append(done, c.Command.Via(cluster.Named()))
 		if output == "text" {
-			fmt.Fprintf(out, "fix: %s: %s\n", plain.Line(d.Object), c.Command.Via(cluster.Context))
+			fmt.Fprintf(out, "fix: %s: %s\n", plain.Line(d.Object), c.Command.Via(cluster.Named()))
 		}
 	})
 	if err != nil {
@@ -257,7 +257,7 @@ func repair(ctx context.Context, cluster live.Connection, client kubernetes.Inte
 		if err != nil {
 			return report, err
 		}
-		report = doctor.Of(snapshot).Via(cluster.Context)
+		report = doctor.Of(snapshot).Via(cluster.Named())
 		report.Fixed = slices.Compact(done)
 		if report.Healthy || settled(before, report.Diagnoses) || time.Now().After(deadline) {
 			return report, nil

@@ -254,9 +254,9 @@ func TestRecipesLive(t *testing.T) {
 			lines = lines[1:]
 		}
 		assert.Equal(t, []string{
-			"helm --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --reuse-values --set keep=true",
-			"helm --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --values " + to,
+			"helm --kubeconfig " + server.Kubeconfig + " --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --reuse-values --set keep=true",
+			"helm --kubeconfig " + server.Kubeconfig + " --kube-context c upgrade rel ./charts/checkpoint-storage --namespace storage --values " + to,
 		}, lines[:2])
-		assert.Equal(t, "kubectl --context c --namespace storage get pvc rel", lines[len(lines)-1])
+		assert.Equal(t, "kubectl --kubeconfig "+server.Kubeconfig+" --context c --namespace storage get pvc rel", lines[len(lines)-1])
 	}
 }

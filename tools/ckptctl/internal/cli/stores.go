@@ -51,7 +51,7 @@ Exit code 0: the list is printed. 2: a usage error, or an unreachable cluster.`,
 			if err != nil {
 				return cluster.Explain(err)
 			}
-			report = report.Via(cluster.Context)
+			report = report.Via(cluster.Named())
 			if output == "json" {
 				return report.WriteJSON(command.OutOrStdout())
 			}

@@ -43,10 +43,10 @@ func Of(s *Snapshot) Report {
 	return report
 }
 
-// Via has the commands of a report name the cluster of a context.
-func (r Report) Via(context string) Report {
+// Via has the commands of a report name a cluster.
+func (r Report) Via(to paste.Cluster) Report {
 	for i := range r.Diagnoses {
-		r.Diagnoses[i].Repair = paste.Via(r.Diagnoses[i].Repair, context)
+		r.Diagnoses[i].Repair = paste.Via(r.Diagnoses[i].Repair, to)
 	}
 	return r
 }

@@ -31,6 +31,11 @@ type Connection struct {
 	Timeout time.Duration
 }
 
+// Named is the cluster as printed commands name it.
+func (c Connection) Named() paste.Cluster {
+	return paste.Cluster{Kubeconfig: c.Kubeconfig, Context: c.Context}
+}
+
 const (
 	// Patience is the default time limit of a request.
 	Patience = 30 * time.Second

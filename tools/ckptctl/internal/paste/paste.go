@@ -40,22 +40,31 @@ func Command(t template, words ...any) Line {
 // programs are those that can be told a cluster, where a command begins.
 var programs = regexp.MustCompile(`(^|[|&] )(kubectl|helm|ckptctl)\b`)
 
-// Via is the command on the cluster of a context; without one it is the command itself.
-func (l Line) Via(context string) Line {
-	if context == "" {
-		return l
-	}
+// Cluster says how to reach a cluster; what is empty is as kubectl has it.
+type Cluster struct{ Kubeconfig, Context string }
+
+// Via is the command on a cluster.
+func (l Line) Via(to Cluster) Line {
 	for program, option := range map[string]string{"kubectl": "--context", "helm": "--kube-context", "ckptctl": "--kube-context"} {
-		l.text = strings.ReplaceAll(l.text, program+mark, program+" "+option+" "+Word(context))
+		with := program
+		if to.Kubeconfig != "" {
+			with += " --kubeconfig " + Word(to.Kubeconfig)
+		}
+		if to.Context != "" {
+			with += " " + option + " " + Word(to.Context)
+		}
+		if with != program {
+			l.text = strings.ReplaceAll(l.text, program+mark, with)
+		}
 	}
 	return l
 }
 
-// Via are commands on the cluster of a context.
-func Via(lines []Line, context string) []Line {
+// Via are commands on a cluster.
+func Via(lines []Line, to Cluster) []Line {
 	out := make([]Line, len(lines))
 	for i, line := range lines {
-		out[i] = line.Via(context)
+		out[i] = line.Via(to)
 	}
 	return out
 }

@@ -67,7 +67,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestVia checks that a command names the cluster of a context, as one word, and that a comment does not.
+// TestVia checks that each command of a line names the cluster, as one word, and that a comment does not.
 func TestVia(t *testing.T) {
 	for line, want := range map[Line]string{
 		Command("kubectl get pv %s", "a b"):       "kubectl --context 'x y' get pv 'a b'",
@@ -77,7 +77,9 @@ func TestVia(t *testing.T) {
 		Command("%s && kubectl get %s | helm upgrade %s", Command("ckptctl doctor %s", "| kubectl"), "&& helm", "a"): "ckptctl --kube-context 'x y' doctor '| kubectl' && kubectl --context 'x y' get '&& helm' | helm --kube-context 'x y' upgrade a",
 		Comment("this lists them: %s", Command("kubectl get pv")):                                                    "# this lists them: kubectl --context 'x y' get pv",
 	} {
-		assert.Equal(t, want, line.Via("x y").String())
-		assert.Equal(t, line, line.Via(""))
+		assert.Equal(t, want, line.Via(Cluster{Context: "x y"}).String())
+		assert.Equal(t, line, line.Via(Cluster{}))
 	}
+	assert.Equal(t, "kubectl --kubeconfig 'my file' --context c get pv", Command("kubectl get pv").Via(Cluster{"my file", "c"}).String())
+	assert.Equal(t, "helm --kubeconfig file list", Command("helm list").Via(Cluster{Kubeconfig: "file"}).String())
 }

@@ -20,13 +20,13 @@ type Report struct {
 	Unread []doctor.Unread `json:"unread,omitempty"`
 }
 
-// Via has the commands of a report name the cluster of a context.
-func (r Report) Via(context string) Report {
+// Via has the commands of a report name a cluster.
+func (r Report) Via(to paste.Cluster) Report {
 	for i := range r.Stores {
-		r.Stores[i].TakeBack = paste.Via(r.Stores[i].TakeBack, context)
+		r.Stores[i].TakeBack = paste.Via(r.Stores[i].TakeBack, to)
 	}
 	for i := range r.Released {
-		r.Released[i].TakeBack = paste.Via(r.Released[i].TakeBack, context)
+		r.Released[i].TakeBack = paste.Via(r.Released[i].TakeBack, to)
 	}
 	return r
 }

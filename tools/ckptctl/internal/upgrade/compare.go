@@ -42,8 +42,8 @@ type Upgrade struct {
 	OldVersion string
 	Files      []string
 	Settings   []Setting
-	// Context is the context of the kubeconfig that the commands name; "" is the current one.
-	Context string
+	// Cluster is what the commands name.
+	Cluster paste.Cluster
 	// Gone says that the release itself is to go: there are no new values.
 	Gone bool
 	// Expands says that the values set allowVolumeExpansion.

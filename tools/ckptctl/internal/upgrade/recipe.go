@@ -116,7 +116,7 @@ func (r recipe) text(c *comparison) string {
 	}
 	out := []string{says}
 	for _, l := range lines {
-		out = append(out, "  "+l.Via(c.Context).String())
+		out = append(out, "  "+l.Via(c.Cluster).String())
 	}
 	return strings.Join(out, "\n")
 }
