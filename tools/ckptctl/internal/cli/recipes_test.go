@@ -102,6 +102,8 @@ func TestRecipes(t *testing.T) {
 			"backend: nfsCsi\naccessModes: [ReadWriteMany]\nnfsCsi: {server: 10.0.0.5, share: /export}\nkeep: false\n", "{provisioning: dynamic, storageClassName: nfs, claim: {name: other}}",
 			[]string{keep, upgrade, "kubectl --namespace storage get pvc rel"},
 		},
+		"a class that is no longer named":                   {"provisioning: dynamic\nstorageClassName: fast\n", "storageClassName: null", []string{upgrade + " --set storageClassName=fast"}},
+		"a class that is no longer named, and another mode": {dynamic, "{storageClassName: null, accessModes: [ReadWriteMany]}", []string{upgrade + " --set claim.name=rel-2 --set keep=true", "kubectl --namespace storage get pvc rel"}},
 		"a class of static volumes": {
 			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\nstorageClass: {create: true}\n", "storageClass: {parameters: {type: gold}}",
 			[]string{"kubectl delete storageclass storage.rel", upgrade},

@@ -330,6 +330,9 @@ func (c *comparison) fields(kind string, key Key, old, fresh unstructured.Unstru
 				severity, r = "warning", seen(key, "")
 				says = fmt.Sprintf("%s of %s %s can become %s only if that is the class that the cluster has assigned: the API server refuses it otherwise.", f.Path, kind, key.Name, show(after))
 			}
+			if name, named := before.(string); named && after == nil {
+				r.set = "storageClassName=" + name
+			}
 		}
 		c.add("E10", severity, kind+f.Path, f.Values, key, says, r)
 	}

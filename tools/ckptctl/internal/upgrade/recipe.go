@@ -19,7 +19,7 @@ type recipe struct {
 	claims  []Key
 	volumes []string
 	class   string
-	// set is a setting to keep; lines show the existing objects.
+	// set is a setting to keep, where that alone does; lines show the existing objects.
 	set   string
 	lines []paste.Line
 	// where is the storage that the new values name; the others say that a claim or volume belongs to another release.
@@ -129,6 +129,9 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 	case reclass:
 		return "recreate the class; claims and volumes stay as they are:", []paste.Line{paste.Command("kubectl delete storageclass %s", r.class), c.upgrade()}
 	case beside:
+		if others := slices.ContainsFunc(c.found, func(f found) bool { return f.Severity == "error" && f.recipe.set != r.set }); r.set != "" && !others && c.works(r.set) {
+			return recipe{how: leave, set: r.set}.steps(c)
+		}
 		return r.beside(c)
 	case sameRelease:
 		as := *c
