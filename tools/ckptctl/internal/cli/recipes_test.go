@@ -104,6 +104,9 @@ func TestRecipes(t *testing.T) {
 		},
 		"a class that is no longer named":                   {"provisioning: dynamic\nstorageClassName: fast\n", "storageClassName: null", []string{upgrade + " --set storageClassName=fast"}},
 		"a class that is no longer named, and another mode": {dynamic, "{storageClassName: null, accessModes: [ReadWriteMany]}", []string{upgrade + " --set claim.name=rel-2 --set keep=true", "kubectl --namespace storage get pvc rel"}},
+		"a class for claims of others, not kept": {"backend: csi\ncsi: {driver: d.example.com}\nprovisioning: dynamic\nkeep: false\nclaim: {create: false}\nstorageClass: {create: true, name: gold}\n", "storageClass: {parameters: {type: gold}}", []string{
+			keep, upgrade + " --set keep=true --set storageClass.name=gold-2",
+		}},
 		"a class of static volumes": {
 			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\nstorageClass: {create: true}\n", "storageClass: {parameters: {type: gold}}",
 			[]string{"kubectl delete storageclass storage.rel", upgrade},

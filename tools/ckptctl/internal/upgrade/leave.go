@@ -231,7 +231,7 @@ func place(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
 
 func (c *comparison) volumeLeaves(key Key, old unstructured.Unstructured) {
 	reserved := reservedFor(old)
-	values := []string{"volume.create", "volume.name", "fullnameOverride", "nameOverride", "namespaceOverride", "provisioning", "keep"}
+	values := []string{"volume.create", "volume.name", "shards", "fullnameOverride", "nameOverride", "namespaceOverride", "provisioning", "keep"}
 	owner, ours := c.from[claimKind][reserved]
 	next, goesOn := c.to[claimKind][reserved]
 	switch {
@@ -253,6 +253,10 @@ func (c *comparison) classLeaves(key Key, old unstructured.Unstructured) {
 		return
 	}
 	values := []string{"storageClass.create", "storageClass.name", "fullnameOverride", "nameOverride", "namespaceOverride", "keep"}
+	if len(c.from[claimKind]) == 0 {
+		c.gone("warning", "class theirs", values, key, recipe{how: keepFirst}, "class %s is deleted: claims of other releases that name it can no longer be expanded, and new ones stay Pending.")
+		return
+	}
 	for _, k := range c.to.keys(claimKind) {
 		if _, before := c.from[claimKind][k]; !before && className(c.to[claimKind][k]) == key.Name {
 			c.gone("error", "class deleted, named", values, key, recipe{how: keepFirst}, "class %s is no longer created and not kept: Helm deletes it, and new claims that name it stay Pending.")

@@ -210,8 +210,11 @@ func (r recipe) beside(c *comparison) (string, []paste.Line) {
 		says, sets = "the other changes need a new claim: keep the old one beside it:", nil
 	}
 	lines := []paste.Line{c.upgrade(sets...)}
-	if slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
+	if class, ours := c.from[classKind][Key{Name: r.class}]; ours && !kept(class) || slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
 		lines = slices.Insert(lines, 0, c.first("keep=true")...)
+	}
+	if len(r.claims) == 0 {
+		return "create a class of another name beside this one, in the values too, for the claims that are to have it:", lines
 	}
 	lines = append(lines, paste.Comment("it starts empty, or filled from its data source, and the old data is kept: copy the checkpoints before a training starts"))
 	for _, k := range r.claims {
