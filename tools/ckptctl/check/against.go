@@ -216,7 +216,7 @@ func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
 	}
 	how := pair.After.upgrade(a.after)
 	how.Expands, how.Was, how.Is = store.expands(), old.places(), store.places()
-	how.Try = func(sets ...string) (upgrade.Objects, bool) { return a.with(*pair.After, sets) }
+	how.Try = func(further []upgrade.Setting) (upgrade.Objects, bool) { return a.with(*pair.After, further) }
 	if was := pair.Before.Release; !was.is(pair.After.Release) {
 		how.Earlier = &upgrade.Owner{Release: was.Name, Namespace: was.Namespace}
 	}
@@ -235,7 +235,7 @@ func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
 }
 
 // with returns the objects of an overlay with further settings; not ok if those are refused.
-func (a *against) with(overlay Overlay, sets []string) (upgrade.Objects, bool) {
+func (a *against) with(overlay Overlay, further []upgrade.Setting) (upgrade.Objects, bool) {
 	text, err := a.after.Read(overlay.File)
 	if err != nil {
 		return nil, false
@@ -244,9 +244,7 @@ func (a *against) with(overlay Overlay, sets []string) (upgrade.Objects, bool) {
 	if err != nil {
 		return nil, false
 	}
-	in := a.after.Inputs
-	in.Set = slices.Concat(in.Set, sets)
-	read, err := overlay.Chart.own.defaults.Over(a.bases[side{overlay.Chart, false}], []*values.File{file}, in)
+	read, err := overlay.Chart.own.defaults.Over(a.bases[side{overlay.Chart, false}], []*values.File{file}, with(a.after.Inputs, further))
 	if err != nil {
 		return nil, false
 	}

@@ -46,10 +46,8 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	}
 	store := to.Stores[0]
 	how.Expands, how.Is = store.expands(), store.places()
-	how.Try = func(sets ...string) (upgrade.Objects, bool) {
-		further := fresh.Inputs
-		further.Set = slices.Concat(further.Set, sets)
-		_, made, err := next.objects(further, release)
+	how.Try = func(further []upgrade.Setting) (upgrade.Objects, bool) {
+		_, made, err := next.objects(with(fresh.Inputs, further), release)
 		return made, err == nil && made != nil
 	}
 	var before upgrade.Objects
@@ -126,6 +124,18 @@ func settings(in Inputs) (out []upgrade.Setting) {
 		}
 	}
 	return out
+}
+
+// with adds settings of a recipe to the inputs.
+func with(in Inputs, further []upgrade.Setting) Inputs {
+	for _, set := range further {
+		if set.Kind == "string" {
+			in.SetString = append(slices.Clone(in.SetString), set.Text)
+		} else {
+			in.Set = append(slices.Clone(in.Set), set.Text)
+		}
+	}
+	return in
 }
 
 // places are what the values say of the storage of each volume, by its name.

@@ -92,6 +92,7 @@ func TestRecipes(t *testing.T) {
 		"a store that becomes shards":    {dynamic, "shards: 2", []string{upgrade + " --set shards=0"}},
 		"shards that become one store":   {dynamic + "shards: 3\nkeep: false\n", "shards: 0", []string{upgrade + " --set shards=3"}},
 		"fewer shards, of another name":  {dynamic + "shards: 3\n", "{shards: 1, fullnameOverride: other}", []string{upgrade + " --set claim.name=rel"}},
+		"a name of digits":               {dynamic + "fullnameOverride: \"2024\"\n", "fullnameOverride: other", []string{upgrade + " --set-string claim.name=2024"}},
 		"one shard without a ConfigMap":  {dynamic + "shards: 1\nconfigMap: {create: false}\n", "fullnameOverride: other", []string{upgrade + " --set claim.name=rel"}},
 		"a name that looks like a shard": {dynamic + "claim: {name: data-0}\nconfigMap: {create: false}\n", "claim: {name: other}", []string{upgrade + " --set claim.name=data-0"}},
 		"a store whose directory the shards leave": {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,7 +55,7 @@ type Upgrade struct {
 	Was, Is map[string]Place
 	// Try returns the objects of the new values with further settings; not ok if those are refused. Recipes that keep names
 	// are tried with it; without it the first is taken.
-	Try func(sets ...string) (made Objects, ok bool)
+	Try func(further []Setting) (made Objects, ok bool)
 }
 
 // Owner is a release that has objects.
@@ -62,6 +63,21 @@ type Owner struct{ Release, Namespace string }
 
 // Setting is an argument of Helm's --set, or of --set-string and the like if Kind is string, json, file or literal.
 type Setting struct{ Kind, Text string }
+
+// further are the settings of a recipe. A name that would be read as a number, or as true, stays a string.
+func further(sets []string) []Setting {
+	out := make([]Setting, len(sets))
+	for i, text := range sets {
+		out[i].Text = text
+		if key, value, _ := strings.Cut(text, "="); (strings.HasSuffix(key, "ame") || strings.HasSuffix(key, "Override")) && typed.MatchString(value) {
+			out[i].Kind = "string"
+		}
+	}
+	return out
+}
+
+// typed matches what --set does not take for a string.
+var typed = regexp.MustCompile(`^(0|[1-9][0-9]*|true|false|null)$`)
 
 // Change is an unsafe or impossible change of the release's objects.
 type Change struct {
@@ -162,7 +178,7 @@ func (c *comparison) works(sets ...string) bool {
 	if c.Try == nil {
 		return true
 	}
-	made, ok := c.Try(sets...)
+	made, ok := c.Try(further(sets))
 	if !ok {
 		return false
 	}

@@ -294,15 +294,12 @@ func (c *comparison) upgrade(sets ...string) paste.Line {
 	for _, file := range c.Files {
 		line = paste.Command("%s --values %s", line, file)
 	}
-	for _, set := range c.Settings {
+	for _, set := range slices.Concat(c.Settings, further(sets)) {
 		if set.Kind == "" {
 			line = paste.Command("%s --set %s", line, set.Text)
 		} else {
 			line = paste.Command("%s --set-%s %s", line, set.Kind, set.Text)
 		}
-	}
-	for _, set := range sets {
-		line = paste.Command("%s --set %s", line, set)
 	}
 	return line
 }
