@@ -108,6 +108,11 @@ func TestRecipes(t *testing.T) {
 		"a class for claims of others, not kept": {"backend: csi\ncsi: {driver: d.example.com}\nprovisioning: dynamic\nkeep: false\nclaim: {create: false}\nstorageClass: {create: true, name: gold}\n", "storageClass: {parameters: {type: gold}}", []string{
 			keep, upgrade + " --set keep=true --set storageClass.name=gold-2",
 		}},
+		"a prefix that a mount option names": {"backend: awsS3\naccessModes: [ReadWriteMany]\nawsS3: {bucketName: b, prefix: a/}\n", "awsS3: {prefix: c/}", []string{upgrade}},
+		"another name and backend, on the same share, not kept": {
+			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\nkeep: false\n", "{backend: nfsCsi, nfsCsi: {server: 10.0.0.5, share: /export}, fullnameOverride: other}",
+			[]string{keep, upgrade, "kubectl --namespace storage get pvc rel"},
+		},
 		"a class of static volumes": {
 			"backend: nfs\naccessModes: [ReadWriteMany]\nnfs: {server: 10.0.0.5, path: /export}\nstorageClass: {create: true}\n", "storageClass: {parameters: {type: gold}}",
 			[]string{"kubectl delete storageclass storage.rel", upgrade},

@@ -165,8 +165,11 @@ func compare(from, to Objects, upgrade Upgrade) (*comparison, error) {
 				}
 				c.unkept(kind, key, old, fresh)
 			}
-			if there && kind == claimKind {
+			switch {
+			case there && kind == claimKind:
 				c.size(key, old, fresh)
+			case there && kind == volumeKind:
+				c.moved(key, old, fresh)
 			}
 		}
 	}
@@ -195,7 +198,7 @@ func (f found) effect() string {
 		return ""
 	case f.recipe.how == keepFirst && !strings.HasPrefix(f.about, "class"), f.about == "renamed, deleted":
 		return Lost
-	case f.about == "renamed", f.about == volumeKind+claimRef:
+	case f.about == "renamed", f.about == "moved", f.about == volumeKind+claimRef:
 		return Renamed
 	}
 	return Refused

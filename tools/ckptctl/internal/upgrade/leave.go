@@ -66,6 +66,7 @@ func (c *comparison) claimLeaves(key Key, old unstructured.Unstructured) {
 	}
 	_, ours := c.to[volumeKind][Key{Name: volume}]
 	where, why := c.elsewhere(old, next)
+	stay.where = where
 	switch source, filled := get(next, "spec.dataSourceRef").(map[string]any); {
 	case renamed && volume != "" && volume == volumeName(next) && ours:
 		// Its volume is reserved for the new claim, which is reported.
@@ -191,6 +192,27 @@ func (c *comparison) places(before, after unstructured.Unstructured) (placement,
 		return other, ": the new volume is other storage"
 	}
 	return other, fmt.Sprintf(": the new volume is other storage, %s instead of %s", show(place(fresh)), show(place(old)))
+}
+
+// moved adds a volume of the same source that leads to other storage, because a mount option names the directory: the API
+// server takes that.
+func (c *comparison) moved(key Key, old, fresh unstructured.Unstructured) {
+	before, err := volumeOf(old)
+	after, wrong := volumeOf(fresh)
+	was, known := c.Was[key.Name]
+	is, said := c.Is[key.Name]
+	if err != nil || wrong != nil || !known || !said || was.To(is.Storage) == identity.Same || slices.Equal(before.Spec.MountOptions, after.Spec.MountOptions) ||
+		!sameSource(before.Spec.PersistentVolumeSource, after.Spec.PersistentVolumeSource) {
+		return
+	}
+	c.add("E10", "error", "moved", []string{"{backend}", "mountOptions", "shardOverrides"}, key,
+		fmt.Sprintf("volume %s leads to other storage at the next mount, by the mount options %s instead of %s: its checkpoints stay behind.",
+			key.Name, show(without(after.Spec.MountOptions, before.Spec.MountOptions)), show(without(before.Spec.MountOptions, after.Spec.MountOptions))), recipe{how: copyFirst})
+}
+
+// without returns the texts that are not among the others.
+func without(texts, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return slices.Contains(others, text) })
 }
 
 // unhandled returns a volume's source without its handle.

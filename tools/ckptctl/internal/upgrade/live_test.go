@@ -63,7 +63,7 @@ func TestLive(t *testing.T) {
 		"attributes of a Pending claim":       {sized("1Gi"), modified("gold"), []runtime.Object{liveClaim("1Gi", "0", corev1.ClaimPending, kept)}, "", []string{"error E10: spec.volumeAttributesClassName of PersistentVolumeClaim c can become gold only if it is Bound"}},
 		"the volume that it was given":        {sized("1Gi"), given("pvc-1"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 		"another volume than it was given":    {sized("1Gi"), given("pvc-2"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", []string{"error E10: spec.volumeName of PersistentVolumeClaim c cannot change from pvc-1 to pvc-2"}},
-		"a class that the cluster has chosen": {without("fast"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
+		"a class that the cluster has chosen": {classless("fast"), sized("1Gi"), []runtime.Object{liveClaim("1Gi", "1Gi", bound, kept)}, "", nil},
 	} {
 		t.Run(title, func(t *testing.T) {
 			from, err := Parse(c.from, "train")
@@ -122,7 +122,7 @@ func given(volume string) string {
 
 func sized(size string) string { return strings.Replace(dynamicClaim, "%SIZE", size, 1) }
 
-// without names no class.
-func without(class string) string {
+// classless names no class.
+func classless(class string) string {
 	return strings.Replace(sized("1Gi"), "storageClassName: "+class+", ", "", 1)
 }

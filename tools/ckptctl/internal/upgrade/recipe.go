@@ -36,6 +36,8 @@ const (
 	// reclass recreates a class of static volumes, beside creates new claims beside the existing ones.
 	reclass
 	beside
+	// copyFirst has the checkpoints copied, and nothing else.
+	copyFirst
 	// sameRelease keeps the release.
 	sameRelease
 	// stayNamed keeps the claims' names; keepFirst sets keep before Helm would delete an object.
@@ -133,6 +135,8 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 			return recipe{how: leave, set: r.set}.steps(c)
 		}
 		return r.beside(c)
+	case copyFirst:
+		return "copy the checkpoints to where the new values lead, then upgrade, and recreate the pods, which keep the old mount until then:", []paste.Line{c.upgrade()}
 	case sameRelease:
 		as := *c
 		as.Release, as.Namespace = c.Earlier.Release, c.Earlier.Namespace
@@ -143,7 +147,14 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 				return "keep the names, in the values too:", []paste.Line{c.upgrade(sets...)}
 			}
 		}
-		return r.beside(c)
+		if r.where != same {
+			return r.beside(c)
+		}
+		// The new claim has the same data.
+		if slices.ContainsFunc(r.claims, func(k Key) bool { return !kept(c.from[claimKind][k]) }) {
+			return recipe{how: keepFirst}.steps(c)
+		}
+		return "", nil
 	case keepFirst:
 		if c.Gone {
 			return "have Helm keep it before the release goes:", c.first("keep=true")
