@@ -166,17 +166,17 @@ func TestRecipesOfStorage(t *testing.T) {
 	)
 	on := func(name string) string { return strings.Replace(node, "%s", name, 1) }
 	for title, c := range map[string]struct{ from, to, says string }{
-		"a handle that leads nowhere":            {share, "volume: {handle: other}", stays},
-		"another name of such a volume":          {share, "volume: {name: other}", stays},
-		"an option of the driver":                {share, "nfsCsi: {mountPermissions: \"0770\"}", may},
-		"another share":                          {share, "nfsCsi: {share: /other}", elsewhere},
-		"the same server, spelled in two ways":   {share, "nfsCsi: {server: \"::ffff:10.0.0.5\"}", may},
-		"the same export by another backend":     {share, "{backend: nfs, nfs: {server: 10.0.0.5, path: /export}}", may},
-		"a handle that is the disk":              {disk, "awsEbs: {volumeId: vol-0b1b2c3d4e5f60718}", elsewhere},
-		"a partition of the disk":                {disk, "awsEbs: {partition: \"1\"}", may},
-		"another zone of a disk":                 {disk, "awsEbs: {zone: eu-central-1b}", stays},
-		"another node's directory":               {on("a"), on("b"), elsewhere},
-		"a handle of a driver that nobody knows": {"backend: csi\ncsi: {driver: d.example.com, volumeHandle: h}\n", "csi: {volumeAttributes: {share: /b}}", elsewhere},
+		"a handle that leads nowhere":          {share, "volume: {handle: other}", stays},
+		"another name of such a volume":        {share, "volume: {name: other}", stays},
+		"an option of the driver":              {share, "nfsCsi: {mountPermissions: \"0770\"}", may},
+		"another share":                        {share, "nfsCsi: {share: /other}", elsewhere},
+		"the same server, spelled in two ways": {share, "nfsCsi: {server: \"::ffff:10.0.0.5\"}", may},
+		"the same export by another backend":   {share, "{backend: nfs, nfs: {server: 10.0.0.5, path: /export}}", may},
+		"a handle that is the disk":            {disk, "awsEbs: {volumeId: vol-0b1b2c3d4e5f60718}", elsewhere},
+		"a partition of the disk":              {disk, "awsEbs: {partition: \"1\"}", may},
+		"another zone of a disk":               {disk, "awsEbs: {zone: eu-central-1b}", stays},
+		"another node's directory":             {on("a"), on("b"), elsewhere},
+		"a handle of an unknown driver":        {"backend: csi\ncsi: {driver: d.example.com, volumeHandle: h}\n", "csi: {volumeAttributes: {share: /b}}", elsewhere},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Parallel()

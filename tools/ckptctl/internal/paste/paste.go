@@ -20,7 +20,7 @@ import (
 // given may take several.
 type Line struct{ text string }
 
-// mark stands in a line's text behind each program that can be told a cluster. No word has it: it cannot be printed.
+// mark stands in a line's text behind each program that has an option for the cluster. No word has it: it cannot be printed.
 const mark = "\x00"
 
 func (l Line) String() string { return strings.ReplaceAll(l.text, mark, "") }
@@ -37,7 +37,7 @@ func Command(t template, words ...any) Line {
 	return Line{fill(template(programs.ReplaceAllString(string(t), "$0"+mark)), words, word)}
 }
 
-// programs are those that can be told a cluster, where a command begins.
+// programs are those that have an option for the cluster, where a command begins.
 var programs = regexp.MustCompile(`(^|[|&] )(kubectl|helm|ckptctl)\b`)
 
 // Cluster says how to reach a cluster; what is empty is as kubectl has it.

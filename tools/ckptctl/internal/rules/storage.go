@@ -53,7 +53,7 @@ func (r *RuleSet) Place(values map[string]any, named names.Names) Place {
 }
 
 // Storage says what one shard's data lies on, names.Whole of a store without shards; not ok where the values do not say it.
-// Of a driver that the user names, nobody knows which of its attributes say where the data is.
+// Of a driver that the user names, it is unknown which of its attributes say where the data is.
 func (r *RuleSet) Storage(values map[string]any, named names.Names, shard int) (storage identity.Storage, ok bool) {
 	name, _ := values["backend"].(string)
 	known, err := r.backend(name)

@@ -39,7 +39,7 @@ type Upgrade struct {
 	// Chart is the path of the chart, Files and Settings are the new values. OldChart is the path of the current chart; "" if
 	// it is the same.
 	Chart, OldChart string
-	// OldVersion is the version of the current chart, if it is another, and nobody knows where that chart is.
+	// OldVersion is the version of the current chart, if it is another, and the place of that chart is unknown.
 	OldVersion string
 	Files      []string
 	Settings   []Setting
