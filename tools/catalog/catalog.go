@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -388,6 +389,13 @@ func read(chart fs.FS, name string) (Backend, error) {
 	}
 	err = backend.readHooks(chart)
 	return backend, err
+}
+
+var hump = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// Kebab is a name such as nodePublish as parameters have it: node-publish.
+func Kebab(name string) string {
+	return strings.ToLower(hump.ReplaceAllString(name, "$1-$2"))
 }
 
 // hook begins a template checkpoint-storage.backend.<backend>.<hook>.

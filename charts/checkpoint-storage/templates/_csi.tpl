@@ -26,7 +26,11 @@ csi:
   {{- with $attributes }}
   volumeAttributes: {{- include "checkpoint-storage.stringMap" . | nindent 4 }}
   {{- end }}
-  {{- with include "checkpoint-storage.csi.fsType" $in }}
+  {{- $fsType := include "checkpoint-storage.csi.fsType" $in }}
+  {{- if kindIs "string" .root.Values.volume.fsType }}
+  {{- $fsType = .root.Values.volume.fsType }}
+  {{- end }}
+  {{- with $fsType }}
   fsType: {{ . | quote }}
   {{- end }}
   {{- /* Only for drivers that read it on attach: a volume's source cannot be changed later. */}}

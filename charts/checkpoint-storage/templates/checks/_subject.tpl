@@ -39,6 +39,20 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
 {{- $_ := set $names "mountType" (get ($facts.mountTypeFor | default dict) (get $section ($facts.mountOptionsBy | default "") | default "" | toString) | default $facts.mountType) }}
 {{- $_ := set $names "modes" (get $facts.accessModes $context.Values.volumeMode | default (index dict "")) }}
+{{- /* A parameter of the values' own stands for the key. */}}
+{{- $needed := list }}
+{{- range $key := $facts.classRequired }}
+{{- $given := false }}
+{{- range get ($facts.classGiven | default dict) $key }}
+{{- if hasKey $context.Values.storageClass.parameters . }}
+{{- $given = true }}
+{{- end }}
+{{- end }}
+{{- if not $given }}
+{{- $needed = append $needed $key }}
+{{- end }}
+{{- end }}
+{{- $_ := set $names "classRequired" $needed }}
 {{- $_ := set $names "overrides" (len $context.Values.shardOverrides) }}
 {{- $mounted := include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | mustFromJson) | mustFromJson }}
 {{- $_ := set $names "twice" (not (empty (include "checkpoint-storage.rules.twice" $mounted))) }}

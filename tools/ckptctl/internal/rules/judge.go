@@ -72,7 +72,7 @@ func (j *judge) subject(shard int) *subject {
 		all := size * float64(number(j.section("retention")["keep"])+1)
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
 	}
-	names["dataSource"] = j.dataSource(shard)
+	names["dataSource"], names["classRequired"] = j.dataSource(shard), j.classRequired()
 	if portal, ok := section["targetPortal"].(string); ok && portal != "" {
 		names["portal"] = j.names.Volume(number(j.values["shards"])-1) + ":" + portal
 	}
@@ -87,6 +87,19 @@ func (j *judge) subject(shard int) *subject {
 	mounted = j.readOnly(s, section, names, mounted)
 	s.roots["mounted"], names["twice"] = mounted, twice(mounted)
 	return s
+}
+
+// classRequired are the keys that a class needs, but for those that a parameter of the values' own stands for.
+func (j *judge) classRequired() []any {
+	parameters, _ := j.section("storageClass")["parameters"].(map[string]any)
+	out := []any{}
+	for _, key := range j.backend.ClassRequired {
+		given := slices.ContainsFunc(j.backend.ClassGiven[key], func(name string) bool { _, is := parameters[name]; return is })
+		if !given {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 // onlyMakers hides from the rules the class of a static volume, which makes no volumes, and the size of a class by itself,
