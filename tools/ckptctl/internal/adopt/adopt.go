@@ -33,6 +33,8 @@ type Adoption struct {
 	Assumed string
 	// Binding is what to know of who has the volume: its provisioner, or a claim that is not given; empty where nothing.
 	Binding string
+	// HandedOver is how a volume of a type that Kubernetes had itself becomes a CSI driver's; empty where it is none.
+	HandedOver string
 	// Refused is why the chart does not render the values; nil where it does.
 	Refused error
 	// Namespace is that of the release.
@@ -80,6 +82,14 @@ func (c Chart) Adopt(store Store, release, namespace string) (Adoption, error) {
 	if err != nil {
 		return Adoption{}, err
 	}
+	was, wasSource := kind, source
+	if changed, to := handOver(store.Volume, kind, source, namespace); to != "" {
+		store.Volume, driver = changed, to
+		kind, source = "csi", dig(changed, "spec", "csi")
+	}
+	if kind == "csi" && !ofDriver(source) {
+		return Adoption{}, refuse("PersistentVolume %s: its CSI source has no volumeHandle, without which Kubernetes refuses it", store.Volume.name())
+	}
 	var best, refused *Adoption
 	anyBest := false
 	for _, b := range c.candidates(store, kind, driver, source) {
@@ -102,6 +112,10 @@ func (c Chart) Adopt(store Store, release, namespace string) (Adoption, error) {
 		if best != nil && best.Whole() {
 			break
 		}
+	}
+	if best != nil && was != kind {
+		best.Differences = append(best.Differences, Difference{Object: "PersistentVolume " + store.Volume.name(), Path: "spec." + was, Is: wasSource, Rendered: "spec.csi"})
+		best.HandedOver = fmt.Sprintf("Kubernetes hands volumes of type %s to the driver %s, and the values are those of a volume of that driver with the same storage; a source cannot be changed, so with these values delete PersistentVolume %s first, its reclaim policy being Retain", was, driver, store.Volume.name())
 	}
 	if best != nil {
 		best.Namespace, best.Binding = namespace, kept
@@ -264,9 +278,43 @@ func (c Chart) answer(a *Adoption, b catalog.Backend, store Store, refused error
 		a.Assumed = fmt.Sprintf("%s.%s: true says that every node mounts the same storage at %v; where that is not so, each node has its own files", b.Name, sharedMount, section["path"])
 	case affinity != nil && volume["nodeAffinity"] == nil && strings.Contains(said, "volume.nodeAffinity"):
 		volume["nodeAffinity"] = affinity
+	case store.Claim == nil && store.Volume == nil:
+		// A class by itself says nothing of its claims, which the chart judges too: they are then such as the storage has.
+		return claimOf(a.Values, b, said)
 	default:
 		return false
 	}
+	return true
+}
+
+// askedSize is what the chart says to set where storage is made in certain sizes only.
+var askedSize = regexp.MustCompile(`set size: ([0-9]+[A-Za-z]+)`)
+
+// claimOf gives a class by itself the claim that its backend can have, after what the chart has said to another; false where
+// there is no further one.
+func claimOf(values map[string]any, b catalog.Backend, said string) bool {
+	if found := askedSize.FindStringSubmatch(said); found != nil && values["size"] == nil {
+		values["size"] = found[1]
+		return true
+	}
+	var ways []map[string]any
+	for _, volumeMode := range []string{"Filesystem", "Block"} {
+		for _, mode := range b.Capabilities.AccessModes[volumeMode] {
+			ways = append(ways, map[string]any{"volumeMode": volumeMode, "accessModes": []any{mode}})
+		}
+	}
+	at := 0
+	if values["volumeMode"] != nil {
+		at = 1 + slices.IndexFunc(ways, func(way map[string]any) bool {
+			return way["volumeMode"] == values["volumeMode"] && reflect.DeepEqual(way["accessModes"], values["accessModes"])
+		})
+	} else if !strings.Contains(said, "E06") && !strings.Contains(said, "accessModes") {
+		return false
+	}
+	if at >= len(ways) {
+		return false
+	}
+	maps.Copy(values, ways[at])
 	return true
 }
 
@@ -287,22 +335,26 @@ func (c Chart) spell(values map[string]any, store Store, a Adoption) bool {
 		switch {
 		case strings.HasPrefix(d.Path, "spec.nodeAffinity") && affinity != nil:
 			set("volume", "nodeAffinity", affinity)
-		case d.Is == nil && ofVolume:
-			set("volume", "attributes", with(dig(values, "volume", "attributes"), attribute))
-		case d.Is == nil && ofClass && d.Rendered != nil:
-			set("storageClass", "parameters", with(dig(values, "storageClass", "parameters"), parameter))
+		case d.Path == "spec.csi.fsType":
+			// Without one, the driver decides.
+			set("volume", "fsType", cmp.Or(d.Is, any("")))
+		case ofVolume:
+			set("volume", "attributes", with(dig(values, "volume", "attributes"), attribute, d.Is))
+		case ofClass && (d.Is != nil || d.Rendered != nil):
+			set("storageClass", "parameters", with(dig(values, "storageClass", "parameters"), parameter, d.Is))
 		}
 	}
 	return again
 }
 
-// with returns attributes or parameters in which one is null, which takes away what follows from the section.
-func with(before map[string]any, key string) map[string]any {
+// with returns attributes or parameters with one as it is, which comes before what follows from the section; null takes that
+// away.
+func with(before map[string]any, key string, is any) map[string]any {
 	out := maps.Clone(before)
 	if out == nil {
 		out = map[string]any{}
 	}
-	out[strings.Trim(key, "[]")] = nil
+	out[strings.Trim(key, "[]")] = is
 	return out
 }
 

@@ -96,6 +96,16 @@ func harmless(kind string, d Difference, object Object) string {
 		return "an object of its kind has no namespace"
 	case path == "spec.mountOptions" && readOnly(object) && added(before, d.Rendered) == "ro":
 		return "pods only read the volume"
+	case strings.HasSuffix(path, "mountOptions") && sameOptions(before, d.Rendered):
+		return "the same options, one by one"
+	case kind == "PersistentVolume" && path == "spec.persistentVolumeReclaimPolicy" && d.Rendered == "Retain":
+		return "with it, the cluster removes the data as soon as the claim is deleted; the policy of a volume can be changed"
+	case kind == "PersistentVolume" && before == nil && strings.HasPrefix(path, "spec.csi.controllerExpandSecretRef."):
+		return "the secret by which the volume can grow, which Kubernetes lets one add"
+	case kind != "StorageClass" && path == "metadata.annotations.["+betaClass+"]":
+		return "the field storageClassName came after it, and says the same"
+	case d.Rendered == nil && strings.HasPrefix(path, "metadata.annotations.") && writtenOnBinding(object, strings.Trim(strings.TrimPrefix(path, "metadata.annotations."), "[]")):
+		return "Kubernetes writes it itself"
 	case before == nil && (strings.HasPrefix(path, "metadata.labels.") || strings.HasPrefix(path, "metadata.annotations.")):
 		return "the chart adds it"
 	case before == nil && path == "metadata.namespace":
@@ -120,6 +130,24 @@ func readOnly(object Object) bool {
 	return len(modes) == 1 && modes[0] == "ReadOnlyMany"
 }
 
+// sameOptions says that two lists of mount options are the same once each option stands by itself, wherever ro stands.
+func sameOptions(a, b any) bool {
+	read := func(of any) []string {
+		list, _ := of.([]any)
+		var out []string
+		for _, item := range list {
+			for _, each := range strings.Split(fmt.Sprint(item), ",") {
+				if each = strings.TrimSpace(each); each != "" && each != "ro" && !slices.Contains(out, each) {
+					out = append(out, each)
+				}
+			}
+		}
+		return out
+	}
+	ro := func(of any) bool { list, _ := of.([]any); return slices.Contains(list, any("ro")) }
+	return slices.Equal(read(a), read(b)) && ro(a) == ro(b)
+}
+
 // added is what a list has at its end that another has not; empty where that is no single text.
 func added(before, after any) string {
 	short, _ := before.([]any)
@@ -141,6 +169,9 @@ func defaulted(o Object) map[string]any {
 		if spec != nil && spec[key] == nil {
 			spec[key] = value
 		}
+	}
+	if name := text(o, "metadata", "annotations", betaClass); name != "" {
+		set("storageClassName", name)
 	}
 	switch o["kind"] {
 	case "PersistentVolume":

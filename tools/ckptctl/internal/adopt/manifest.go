@@ -160,7 +160,28 @@ func class(object Object) string {
 	if name := text(object, "spec", "storageClassName"); name != "" {
 		return name
 	}
-	return text(object, "metadata", "annotations", "volume.beta.kubernetes.io/storage-class")
+	return text(object, "metadata", "annotations", betaClass)
+}
+
+// betaClass is the annotation that named the class before there was a field.
+const betaClass = "volume.beta.kubernetes.io/storage-class"
+
+// writtenBySystem says that Kubernetes writes an annotation itself.
+func writtenBySystem(key string) bool {
+	return strings.HasPrefix(key, "pv.kubernetes.io/") || strings.HasPrefix(key, "volume.kubernetes.io/") || key == "volume.beta.kubernetes.io/storage-provisioner"
+}
+
+// writtenOnBinding says that an annotation of an object, which may have been copied from a cluster without its uid, is what
+// Kubernetes writes when it binds the two. By hand, people write by whom a volume was made, and a node for a claim that is
+// not bound.
+func writtenOnBinding(object Object, key string) bool {
+	switch key {
+	case "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller", "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner":
+		return true
+	case "volume.kubernetes.io/selected-node":
+		return text(object, "spec", "volumeName") != ""
+	}
+	return strings.HasPrefix(key, "volume.kubernetes.io/provisioner-deletion-secret-")
 }
 
 func (o Object) name() string      { return text(o, "metadata", "name") }
@@ -224,8 +245,7 @@ func own(object Object) Object {
 		delete(dig(out, "spec"), "volumeName")
 	}
 	for key := range annotations {
-		system := strings.HasPrefix(key, "pv.kubernetes.io/") || strings.HasPrefix(key, "volume.kubernetes.io/") || key == "volume.beta.kubernetes.io/storage-provisioner"
-		if key == "kubectl.kubernetes.io/last-applied-configuration" || system && was {
+		if key == "kubectl.kubernetes.io/last-applied-configuration" || was && writtenBySystem(key) {
 			delete(annotations, key)
 		}
 	}

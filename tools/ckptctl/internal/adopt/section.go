@@ -1,13 +1,16 @@
 package adopt
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"checkpoint-storage/tools/catalog"
 )
@@ -103,20 +106,23 @@ func ofClass(b catalog.Backend, class Object) (reading, error) {
 		delete(given, prefix+"fstype")
 	}
 	for key, uses := range b.Facts().Mapping.Secrets {
-		names, namespaces := map[any]bool{}, map[any]bool{}
 		for _, use := range uses.([]any) {
-			at := prefix + kebab(fmt.Sprint(use)) + "-secret-"
-			names[given[at+"name"]], namespaces[given[at+"namespace"]] = true, true
-		}
-		// A key writes all of its uses.
-		name, namespace := only(names), only(namespaces)
-		if name == "" || namespace == "" || strings.Contains(name+namespace, "$") {
-			continue
-		}
-		out.section[key] = map[string]any{"name": name, "namespace": namespace}
-		for _, use := range uses.([]any) {
-			delete(given, prefix+kebab(fmt.Sprint(use))+"-secret-name")
-			delete(given, prefix+kebab(fmt.Sprint(use))+"-secret-namespace")
+			at := prefix + catalog.Kebab(fmt.Sprint(use)) + "-secret-"
+			name, _ := given[at+"name"].(string)
+			namespace, _ := given[at+"namespace"].(string)
+			// What the provisioner fills in for each claim is no name of a secret, and stays a parameter.
+			if name == "" || namespace == "" || strings.Contains(name+namespace, "$") {
+				continue
+			}
+			// The first stands for all of the key's uses; what another one has besides, or has not, is said by its parameters.
+			ref := map[string]any{"name": name, "namespace": namespace}
+			if out.section[key] == nil {
+				out.section[key] = ref
+			}
+			if reflect.DeepEqual(out.section[key], ref) {
+				delete(given, at+"name")
+				delete(given, at+"namespace")
+			}
 		}
 	}
 	if b.Schema.Properties["driver"] != nil {
@@ -125,30 +131,16 @@ func ofClass(b catalog.Backend, class Object) (reading, error) {
 	return out, out.invert(b, b.Facts().Mapping.Parameters, given, out.parameters)
 }
 
-func only(values map[any]bool) string {
-	if len(values) != 1 {
-		return ""
-	}
-	for value := range values {
-		text, _ := value.(string)
-		return text
-	}
-	return ""
-}
-
-func kebab(text string) string {
-	return strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(text, "$1-$2"))
-}
-
 // invert sets the keys of the section that become the given attributes or parameters, and puts the others into rest.
 func (r *reading) invert(b catalog.Backend, mapped map[string]any, given, rest map[string]any) error {
-	keys := map[string]string{}
+	keys, lower := map[string]string{}, map[string]string{}
 	for key, name := range mapped {
-		keys[fmt.Sprint(name)] = key
+		keys[fmt.Sprint(name)], lower[strings.ToLower(fmt.Sprint(name))] = key, key
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		written := fmt.Sprint(given[name])
-		if key := keys[name]; key != "" {
+		// Some drivers do not look at how letters are written; what is not written as usual is then said besides.
+		if key := cmp.Or(keys[name], lower[strings.ToLower(name)]); key != "" && (keys[name] != "" || r.section[key] == nil) {
 			if value, fits := typed(b, key, written); fits {
 				r.section[key] = value
 				continue
@@ -260,6 +252,27 @@ func unanchored(expression string) string {
 	return out.String()
 }
 
+// within says that a text keeps to the limits of a key, as far as they are numbers.
+func within(property map[string]any, written string) bool {
+	limit := func(name string) (float64, bool) {
+		number, is := property[name].(float64)
+		return number, is
+	}
+	if least, is := limit("minLength"); is && float64(utf8.RuneCountInString(written)) < least {
+		return false
+	}
+	if most, is := limit("maxLength"); is && float64(utf8.RuneCountInString(written)) > most {
+		return false
+	}
+	number, err := strconv.ParseFloat(written, 64)
+	if err != nil {
+		return true
+	}
+	least, isLeast := limit("minimum")
+	most, isMost := limit("maximum")
+	return !(isLeast && number < least || isMost && number > most)
+}
+
 // typed is a text as the value of a key; false where the key has no such value.
 func typed(b catalog.Backend, key, written string) (any, bool) {
 	property := b.Schema.Properties[key]
@@ -276,6 +289,9 @@ func typed(b catalog.Backend, key, written string) (any, bool) {
 				return each, true
 			}
 		}
+		return nil, false
+	}
+	if !within(property, written) {
 		return nil, false
 	}
 	for _, kind := range kinds {

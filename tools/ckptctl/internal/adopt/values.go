@@ -56,7 +56,6 @@ func (c Chart) values(b catalog.Backend, store Store, r reading) map[string]any 
 		fill(volume, "name", store.Volume.name())
 		fill(volume, "labels", dig(store.Volume, "metadata", "labels"))
 		fill(volume, "annotations", annotations(store.Volume))
-		fill(volume, "reclaimPolicy", dig(store.Volume, "spec")["persistentVolumeReclaimPolicy"])
 		fill(volume, "attributes", r.attributes)
 		if r.handle != store.Volume.name() {
 			fill(volume, "handle", r.handle)
@@ -84,7 +83,7 @@ func (c Chart) values(b catalog.Backend, store Store, r reading) map[string]any 
 		}
 	} else if name, is := dig(main, "spec")["storageClassName"]; is {
 		values["storageClassName"] = name
-	} else if name := text(main, "metadata", "annotations", "volume.beta.kubernetes.io/storage-class"); name != "" {
+	} else if name := text(main, "metadata", "annotations", betaClass); name != "" {
 		values["storageClassName"] = name
 	}
 	if static || store.Class != nil {
@@ -166,6 +165,12 @@ func annotations(o Object) map[string]any {
 	out := maps.Clone(dig(o, "metadata", "annotations"))
 	if out["helm.sh/resource-policy"] == "keep" {
 		delete(out, "helm.sh/resource-policy")
+	}
+	for key := range out {
+		// What is said otherwise, and what is Kubernetes' to say.
+		if key == betaClass && o["kind"] != "StorageClass" || writtenOnBinding(o, key) {
+			delete(out, key)
+		}
 	}
 	return out
 }

@@ -142,6 +142,7 @@ func explainAdoption(w io.Writer, a adopt.Adoption, release string, to paste.Clu
 		}
 	}
 	line("note", a.Instead)
+	line("note", a.HandedOver)
 	line("note", a.Assumed)
 	line("note", a.Binding)
 	for _, d := range a.Harmless() {
