@@ -43,7 +43,7 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $needed := list }}
 {{- range $key := $facts.classRequired }}
 {{- $given := false }}
-{{- range get ($facts.classGiven | default dict) $key }}
+{{- range get ($facts.classGiven | default dict) $key | default list }}
 {{- if hasKey $context.Values.storageClass.parameters . }}
 {{- $given = true }}
 {{- end }}

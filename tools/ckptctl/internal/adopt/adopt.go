@@ -299,7 +299,10 @@ func claimOf(values map[string]any, b catalog.Backend, said string) bool {
 	}
 	var ways []map[string]any
 	for _, volumeMode := range []string{"Filesystem", "Block"} {
-		for _, mode := range b.Capabilities.AccessModes[volumeMode] {
+		modes := slices.Clone(b.Capabilities.AccessModes[volumeMode])
+		// What is only read is mounted so, which the class would say.
+		slices.SortStableFunc(modes, func(x, y string) int { return strings.Compare(y[:5], x[:5]) })
+		for _, mode := range modes {
 			ways = append(ways, map[string]any{"volumeMode": volumeMode, "accessModes": []any{mode}})
 		}
 	}
@@ -335,6 +338,8 @@ func (c Chart) spell(values map[string]any, store Store, a Adoption) bool {
 		switch {
 		case strings.HasPrefix(d.Path, "spec.nodeAffinity") && affinity != nil:
 			set("volume", "nodeAffinity", affinity)
+		case d.Path == "allowedTopologies" && d.Is == nil:
+			set("storageClass", "allowedTopologies", []any{})
 		case d.Path == "spec.csi.fsType":
 			// Without one, the driver decides.
 			set("volume", "fsType", cmp.Or(d.Is, any("")))

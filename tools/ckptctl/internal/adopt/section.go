@@ -103,7 +103,10 @@ func ofClass(b catalog.Backend, class Object) (reading, error) {
 		if err := out.fsType(b, fsType); err != nil {
 			return out, err
 		}
-		delete(given, prefix+"fstype")
+		// Where no key says it, it stays a parameter.
+		if len(out.section) > 0 {
+			delete(given, prefix+"fstype")
+		}
 	}
 	for key, uses := range b.Facts().Mapping.Secrets {
 		for _, use := range uses.([]any) {
@@ -175,7 +178,9 @@ func (r *reading) fsType(b catalog.Backend, name string) error {
 		}
 	}
 	if b.Schema.Properties["fsType"] != nil {
-		r.section["fsType"] = name
+		if value, fits := typed(b, "fsType", name); fits {
+			r.section["fsType"] = value
+		}
 	}
 	return nil
 }
