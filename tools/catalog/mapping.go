@@ -24,6 +24,8 @@ const (
 	mountOptionKey = "mountOption"
 	// hostKey says that the value, or each of the values, is a host's name or address: see Host.
 	hostKey = "host"
+	// AbsentKey is what the driver takes where the parameter is left out, and the chart's default is another.
+	AbsentKey = "absent"
 )
 
 // Host is what there is to know of a key that holds a host's name or address.
@@ -89,7 +91,7 @@ func JSONSchema(property map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range property {
 		switch key {
-		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey, hostKey:
+		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey, hostKey, AbsentKey:
 		default:
 			out[key] = value
 		}

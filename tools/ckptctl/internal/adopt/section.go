@@ -131,6 +131,11 @@ func ofClass(b catalog.Backend, class Object) (reading, error) {
 	if b.Schema.Properties["driver"] != nil {
 		out.section["driver"] = class["provisioner"]
 	}
+	for key, property := range b.Schema.Properties {
+		if absent, is := property[catalog.AbsentKey]; is && given[fmt.Sprint(b.Facts().Mapping.Parameters[key])] == nil {
+			out.section[key] = absent
+		}
+	}
 	return out, out.invert(b, b.Facts().Mapping.Parameters, given, out.parameters)
 }
 
