@@ -74,8 +74,6 @@ type Facts struct {
 	Defaults       map[string]any `json:"defaults"`
 	Required       []string       `json:"required,omitempty"`
 	ClassRequired  []string       `json:"classRequired,omitempty"`
-	// ClassGiven are, for keys that a class needs, the parameters that stand for each where the values name them themselves.
-	ClassGiven map[string][]string `json:"classGiven,omitempty"`
 	// Examples are of the keys that are required.
 	Examples map[string]any `json:"examples,omitempty"`
 	Kind     string         `json:"kind,omitempty"`
@@ -173,7 +171,6 @@ func (b Backend) Facts() Facts {
 		Defaults:              b.Defaults(),
 		Required:              slices.Sorted(slices.Values(b.Schema.Required)),
 		ClassRequired:         slices.Sorted(slices.Values(b.Schema.ClassRequired)),
-		ClassGiven:            b.classGiven(),
 		Examples:              examples,
 		Kind:                  b.Schema.Kind,
 		Identity:              b.Schema.Identity,
@@ -185,19 +182,20 @@ func (b Backend) Facts() Facts {
 	}
 }
 
-// classGiven are the parameters that say the same as keys that a class needs.
-func (b Backend) classGiven() map[string][]string {
-	out, mapping := map[string][]string{}, b.mapping()
-	for _, key := range b.Schema.ClassRequired {
-		if name, is := mapping.Parameters[key]; is {
-			out[key] = append(out[key], fmt.Sprint(name))
-		}
-		uses, _ := mapping.Secrets[key].([]any)
-		for _, use := range uses {
-			out[key] = append(out[key], fmt.Sprintf("csi.storage.k8s.io/%s-secret-name", Kebab(fmt.Sprint(use))))
-		}
+// Given says that parameters of a class name one that stands for a key of the section: its own, or one of the secrets'.
+func (m Mapping) Given(key string, parameters map[string]any) bool {
+	if name, is := m.Parameters[key]; is && has(parameters, fmt.Sprint(name)) {
+		return true
 	}
-	return out
+	uses, _ := m.Secrets[key].([]any)
+	return slices.ContainsFunc(uses, func(use any) bool {
+		return has(parameters, "csi.storage.k8s.io/"+Kebab(fmt.Sprint(use))+"-secret-name")
+	})
+}
+
+func has(parameters map[string]any, name string) bool {
+	_, is := parameters[name]
+	return is
 }
 
 // provisioningFix says how to use a backend whose provisioning is not the one that was asked for.

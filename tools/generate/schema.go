@@ -63,7 +63,19 @@ func schema(chart string, backends []catalog.Backend, frameworks catalog.Framewo
 				"shardOverrides": map[string]any{"maxItems": 0},
 			}, needs))
 		}
-		conditions = append(conditions, classNeeds(b)...)
+		if needs := needed(b.Schema.ClassRequired); needs != nil {
+			conditions = append(conditions, when(b.Name, map[string]any{
+				"provisioning": map[string]any{"const": "dynamic"},
+				"storageClass": map[string]any{
+					"required": []any{"create"},
+					"properties": map[string]any{
+						"create": map[string]any{"const": true},
+						// Parameters may stand for keys: then rule E17 says which are missing.
+						"parameters": map[string]any{"maxProperties": 0},
+					},
+				},
+			}, needs, "provisioning", "storageClass"))
+		}
 	}
 	for _, old := range retired {
 		name := fmt.Sprint(old["name"])
@@ -157,48 +169,6 @@ func needed(keys []string) []any {
 	var out []any
 	for _, key := range keys {
 		out = append(out, key)
-	}
-	return out
-}
-
-// classNeeds are the conditions of a class that the chart makes: its section has the keys, except those whose parameters
-// storageClass.parameters has, which come before the section's. There the provisioner fills in ${pvc.name} and the like.
-func classNeeds(b catalog.Backend) []any {
-	if len(b.Schema.ClassRequired) == 0 {
-		return nil
-	}
-	given, named := map[string][]any{}, b.Facts().ClassGiven
-	var all []any
-	for _, key := range b.Schema.ClassRequired {
-		for _, name := range named[key] {
-			given[key] = append(given[key], map[string]any{"required": []any{name}})
-		}
-		all = append(all, given[key]...)
-	}
-	made := func(parameters map[string]any, keys ...string) map[string]any {
-		class := map[string]any{"required": []any{"create"}, "properties": map[string]any{"create": map[string]any{"const": true}}}
-		if parameters != nil {
-			class["properties"].(map[string]any)["parameters"] = parameters
-		}
-		return when(b.Name, map[string]any{"provisioning": map[string]any{"const": "dynamic"}, "storageClass": class}, needed(keys), "provisioning", "storageClass")
-	}
-	if all == nil {
-		return []any{made(nil, b.Schema.ClassRequired...)}
-	}
-	// All at once where none of them is given, so that one message names all that are missing.
-	out := []any{made(map[string]any{"not": map[string]any{"anyOf": all}}, b.Schema.ClassRequired...)}
-	for _, key := range b.Schema.ClassRequired {
-		if len(b.Schema.ClassRequired) == 1 && given[key] != nil {
-			continue
-		}
-		some := map[string]any{"anyOf": all}
-		if given[key] != nil {
-			some["not"] = map[string]any{"anyOf": given[key]}
-		}
-		each := made(some, key)
-		class := each["if"].(map[string]any)["properties"].(map[string]any)["storageClass"].(map[string]any)
-		class["required"] = []any{"create", "parameters"}
-		out = append(out, each)
 	}
 	return out
 }

@@ -39,14 +39,12 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- $facts := include "checkpoint-storage.facts" $context | mustFromJson }}
 {{- $_ := set $names "mountType" (get ($facts.mountTypeFor | default dict) (get $section ($facts.mountOptionsBy | default "") | default "" | toString) | default $facts.mountType) }}
 {{- $_ := set $names "modes" (get $facts.accessModes $context.Values.volumeMode | default (index dict "")) }}
-{{- /* A parameter of the values' own stands for the key. */}}
 {{- $needed := list }}
+{{- $own := $context.Values.storageClass.parameters | default dict }}
 {{- range $key := $facts.classRequired }}
-{{- $given := false }}
-{{- range get ($facts.classGiven | default dict) $key | default list }}
-{{- if hasKey $context.Values.storageClass.parameters . }}
-{{- $given = true }}
-{{- end }}
+{{- $given := hasKey $own (get ($facts.mapping.parameters | default dict) $key) }}
+{{- range get ($facts.mapping.secrets | default dict) $key | default list }}
+{{- $given = or $given (hasKey $own (printf "csi.storage.k8s.io/%s-secret-name" (kebabcase .))) }}
 {{- end }}
 {{- if not $given }}
 {{- $needed = append $needed $key }}

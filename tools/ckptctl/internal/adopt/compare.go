@@ -99,7 +99,7 @@ func harmless(kind string, d Difference, object Object) string {
 	case strings.HasSuffix(path, "mountOptions") && sameOptions(before, d.Rendered):
 		return "the same options, one by one"
 	case kind == "PersistentVolume" && path == "spec.persistentVolumeReclaimPolicy" && d.Rendered == "Retain":
-		return "with it, the cluster removes the data as soon as the claim is deleted; the policy of a volume can be changed"
+		return fmt.Sprintf("it becomes Retain: with %v, the cluster does away with the data when the claim is deleted", before)
 	case kind == "PersistentVolume" && before == nil && strings.HasPrefix(path, "spec.csi.controllerExpandSecretRef."):
 		return "the secret by which the volume can grow, which Kubernetes lets one add"
 	case kind != "StorageClass" && path == "metadata.annotations.["+betaClass+"]":

@@ -61,6 +61,11 @@ volume:
 	assert.NotContains(t, errs, "helm install")
 
 	code, out, errs = ckptctl("adopt", "-f", pair("persistentVolumeReclaimPolicy: Delete"))
+	assert.Equal(t, OK, code)
+	assert.NotContains(t, out, "Delete")
+	assert.Contains(t, errs, "differs: PersistentVolume models: spec.persistentVolumeReclaimPolicy: it becomes Retain")
+
+	code, out, errs = ckptctl("adopt", "-f", pair("mountOptions: [dir_mode=0777]"))
 	assert.Equal(t, Found, code)
 	assert.Contains(t, out, "backend: nfs")
 	assert.Contains(t, errs, "refused: ")

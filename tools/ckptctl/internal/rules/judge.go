@@ -94,8 +94,7 @@ func (j *judge) classRequired() []any {
 	parameters, _ := j.section("storageClass")["parameters"].(map[string]any)
 	out := []any{}
 	for _, key := range j.backend.ClassRequired {
-		given := slices.ContainsFunc(j.backend.ClassGiven[key], func(name string) bool { _, is := parameters[name]; return is })
-		if !given {
+		if !j.backend.Mapping.Given(key, parameters) {
 			out = append(out, key)
 		}
 	}
