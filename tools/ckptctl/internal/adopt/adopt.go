@@ -85,9 +85,10 @@ func (c Chart) Adopt(store Store, release, namespace string) (Adoption, error) {
 	was, wasSource := kind, source
 	if changed, to := handOver(store.Volume, kind, source, namespace); to != "" {
 		store.Volume, driver = changed, to
-		kind, source = "csi", dig(changed, "spec", "csi")
+		kind = inTree().Source
+		source = dig(changed, "spec", kind)
 	}
-	if kind == "csi" && !ofDriver(source) {
+	if kind == inTree().Source && !ofDriver(source) {
 		return Adoption{}, refuse("PersistentVolume %s: its CSI source has no volumeHandle, without which Kubernetes refuses it", store.Volume.name())
 	}
 	var best, refused *Adoption

@@ -2,79 +2,48 @@ package adopt
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
+
+	"sigs.k8s.io/yaml"
 )
 
-// handedOver is how Kubernetes hands the volumes of a type that it had itself to a CSI driver, by the rules of its migration:
-// https://github.com/kubernetes/csi-translation-lib/tree/master/plugins
+//go:embed intree.yaml
+var inTreeText []byte
+
+// handedOver is how the volumes of a type are handed to a CSI driver: see intree.yaml.
 type handedOver struct {
-	driver string
-	// zone is the node label by which the driver knows zones; empty where it does not.
-	zone string
-	// source is the CSI source; nil where the volume does not say enough.
-	source func(volume Object, source map[string]any, zone, namespace string) map[string]any
+	Driver, Zone, Handle, Secret string
+	Attributes                   []string
 }
 
-var handed = map[string]handedOver{
-	"awsElasticBlockStore": {"ebs.csi.aws.com", "topology.ebs.csi.aws.com/zone", func(_ Object, source map[string]any, _, _ string) map[string]any {
-		// aws://ZONE/ID is how it was written once.
-		id := text(source, "volumeID")
-		return map[string]any{"volumeHandle": id[strings.LastIndex(id, "/")+1:], "volumeAttributes": attributes("partition", source["partition"])}
-	}},
-	"azureDisk": {"disk.csi.azure.com", "topology.disk.csi.azure.com/zone", func(_ Object, source map[string]any, _, _ string) map[string]any {
-		return map[string]any{"volumeHandle": text(source, "diskURI"), "volumeAttributes": attributes("cachingMode", source["cachingMode"])}
-	}},
-	"azureFile": {"file.csi.azure.com", "", func(volume Object, source map[string]any, _, namespace string) map[string]any {
-		namespace = cmp.Or(text(source, "secretNamespace"), namespace)
-		group := text(volume, "metadata", "annotations", "kubernetes.io/azure-file-resource-group")
-		account := text(source, "secretName")
-		if found := accountOfSecret.FindStringSubmatch(account); found != nil {
-			account = found[1]
-		}
-		return map[string]any{
-			"volumeHandle":       strings.Join([]string{group, account, text(source, "shareName"), volume.name(), namespace}, "#"),
-			"volumeAttributes":   attributes("shareName", source["shareName"]),
-			"nodeStageSecretRef": map[string]any{"name": text(source, "secretName"), "namespace": namespace},
-		}
-	}},
-	"cinder": {"cinder.csi.openstack.org", "topology.cinder.csi.openstack.org/zone", func(_ Object, source map[string]any, _, _ string) map[string]any {
-		return map[string]any{"volumeHandle": text(source, "volumeID")}
-	}},
-	"gcePersistentDisk": {"pd.csi.storage.gke.io", "topology.gke.io/zone", func(_ Object, source map[string]any, zone, _ string) map[string]any {
-		place := "zones/" + cmp.Or(zone, "UNSPECIFIED")
-		if first, _, several := strings.Cut(zone, "__"); several {
-			place = "regions/" + first[:max(0, strings.LastIndex(first, "-"))]
-		}
-		return map[string]any{
-			"volumeHandle":     "projects/UNSPECIFIED/" + place + "/disks/" + text(source, "pdName"),
-			"volumeAttributes": attributes("partition", source["partition"]),
-		}
-	}},
-	"portworxVolume": {"pxd.portworx.com", "", func(_ Object, source map[string]any, _, _ string) map[string]any {
-		return map[string]any{"volumeHandle": text(source, "volumeID")}
-	}},
-}
+// inTree are the types that are handed over, and the field of the source that they then have.
+var inTree = sync.OnceValue(func() (out struct {
+	Source string
+	Types  map[string]handedOver
+}) {
+	if err := yaml.UnmarshalStrict(inTreeText, &out); err != nil {
+		panic(err)
+	}
+	return out
+})
 
-// accountOfSecret is what Azure's provisioner called the secret of a storage account.
-var accountOfSecret = regexp.MustCompile(`^azure-storage-account-(.+)-secret$`)
+var (
+	// accountOfSecret is what Azure's provisioner called the secret of a storage account.
+	accountOfSecret = regexp.MustCompile(`^azure-storage-account-(.+)-secret$`)
+	inBraces        = regexp.MustCompile(`\{(\w+)\}`)
+)
 
 // zoneLabels are those by which Kubernetes names a volume's zone.
 var zoneLabels = []string{"topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"}
 
-// attributes are volume attributes of one entry, or of none where there is nothing to say.
-func attributes(key string, value any) map[string]any {
-	if value == nil || fmt.Sprint(value) == "" || fmt.Sprint(value) == "0" {
-		return nil
-	}
-	return map[string]any{key: fmt.Sprint(value)}
-}
-
 // handOver returns a volume of a type that Kubernetes had itself as one of the CSI driver that it is handed to, and the driver;
-// "" where it is of no such type.
+// "" where it is of no such type, or says too little.
 func handOver(volume Object, kind string, source map[string]any, namespace string) (Object, string) {
-	to, is := handed[kind]
+	to, is := inTree().Types[kind]
 	if !is {
 		return volume, ""
 	}
@@ -82,36 +51,69 @@ func handOver(volume Object, kind string, source map[string]any, namespace strin
 	for _, label := range zoneLabels {
 		zone = cmp.Or(zone, text(volume, "metadata", "labels", label))
 	}
-	out := Object(copied(volume).(map[string]any))
-	csi := to.source(volume, source, zone, cmp.Or(text(volume, "spec", "claimRef", "namespace"), namespace))
-	if text(csi, "volumeHandle") == "" {
+	words := wordsOf(volume, source, zone, cmp.Or(text(source, "secretNamespace"), text(volume, "spec", "claimRef", "namespace"), namespace))
+	short := false
+	handle := inBraces.ReplaceAllStringFunc(to.Handle, func(word string) string {
+		word = strings.Trim(word, "{}")
+		value, known := words[word]
+		if !known {
+			value = text(source, word)
+			short = short || value == ""
+		}
+		return value
+	})
+	if short || handle == "" {
 		return volume, ""
 	}
-	csi["driver"] = to.driver
-	for _, key := range []string{"fsType", "readOnly"} {
-		if source[key] != nil {
-			csi[key] = source[key]
+	driven := map[string]any{"driver": to.Driver, "volumeHandle": handle}
+	given := map[string]any{}
+	for _, key := range to.Attributes {
+		if value := source[key]; value != nil && value != "" && fmt.Sprint(value) != "0" {
+			given[key] = fmt.Sprint(value)
 		}
 	}
-	if csi["volumeAttributes"] == nil || len(dig(csi, "volumeAttributes")) == 0 {
-		delete(csi, "volumeAttributes")
+	fill(driven, "volumeAttributes", given)
+	fill(driven, "fsType", source["fsType"])
+	fill(driven, "readOnly", source["readOnly"])
+	if to.Secret != "" {
+		driven[to.Secret] = map[string]any{"name": text(source, "secretName"), "namespace": words["namespace"]}
 	}
+	out := Object(copied(volume).(map[string]any))
 	spec := dig(out, "spec")
 	delete(spec, kind)
-	spec["csi"] = csi
-	if to.zone != "" {
-		rename(spec["nodeAffinity"], to.zone)
-		if spec["nodeAffinity"] == nil && zone != "" {
-			var zones []any
-			for _, each := range strings.Split(zone, "__") {
-				zones = append(zones, each)
-			}
-			spec["nodeAffinity"] = map[string]any{"required": map[string]any{"nodeSelectorTerms": []any{
-				map[string]any{"matchExpressions": []any{map[string]any{"key": to.zone, "operator": "In", "values": zones}}},
-			}}}
-		}
+	spec[inTree().Source] = driven
+	if to.Zone == "" {
+		return out, to.Driver
 	}
-	return out, to.driver
+	rename(spec["nodeAffinity"], to.Zone)
+	if spec["nodeAffinity"] == nil && zone != "" {
+		var zones []any
+		for _, each := range strings.Split(zone, "__") {
+			zones = append(zones, each)
+		}
+		spec["nodeAffinity"] = map[string]any{"required": map[string]any{"nodeSelectorTerms": []any{
+			map[string]any{"matchExpressions": []any{map[string]any{"key": to.Zone, "operator": "In", "values": zones}}},
+		}}}
+	}
+	return out, to.Driver
+}
+
+// wordsOf are what a handle is made of besides the fields of the source.
+func wordsOf(volume Object, source map[string]any, zone, namespace string) map[string]string {
+	account := text(source, "secretName")
+	if found := accountOfSecret.FindStringSubmatch(account); found != nil {
+		account = found[1]
+	}
+	place := "zones/" + cmp.Or(zone, "UNSPECIFIED")
+	if first, _, several := strings.Cut(zone, "__"); several {
+		place = "regions/" + first[:max(0, strings.LastIndex(first, "-"))]
+	}
+	// aws://ZONE/ID is how an id was written once.
+	id := text(source, "volumeID")
+	return map[string]string{
+		"account": account, "group": text(volume, "metadata", "annotations", "kubernetes.io/azure-file-resource-group"),
+		"id": id[strings.LastIndex(id, "/")+1:], "name": volume.name(), "namespace": namespace, "place": place,
+	}
 }
 
 // rename gives the zone of a node affinity the label by which the driver knows it.
