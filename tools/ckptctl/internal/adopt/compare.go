@@ -98,8 +98,6 @@ func harmless(kind string, d Difference, object Object) string {
 		return "pods only read the volume"
 	case strings.HasSuffix(path, "mountOptions") && sameOptions(before, d.Rendered):
 		return "the same options, one by one"
-	case kind == "PersistentVolume" && path == "spec.persistentVolumeReclaimPolicy" && d.Rendered == "Retain":
-		return fmt.Sprintf("it becomes Retain: with %v, the cluster does away with the data when the claim is deleted", before)
 	case kind == "PersistentVolume" && before == nil && strings.HasPrefix(path, "spec.csi.controllerExpandSecretRef."):
 		return "the secret by which the volume can grow, which Kubernetes lets one add"
 	case kind != "StorageClass" && path == "metadata.annotations.["+betaClass+"]":

@@ -61,9 +61,9 @@ volume:
 	assert.NotContains(t, errs, "helm install")
 
 	code, out, errs = ckptctl("adopt", "-f", pair("persistentVolumeReclaimPolicy: Delete"))
-	assert.Equal(t, OK, code)
+	assert.Equal(t, Found, code)
 	assert.NotContains(t, out, "Delete")
-	assert.Contains(t, errs, "differs: PersistentVolume models: spec.persistentVolumeReclaimPolicy: it becomes Retain")
+	assert.Contains(t, errs, "lost: PersistentVolume models: spec.persistentVolumeReclaimPolicy: \"Delete\" becomes \"Retain\"\n")
 
 	code, out, errs = ckptctl("adopt", "-f", pair("mountOptions: [dir_mode=0777]"))
 	assert.Equal(t, Found, code)
