@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
@@ -134,15 +135,23 @@ func beside(all int, progress func(done int), do func(i int)) {
 }
 
 // collectRarely has the collector come by only when there is something to collect, until what it returns is called: most of
-// what an overlay takes up is forgotten with it, and the rest is some 2 KiB.
+// what an overlay takes up is forgotten with it, and the rest is some 2 KiB. Beside what there is before, that is: a limit
+// below it has the collector come by without end.
 func collectRarely(overlays int) (restore func()) {
 	limit := debug.SetMemoryLimit(-1)
-	debug.SetMemoryLimit(min(limit, 64<<20+int64(overlays)*4<<10))
+	debug.SetMemoryLimit(min(limit, max(64<<20, inUse()*2)+int64(overlays)*4<<10))
 	percent := debug.SetGCPercent(-1)
 	return func() {
 		debug.SetMemoryLimit(limit)
 		debug.SetGCPercent(percent)
 	}
+}
+
+// inUse is what the collector last found to be in use; 0 where it has not come by yet.
+func inUse() int64 {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return int64(min(live[0].Value.Uint64(), 1<<40))
 }
 
 // Names gives each overlay the shortest name that tells it from the others: of its file, or of its folder where all files

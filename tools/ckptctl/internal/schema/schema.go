@@ -123,7 +123,7 @@ func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 		return nil, err
 	}
 	var invalid *jsonschema.ValidationError
-	if !errors.As(library.Validate(s.few(instance)), &invalid) {
+	if !errors.As(s.part(library, instance).Validate(s.few(instance)), &invalid) {
 		return nil, nil
 	}
 	var out []failure
@@ -135,6 +135,21 @@ func (s *Schema) failures(instance map[string]any) ([]failure, error) {
 		}
 	})
 	return out, nil
+}
+
+// part is the schema without the conditions that hold. A chart has many, of which few concern one values file, and for each
+// the library copies the names of all keys.
+func (s *Schema) part(library *jsonschema.Schema, instance map[string]any) *jsonschema.Schema {
+	failing, ok := s.fast.Failing(instance)
+	if !ok || library.Ref != nil {
+		return library
+	}
+	part := *library
+	part.AllOf = make([]*jsonschema.Schema, len(failing))
+	for i, at := range failing {
+		part.AllOf[i] = library.AllOf[at]
+	}
+	return &part
 }
 
 // enough is how many unknown keys the library is shown.

@@ -87,6 +87,17 @@ func (v *Validator) Valid(value any) bool {
 	return v.valid(value) && !v.compiler.unsupported.Load()
 }
 
+// Failing returns the schemas of allOf, by their index, that do not accept a value. It is no verdict where ok is false, nor is
+// it one that a schema is among them.
+func (v *Validator) Failing(value any) (failing []int, ok bool) {
+	for i, each := range v.all {
+		if !each.valid(value) {
+			failing = append(failing, i)
+		}
+	}
+	return failing, !v.compiler.unsupported.Load()
+}
+
 // valid judges a value as JSON has it: nil, bool, float64, string, []any and map[string]any.
 func (v *Validator) valid(value any) bool {
 	v.once.Do(v.compile)
