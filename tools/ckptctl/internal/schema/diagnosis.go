@@ -137,7 +137,8 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 				continue
 			}
 		}
-		if anchor := (values.Path{"x-" + strings.TrimPrefix(strings.TrimLeft(key, "._"), "x-")}); strings.HasPrefix(key, "x-") || strings.ContainsAny(key[:min(1, len(key))], "._") {
+		if name := holder.FindStringSubmatch(key); name != nil {
+			anchor := values.Path{"x-" + name[1]}
 			if lookup(d.given, anchor) == nil && d.proven(moved(anchor)) {
 				m.Hint = fmt.Sprintf("write it as %s at the top level, where keys that begin with x- hold anchors, or remove it", anchor)
 				m.Edits = []values.Edit{moved(anchor)}
@@ -191,6 +192,9 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 	}
 	return out
 }
+
+// holder is how people name keys of the top level that hold anchors, here and in Compose files.
+var holder = regexp.MustCompile(`^(?:[._]+(?:x-)?|[xX][-_])(.+)$`)
 
 // renamed asks whether another key was meant, if the value fits that one, or can be made to. What is wrong further below
 // is for the next hint. alone says that no other name is as near.

@@ -9,7 +9,7 @@ import (
 )
 
 // storage is a size as people write it for whom B is the unit of bytes.
-var storage = regexp.MustCompile(`^([0-9.]+) ?([kKMGTPE]i?)[bB]?$`)
+var storage = regexp.MustCompile(`^([0-9.]+)[\s\x{a0}\x{202f}]*([kKMGTPE]|[kKmMgGtTpPeE][iI])[bB]?$`)
 
 // sizeLike is the same size as the value, in the form that the chart takes; "" where the key is no size or the value is
 // none. Kubernetes takes more forms, and rounds a part of a byte up.
@@ -23,11 +23,11 @@ func sizeLike(f failure) string {
 	}
 	if parts := storage.FindStringSubmatch(written); parts != nil {
 		unit := parts[2]
-		// The k of a thousand is small, that of 1024 is not.
+		// The k of a thousand is small, that of 1024 is not; a small letter before an i is no other unit.
 		if strings.EqualFold(unit, "k") {
 			unit = "k"
-		} else if strings.EqualFold(unit, "ki") {
-			unit = "Ki"
+		} else if len(unit) == 2 {
+			unit = strings.ToUpper(unit[:1]) + "i"
 		}
 		written = parts[1] + unit
 	}
