@@ -27,6 +27,7 @@ func (s *Store) misshapen(mistakes []schema.Mistake) []values.YAMLWarning {
 	}
 	for _, m := range mistakes {
 		at := s.values.Where(m.Key || m.Kind == "missing-key", m.At)
+		m = asWritten(m, at)
 		f := s.locate(Finding{
 			Rule: "schema/" + m.Kind, Severity: report.Error, Message: m.Message, Hint: plain.Line(wordHint(s.values.Prefix(), m, at)),
 		}, m.Path, at)

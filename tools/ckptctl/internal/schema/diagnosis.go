@@ -130,6 +130,19 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			out = append(out, m)
 			continue
 		}
+		if len(f.path) == 2 && f.path[0] == "shardOverrides" && key == d.instance["backend"] && d.proven(moved(f.path.To("source"))) {
+			m.Hint, m.Edits = "write source instead: the keys of a shard's own storage are those of the backend's section", exact(moved(f.path.To("source")))
+			explained[f.path.To("source").String()] = true
+			out = append(out, m)
+			continue
+		}
+		if to := values.ParsePath(key); len(f.path) == 0 && len(to) == 2 && lookup(d.given, to) == nil && d.schemaOf(to) != nil && d.proven(moved(to)) {
+			// A dot is part of a key in a file, and a step in an option.
+			m.Hint, m.Edits = "write instead: "+listed([]values.Edit{moved(to)}), exact(moved(to))
+			explained[to[0]], explained[key] = true, true
+			out = append(out, m)
+			continue
+		}
 		if len(f.path) == 0 {
 			if hint, edits, ok := d.habit(key); ok {
 				m.Hint, m.Edits = hint, edits

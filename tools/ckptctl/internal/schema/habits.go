@@ -18,6 +18,8 @@ type habits struct {
 	Blocks      []string
 	Inside, Top map[string]habit
 	Notes       map[string]string
+	// Abbreviations are words that are written out in values.
+	Abbreviations map[string]string
 	// Sections are keys of Kubernetes' own volume types that share their name with a backend, by section.
 	Sections map[string]map[string]string
 	// Backend is that of a class of which nothing else is known.

@@ -27,6 +27,18 @@ func (d diagnosis) wrong(f failure) Mistake {
 		allowed := texts(f.schema["enum"])
 		m.Message = fmt.Sprintf("%s is none of the values that it can have.", brief(f.value))
 		if s, ok := f.value.(string); ok && !f.name {
+			if full := knownHabits().Abbreviations[strings.ToUpper(s)]; slices.Contains(allowed, full) {
+				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", full), exact(values.Edit{To: f.path, Value: full})
+				break
+			}
+			// efs is awsEfs, and not the nfs that is as near.
+			if named := withPart(s, allowed); len(named) > 0 && len(named) <= 3 {
+				m.Hint = fmt.Sprintf("did you mean %s?", strings.Join(named, " or "))
+				if len(named) == 1 {
+					m.Edits = []values.Edit{{To: f.path, Value: named[0]}}
+				}
+				break
+			}
 			if near := nearest(s, allowed, nil); near != "" {
 				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", near), []values.Edit{{To: f.path, Value: near, Exact: alone(near, s, allowed, nil)}}
 				break

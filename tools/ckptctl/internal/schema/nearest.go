@@ -2,6 +2,8 @@ package schema
 
 import (
 	"math/bits"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,6 +43,30 @@ func alone(near, word string, list []string, taken map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// part is what a capital begins in a name.
+var part = regexp.MustCompile(`[A-Z][a-z0-9]*|^[a-z0-9]+`)
+
+// withPart are the names of the list that have a word as one of their parts, or several after each other; none where the
+// word is a name itself.
+func withPart(word string, list []string) []string {
+	folded := fold(word)
+	var out []string
+	for _, name := range list {
+		if fold(name) == folded {
+			return nil
+		}
+		parts := part.FindAllString(name, -1)
+		for i := range parts {
+			for j := i + 1; j <= len(parts); j++ {
+				if fold(strings.Join(parts[i:j], "")) == folded && !slices.Contains(out, name) {
+					out = append(out, name)
+				}
+			}
+		}
+	}
+	return out
 }
 
 var separators = strings.NewReplacer("_", "", "-", "", " ", "")

@@ -20,6 +20,8 @@ var (
 	word = regexp.MustCompile(`(?i)\b(change[-_]?me|(replace|fill)[-_](me|this|with)|insert[-_].*[-_]here|[a-z0-9]*[-_]?x{4,})\b|^your[-_].|^xxx$|^\?\?\?$`)
 	// note is what a person wrote for himself: in small letters it may be a name.
 	note = regexp.MustCompile(`^(TODO|TBD|FIXME)\b`)
+	// secret is what a tool has encrypted, each value by itself.
+	secret = regexp.MustCompile(`^(ENC\[AES256_GCM,|\$ANSIBLE_VAULT;)`)
 	// driver is what the driver of the volume fills in by itself, such as ${pvc.metadata.name}.
 	driver = regexp.MustCompile(`(?i)^\$\{\.?(pvc?|pod|node|serviceaccount)\b`)
 )
@@ -39,7 +41,7 @@ func suspicious(text []byte) bool {
 
 // signs are pieces of all that the expressions above find, in the spellings that occur.
 var signs = func() (out [][]byte) {
-	for _, sign := range strings.Fields("{{ #{ __ ref+ hange- hange_ hangeme HANGE eplace EPLACE ill-me ill_me FILL nsert- nsert_ INSERT xxx XXX TODO TBD FIXME ??? your- your_ YOUR") {
+	for _, sign := range strings.Fields("ENC[ {{ #{ __ ref+ hange- hange_ hangeme HANGE eplace EPLACE ill-me ill_me FILL nsert- nsert_ INSERT xxx XXX TODO TBD FIXME ??? your- your_ YOUR") {
 		out = append(out, []byte(sign))
 	}
 	return out
@@ -59,6 +61,9 @@ func placeholder(path Path, text string) (what, how string) {
 	}
 	if !ours {
 		return "", ""
+	}
+	if found := secret.FindString(text); found != "" {
+		return found + "…", "decrypt it before the chart gets the file"
 	}
 	// Expressions that may begin anywhere are slow on megabytes, and each begins with one of these.
 	if !free && strings.ContainsAny(text, "{<") {
