@@ -163,3 +163,29 @@ func TestArchive(t *testing.T) {
 		assert.Contains(t, errs, "neither a chart's folder nor its archive")
 	}
 }
+
+// TestLost holds that what Helm makes under another name than its alias is an error: values under the alias reach nothing.
+func TestLost(t *testing.T) {
+	const twice = "  - {name: trainer, alias: teamB, version: 0.1.0, repository: file://../trainer, condition: teamB.enabled}\n"
+	second := nested + strings.ReplaceAll(strings.ReplaceAll(nested, "teamA", "teamB"), "/export", "/other")
+	dir := around(t, map[string]string{"platform/Chart.yaml": platform + twice, "platform/values.yaml": second})
+	code, out, errs := ckptctl("check", "--chart", dir)
+	assert.Equal(t, 2, code, out+errs)
+	assert.Contains(t, errs, "Helm 3 makes a store teamB.checkpoint-storage with the chart's defaults")
+	assert.Contains(t, errs, "use Helm 4 and --helm 4")
+	// Helm 4 makes both, and they have one claim.
+	_, got := findings(t, "--chart", dir, "--helm", "4")
+	require.NotEmpty(t, got)
+	assert.Contains(t, []string{"checkpoints/teamA.checkpoints", "checkpoints/teamB.checkpoints"}, got[0].Release)
+	off := around(t, map[string]string{"platform/Chart.yaml": platform + twice, "platform/values.yaml": nested + "teamB: {enabled: false}\n"})
+	code, out, errs = ckptctl("check", "--chart", off)
+	assert.Equal(t, OK, code, out+errs)
+	assert.Contains(t, out, "teamB.checkpoints: turned off by its parent chart")
+
+	dir = around(t, map[string]string{"trainer/Chart.yaml": strings.ReplaceAll(trainer, ">=0.0.0-0", ">=9.0.0")})
+	built(t, dir, true)
+	code, out, errs = ckptctl("check", "--chart", dir)
+	assert.Equal(t, 2, code, out+errs)
+	assert.Contains(t, errs, "checkpoint-storage is to be of version >=9.0.0")
+	assert.Contains(t, errs, "helm dependency update")
+}

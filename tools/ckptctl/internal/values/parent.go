@@ -1,6 +1,7 @@
 package values
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 )
@@ -36,6 +37,10 @@ func (p *Parent) Read(name string, files []*File, in Inputs) ([]Dependency, erro
 	if err != nil {
 		return nil, &InputError{File: p.path, Message: err.Error()}
 	}
+	if stray := on.stray(name, whole, nil); stray != nil && p.helm == Helm3 {
+		return nil, &InputError{File: p.path, Message: fmt.Sprintf("Helm 3 makes a store %s with the chart's defaults, and none under its alias: it gives a chart that is "+
+			"a dependency twice its own dependencies' aliases once; use Helm 4 and --helm 4, or depend on a second chart", stray)}
+	}
 	var out []Dependency
 	// above are the values files of the charts around, the outermost last: it has the last word.
 	var visit func(t tree, path Path, above []*File) error
@@ -65,6 +70,20 @@ func (p *Parent) Read(name string, files []*File, in Inputs) ([]Dependency, erro
 		return nil
 	}
 	return out, visit(whole, nil, nil)
+}
+
+// stray finds a chart of the name that Helm makes and that no chart asks for under this name; nil where there is none.
+func (t tree) stray(name string, whole tree, at Path) Path {
+	for _, sub := range t.below {
+		here := at.To(sub.name)
+		if sub.original == name && !whole.has(here) {
+			return here
+		}
+		if stray := sub.stray(name, whole, here); stray != nil {
+			return stray
+		}
+	}
+	return nil
 }
 
 // file is the values file of a chart at a path below the parent.

@@ -135,20 +135,26 @@ func (t tree) complete(name, path string) (tree, error) {
 		if err != nil {
 			return t, err
 		}
-		alone := true
+		alone, other := true, ""
 		for _, r := range t.requires {
 			if r.name != sub.name {
 				continue
 			}
-			alone = false
 			if r.version != "" && !chartutil.IsCompatibleRange(r.version, sub.version) {
+				other = r.version
 				continue
 			}
+			alone = false
 			aliased := sub
 			if r.alias != "" {
 				aliased.name = r.alias
 			}
 			below = append(below, aliased)
+		}
+		// A chart of another version than is asked for Helm renders under its own name, whatever its alias and condition.
+		if alone && other != "" && sub.original == name {
+			return t, fmt.Errorf("its dependency %s is to be of version %s, and %s has %s; run: helm dependency update %s",
+				name, other, filepath.Join(path, "charts"), sub.version, paste.Word(path))
 		}
 		if alone {
 			below = append(below, sub)
