@@ -108,8 +108,8 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		path := f.path.To(key)
 		m := Mistake{Kind: "unknown-key", Path: path, At: path, Key: true, Message: fmt.Sprintf("there is no such key%s.", in(f.path))}
 		moved := func(to values.Path) values.Edit { return values.Edit{From: path, To: to, Value: section[key]} }
-		if len(f.path) == 1 && knownHabits().Sections[f.path[0]][key] != "" {
-			m.Hint = knownHabits().Sections[f.path[0]][key]
+		if hint := knownHabits().Sections[f.path.String()][key]; hint != "" {
+			m.Hint = hint
 			out = append(out, m)
 			continue
 		}
@@ -127,6 +127,12 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 		if source := f.path.To("source"); len(f.path) == 2 && f.path[0] == "shardOverrides" && d.proven(moved(source.To(key))) {
 			m.Hint, m.Edits = fmt.Sprintf("move %s under source:", key), exact(moved(source.To(key)))
 			explained[source.String()] = true
+			out = append(out, m)
+			continue
+		}
+		if deeper := d.deeper(f.path, known, key); deeper != nil && d.proven(moved(deeper)) {
+			m.Hint, m.Edits = fmt.Sprintf("move %s under %s:", key, deeper[len(deeper)-2]), exact(moved(deeper))
+			explained[deeper[:len(deeper)-1].String()] = true
 			out = append(out, m)
 			continue
 		}
@@ -204,6 +210,27 @@ func (d diagnosis) unknown(f failure, explained map[string]bool, lacking []strin
 			Message: fmt.Sprintf("there is no such key%s.", in(f.path)), Hint: fmt.Sprintf("move %s %s", strings.Join(keys, ", "), place)})
 	}
 	return out
+}
+
+// deeper is where a key stands that belongs in the one section below which has it; nil where there is none, or it is taken.
+func (d diagnosis) deeper(at values.Path, known map[string]any, key string) (to values.Path) {
+	if len(at) == 0 || len(d.owners(key)) > 1 {
+		return nil
+	}
+	for _, section := range slices.Sorted(maps.Keys(known)) {
+		keys, _ := d.schemaOf(at.To(section))["properties"].(map[string]any)
+		if keys[key] == nil {
+			continue
+		}
+		if to != nil {
+			return nil
+		}
+		to = at.To(section).To(key)
+	}
+	if to == nil || lookup(d.given, to) != nil {
+		return nil
+	}
+	return to
 }
 
 // holder is how people name keys of the top level that hold anchors, here and in Compose files.

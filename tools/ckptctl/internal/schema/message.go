@@ -67,6 +67,10 @@ func (d diagnosis) wrong(f failure) Mistake {
 		m.Message = "is empty."
 		m.Hint, m.Edits = d.like(f)
 	case "maxLength", "maxItems":
+		if f.schema[f.keyword] == 0.0 {
+			m.Message, m.Hint, m.Edits = "cannot stand here.", "remove it", []values.Edit{{From: f.path}}
+			break
+		}
 		m.Message = fmt.Sprintf("is too long: at most %s.", text(f.schema[f.keyword]))
 		m.Hint = "shorten it"
 	case "uniqueItems":
