@@ -71,7 +71,7 @@ func schema(chart string, backends []catalog.Backend, frameworks catalog.Framewo
 					"properties": map[string]any{
 						"create": map[string]any{"const": true},
 						// Parameters may stand for keys: then rule E17 says which are missing.
-						"parameters": map[string]any{"maxProperties": 0},
+						"parameters": map[string]any{"additionalProperties": false},
 					},
 				},
 			}, needs, "provisioning", "storageClass"))
