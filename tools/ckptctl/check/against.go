@@ -215,7 +215,9 @@ func (a *against) compare(pair Pair, old, store *Store) ([]effect, error) {
 		return nil, err
 	}
 	how := pair.After.upgrade(a.after)
-	how.Expands, how.Was, how.Is = store.expands(), old.places(), store.places()
+	how.Expands, how.Was, how.Is, how.Below = store.expands(), old.places(), store.places(), store.below()
+	was := old.below()
+	how.WasBelow = &was
 	how.Try = func(further []upgrade.Setting) (upgrade.Objects, bool) { return a.with(*pair.After, further) }
 	if was := pair.Before.Release; !was.is(pair.After.Release) {
 		how.Earlier = &upgrade.Owner{Release: was.Name, Namespace: was.Namespace}

@@ -45,7 +45,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 		return errorsOf(to), err
 	}
 	store := to.Stores[0]
-	how.Expands, how.Is = store.expands(), store.places()
+	how.Expands, how.Is, how.Below = store.expands(), store.places(), store.below()
 	how.Try = func(further []upgrade.Setting) (upgrade.Objects, bool) {
 		_, made, err := next.objects(with(fresh.Inputs, further), release)
 		return made, err == nil && made != nil
@@ -69,7 +69,8 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 			return found, err
 		}
 		was = from.Stores[0]
-		how.Was = was.places()
+		below := was.below()
+		how.Was, how.WasBelow = was.places(), &below
 	}
 	changes, err := upgrade.Compare(before, after, how)
 	if err != nil {
@@ -148,6 +149,16 @@ func (s *Store) places() map[string]upgrade.Place {
 		}
 	}
 	return out
+}
+
+// below is the directory of the claim that pods save to, "" for its root.
+func (s *Store) below() string {
+	prepare, _ := s.Merged["prepare"].(map[string]any)
+	if enabled, _ := prepare["enabled"].(bool); !enabled {
+		return ""
+	}
+	directory, _ := prepare["directory"].(string)
+	return directory
 }
 
 // deployed are the objects of a live release; to the upgrade it adds what the cluster has of them and of what is to be, and the

@@ -53,6 +53,10 @@ type Upgrade struct {
 	Live *Live
 	// Was and Is are what the values say of the volumes' storage before and after, by their names.
 	Was, Is map[string]Place
+	// Below is the directory of the claim that pods save to by the new values, "" for its root. WasBelow is that of the current
+	// ones; nil if only the cluster knows it.
+	Below    string
+	WasBelow *string
 	// Try returns the objects of the new values with further settings; not ok if those are refused. Recipes that keep names
 	// are tried with it; without it the first is taken.
 	Try func(further []Setting) (made Objects, ok bool)
@@ -152,6 +156,7 @@ func compare(from, to Objects, upgrade Upgrade) (*comparison, error) {
 		c.earlier()
 		return c, nil
 	}
+	c.directory()
 	for _, kind := range kinds {
 		for _, key := range c.from.keys(kind) {
 			old := c.from[kind][key]
@@ -198,7 +203,7 @@ func (f found) effect() string {
 		return ""
 	case f.recipe.how == keepFirst && !strings.HasPrefix(f.about, "class"), f.about == "renamed, deleted":
 		return Lost
-	case f.about == "renamed", f.about == "moved", f.about == volumeKind+claimRef:
+	case f.about == "renamed", f.about == "moved", f.about == "directory", f.about == volumeKind+claimRef:
 		return Renamed
 	}
 	return Refused

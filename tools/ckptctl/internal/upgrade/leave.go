@@ -210,6 +210,51 @@ func (c *comparison) moved(key Key, old, fresh unstructured.Unstructured) {
 			key.Name, show(without(after.Spec.MountOptions, before.Spec.MountOptions)), show(without(before.Spec.MountOptions, after.Spec.MountOptions))), recipe{how: copyFirst})
 }
 
+// directory adds the claims that stay while pods save to another directory of them, where they find no checkpoint.
+func (c *comparison) directory() {
+	was := c.wasBelow()
+	if was == nil || *was == c.Below {
+		return
+	}
+	next := append(published(c.to), c.to.keys(claimKind)...)
+	for _, key := range append(published(c.from), c.from.keys(claimKind)...) {
+		if slices.Contains(next, key) {
+			c.add("E10", "error", "directory", []string{"prepare.directory", "prepare.enabled"}, key,
+				fmt.Sprintf("pods save to %s of claim %s from now on, and look there for checkpoints: those in %s stay behind.", within(c.Below), key.Name, within(*was)), recipe{how: copyFirst})
+		}
+	}
+}
+
+// wasBelow returns the directory of the claim that pods save to now. Of a live release its ConfigMap says it, if the claim is
+// mounted where the new values have it.
+func (c *comparison) wasBelow() *string {
+	if c.WasBelow != nil {
+		return c.WasBelow
+	}
+	for key, fresh := range c.to[configMapKind] {
+		old, known := c.from[configMapKind][key]
+		if !known {
+			continue
+		}
+		was, _ := get(old, "data.CHECKPOINT_DIR").(string)
+		is, _ := get(fresh, "data.CHECKPOINT_DIR").(string)
+		mount := strings.TrimSuffix(is, c.Below)
+		if below, mounted := strings.CutPrefix(strings.TrimSuffix(was, "/")+"/", strings.TrimSuffix(mount, "/")+"/"); mounted {
+			below = strings.TrimSuffix(below, "/")
+			return &below
+		}
+	}
+	return nil
+}
+
+// within names a directory of a claim.
+func within(directory string) string {
+	if directory == "" {
+		return "the root"
+	}
+	return "directory " + directory
+}
+
 // without returns the texts that are not among the others.
 func without(texts, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return slices.Contains(others, text) })

@@ -136,7 +136,7 @@ func (r recipe) steps(c *comparison) (string, []paste.Line) {
 		}
 		return r.beside(c)
 	case copyFirst:
-		return "copy the checkpoints to where the new values lead, then upgrade, and recreate the pods, which keep the old mount until then:", []paste.Line{c.upgrade()}
+		return "copy the checkpoints to where the new values lead, then upgrade, and recreate the pods, which save where they did until then:", []paste.Line{c.upgrade()}
 	case sameRelease:
 		as := *c
 		as.Release, as.Namespace = c.Earlier.Release, c.Earlier.Namespace
