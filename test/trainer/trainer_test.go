@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -172,6 +173,25 @@ func TestAlone(t *testing.T) {
 	got := run{dirs: ranks(1, t.TempDir()), steps: 4, env: []string{"PET_NNODES=2", "JOIN_TIMEOUT=5"}}.do(t)
 	assert.Equal(t, []int{75}, got.codes, got.said)
 	assert.Contains(t, got.said, "giving up: the other workers did not come within 5 s")
+}
+
+// TestTerminatedWhileItWaits checks that a worker whose store does not answer goes at once when it is asked to, and not only
+// when its patience is at an end.
+func TestTerminatedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	alone := run{dirs: ranks(1, t.TempDir()), steps: 4, env: []string{"PET_NNODES=2"}}.prepare(t)
+	silent, err := net.Listen("tcp", fmt.Sprintf(":%d", alone.port))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, silent.Close()) })
+	alone.start(t, 0)
+	connection, err := silent.Accept()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close() })
+	time.Sleep(time.Second) // Now it waits for an answer.
+	asked := time.Now()
+	alone.terminate(t, 0)
+	assert.Equal(t, []int{143}, alone.end(t).codes)
+	assert.Less(t, time.Since(asked), 20*time.Second)
 }
 
 // TestAnotherJob checks that a worker which is led to where another job's workers meet stays out of that job, which waits for

@@ -3,10 +3,31 @@
 
 torchrun takes its options from PET_*; the workers meet at PET_MASTER_ADDR:PET_MASTER_PORT, or MASTER_ADDR:MASTER_PORT.
 """
-import os, signal, socket, sys, time
+import os, signal, socket, sys, threading, time
 
-# Until there are ranks to end: the first process of a container has no default, and to import PyTorch takes seconds.
+# The first process of a container has no default, and to import PyTorch takes seconds. Later torchrun hands the signal on.
 signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+
+
+def heed_the_end(signals):
+    """Ends the process on SIGTERM where there is no rank to hand it on to.
+
+    Python runs a handler only when the main thread is back from C++, which waits for minutes for a store or for other workers.
+    """
+    while os.read(signals, 1)[0] != signal.SIGTERM:
+        pass
+    try:
+        while True:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            time.sleep(0.1)
+    except ChildProcessError:  # It has none.
+        os._exit(143)
+
+
+heard, wakeup = os.pipe()
+os.set_blocking(wakeup, False)
+signal.set_wakeup_fd(wakeup)
+threading.Thread(target=heed_the_end, args=[heard], daemon=True).start()
 
 from torch.distributed import DistError, run
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -38,6 +59,7 @@ def launch():
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     longest, begin = int(os.environ.get("JOIN_TIMEOUT", 1800)), time.time()
     alone_since = float(os.environ.get("ALONE_SINCE", begin))
+    print(f"the workers meet at {address}:{port}", flush=True)
     try:
         store, at = meet(address, port, os.environ.setdefault("PET_RDZV_ID", "none"))  # While there is `store`, there is its server.
         run.main(["--rdzv-backend", "c10d", "--rdzv-endpoint", at, "--rdzv-conf", f"join_timeout={longest}", *sys.argv[1:]])
