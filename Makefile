@@ -107,7 +107,7 @@ HELM := all
 
 .PHONY: versions
 versions: tools ## Judge the golden files by the API types of each Kubernetes version, and have each Helm render the fixtures (KUBERNETES=1.29 HELM=3.14).
-	go test ./test/versions -count=1 -timeout 120m -kubernetes '$(KUBERNETES)' -helm '$(HELM)'
+	go test -tags full ./test/versions -count=1 -timeout 120m -kubernetes '$(KUBERNETES)' -helm '$(HELM)'
 
 .PHONY: tools
 tools: ## Build the pinned tools into .build/bin.

@@ -38,6 +38,8 @@ func TestTraining(t *testing.T) {
 				}
 				for _, env := range environments(got) {
 					assert.Equal(t, map[string]any{"name": "CHECKPOINT_DIR", "value": "/checkpoints"}, env["CHECKPOINT_DIR"])
+					// Two trainings, whose workers may be led to each other, have the same in no two namespaces.
+					assert.Equal(t, map[string]any{"name": "PET_RDZV_ID", "value": "run-train." + namespace}, env["PET_RDZV_ID"])
 					assert.NotContains(t, env, "FAST_TIER_DIR")
 				}
 			})

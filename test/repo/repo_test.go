@@ -177,7 +177,17 @@ func TestNothingIsLookedUp(t *testing.T) {
 
 // TestSharedFilesNameNoBackend keeps a new backend from needing a change outside its folder.
 func TestSharedFilesNameNoBackend(t *testing.T) {
+	rules, err := catalog.WrittenRules(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
 	for _, b := range backends(t) {
+		asked := regexp.MustCompile(`"backend":[^{}]*\b` + b.Name + `\b|"backend":[{][^{}]*\b` + b.Name + `\b`)
+		for id, rule := range rules.Rules {
+			for name, c := range rule.Cases {
+				when, err := json.Marshal(c.When)
+				require.NoError(t, err)
+				assert.NotRegexp(t, asked, string(when), "%s.%s", id, name)
+			}
+		}
 		named := regexp.MustCompile(`"` + b.Name + `"|\.Values\.` + b.Name + `\b|backend\.` + b.Name + `\b`)
 		walk(t, "templates", func(path, text string) {
 			if !strings.Contains(path, "/backends/") {

@@ -81,9 +81,11 @@ type Facts struct {
 	// Hosts are the keys of HostKeys, for rules to go through.
 	Hosts    []string        `json:"hosts,omitempty"`
 	HostKeys map[string]Host `json:"hostKeys,omitempty"`
-	Mapping  Mapping         `json:"mapping"`
-	Hooks    []string        `json:"hooks,omitempty"`
-	Rules    []Case          `json:"rules,omitempty"`
+	// NodeDirectories are the keys that hold a directory of the node.
+	NodeDirectories []string `json:"nodeDirectories,omitempty"`
+	Mapping         Mapping  `json:"mapping"`
+	Hooks           []string `json:"hooks,omitempty"`
+	Rules           []Case   `json:"rules,omitempty"`
 }
 
 // LoadFacts reads what a chart knows of a backend. The error is fs.ErrNotExist when it has none of the name.
@@ -176,6 +178,7 @@ func (b Backend) Facts() Facts {
 		Identity:              b.Schema.Identity,
 		Hosts:                 slices.Sorted(maps.Keys(b.hosts())),
 		HostKeys:              b.hosts(),
+		NodeDirectories:       b.nodeDirectories(),
 		Mapping:               b.mapping(),
 		Hooks:                 b.Hooks,
 		Rules:                 b.Rules,

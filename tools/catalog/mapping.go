@@ -24,6 +24,8 @@ const (
 	mountOptionKey = "mountOption"
 	// hostKey says that the value, or each of the values, is a host's name or address: see Host.
 	hostKey = "host"
+	// nodeDirectoryKey says that the value is a directory of the node, as the node itself sees it.
+	nodeDirectoryKey = "nodeDirectory"
 	// AbsentKey is what the driver takes where the parameter is left out, and the chart's default is another.
 	AbsentKey = "absent"
 )
@@ -47,6 +49,18 @@ func (b Backend) hosts() map[string]Host {
 			out[key] = Host{Asks: asks, WithPort: about["withPort"] == true, PortOption: about["portOption"] == true}
 		}
 	}
+	return out
+}
+
+// nodeDirectories are the keys that hold a directory of the node.
+func (b Backend) nodeDirectories() []string {
+	var out []string
+	for key, property := range b.Schema.Properties {
+		if property[nodeDirectoryKey] == true {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
 	return out
 }
 
@@ -91,7 +105,7 @@ func JSONSchema(property map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range property {
 		switch key {
-		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey, hostKey, AbsentKey:
+		case attributeKey, parameterKey, secretsKey, topologyKey, podAnnotationKey, mountOptionKey, hostKey, nodeDirectoryKey, AbsentKey:
 		default:
 			out[key] = value
 		}

@@ -81,7 +81,7 @@ shard's own, an item of a list each, as a JSON list.
 {{- $values := (.context | default .).Values }}
 {{- $all := list }}
 {{- $places := list (dict "key" $values.backend "section" (index $values $values.backend)) }}
-{{- if and (hasKey . "shard") (lt (int .shard) (len ($values.shardOverrides | default list))) }}
+{{- if and (hasKey . "shard") (lt (int .shard) (len $values.shardOverrides)) }}
 {{- $places = append $places (dict "at" "shardOverrides" "key" (printf "shardOverrides[%d].source" (int .shard)) "section" (index $values.shardOverrides (int .shard)).source) }}
 {{- end }}
 {{- range $place := $places }}

@@ -31,7 +31,7 @@ func (d diagnosis) wrong(f failure) Mistake {
 				m.Hint, m.Edits = fmt.Sprintf("did you mean %s?", full), exact(values.Edit{To: f.path, Value: full})
 				break
 			}
-			// efs is awsEfs, and not the nfs that is as near.
+			// A word of a name goes before a name that is spelt almost like it.
 			if named := withPart(s, allowed); len(named) > 0 && len(named) <= 3 {
 				m.Hint = fmt.Sprintf("did you mean %s?", strings.Join(named, " or "))
 				if len(named) == 1 {
