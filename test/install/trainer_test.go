@@ -40,6 +40,8 @@ type training struct {
 	// said is the log of each pod; heard are the pods that are followed, or have ended and were read completely.
 	said  map[types.UID][]line
 	heard map[types.UID]bool
+	// signs counts all lines that came, of the launcher and of PyTorch too.
+	signs int
 }
 
 // line is one line of a worker.
@@ -120,12 +122,12 @@ func (tr *training) hear(ctx context.Context, pod *corev1.Pod) {
 	text := bufio.NewScanner(log)
 	for text.Scan() {
 		m := spoken.FindStringSubmatch(text.Text())
-		if m == nil {
-			continue
-		}
-		rank, _ := strconv.Atoi(m[2])
-		said = append(said, line{m[1], rank, m[3]})
 		tr.mu.Lock()
+		tr.signs++
+		if m != nil {
+			rank, _ := strconv.Atoi(m[2])
+			said = append(said, line{m[1], rank, m[3]})
+		}
 		if len(said) > len(tr.said[pod.UID]) {
 			tr.said[pod.UID] = said
 		}
@@ -146,6 +148,13 @@ func (tr *training) lines() []line {
 	}
 	slices.SortStableFunc(out, func(a, b line) int { return strings.Compare(a.at, b.at) })
 	return out
+}
+
+// alive returns a number that grows with every line that a pod logs.
+func (tr *training) alive() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.signs
 }
 
 func (tr *training) tail(n int) string {
@@ -173,18 +182,17 @@ func (tr *training) end() {
 	})
 }
 
-// eventually waits for a condition, and longer as long as the workers log something: on a busy machine they are slow, not
-// stuck.
+// eventually waits for a condition, and longer as long as the pods log something: on a busy machine they are slow, not
+// stuck. When the node of the others is gone, a worker and its launcher wait a minute each before they notice.
 func (tr *training) eventually(otherwise string, done func() bool) {
 	tr.t.Helper()
 	const atMost = 3
-	said := len(tr.lines())
 	for range atMost {
+		before := tr.alive()
 		if tr.until(patience, done) {
 			return
 		}
-		before := said
-		if said = len(tr.lines()); said == before {
+		if tr.alive() == before {
 			break
 		}
 	}
