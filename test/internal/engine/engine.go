@@ -45,6 +45,8 @@ var load = sync.OnceValues(func() (Chart, error) {
 	if err != nil {
 		return Chart{}, err
 	}
+	// Notes are no object, and take a sixth of the time.
+	read.Templates = slices.DeleteFunc(read.Templates, func(f *chart.File) bool { return strings.HasSuffix(f.Name, "NOTES.txt") })
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(read.Schema))
 	if err != nil {
 		return Chart{}, err
@@ -66,7 +68,7 @@ var load = sync.OnceValues(func() (Chart, error) {
 	return Chart{read, schema, keys}, nil
 })
 
-// rendered returns what each template but the notes becomes, or why the schema or the templates refuse the values.
+// rendered returns what each template becomes, or why the schema or the templates refuse the values.
 func (c Chart) rendered(values map[string]any, release, namespace string) (map[string]string, error) {
 	merged, err := chartutil.CoalesceValues(c.chart, values)
 	if err != nil {
@@ -82,12 +84,7 @@ func (c Chart) rendered(values map[string]any, release, namespace string) (map[s
 	if err != nil {
 		return nil, err
 	}
-	out, err := helm.Engine{}.Render(c.chart, top)
-	if err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(out, func(name, _ string) bool { return strings.HasSuffix(name, "NOTES.txt") })
-	return out, nil
+	return helm.Engine{}.Render(c.chart, top)
 }
 
 // Render returns the objects that values become, in the order of their templates, or why the schema or the templates
@@ -135,6 +132,6 @@ var unchecked = sync.OnceValues(func() (Chart, error) {
 		return Chart{}, err
 	}
 	read.Schema = nil
-	read.Templates = slices.DeleteFunc(read.Templates, func(f *chart.File) bool { return f.Name == checks })
+	read.Templates = slices.DeleteFunc(read.Templates, func(f *chart.File) bool { return f.Name == checks || strings.HasSuffix(f.Name, "NOTES.txt") })
 	return Chart{chart: read}, nil
 })
