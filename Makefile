@@ -63,6 +63,10 @@ install: cluster ## On the cluster: install every backend, write, kill, read; tr
 frameworks: ## Run the frameworks on file systems that refuse operations, and write what each needs (NAMES="dcp orbax"). Takes root, for FUSE.
 	root=$$(bash ci/frameworks-image.sh) && unshare --mount go run ./test/frameworks -root "$$root" $(NAMES)
 
+.PHONY: judge
+judge: ## Build the pinned CSI drivers and have them judge their backends again (NAMES="s3Csi topolvm", DRIVER=v1.2.3 for a new release of one). Takes root, for mounts.
+	go run ./test/judge -driver '$(DRIVER)' $(NAMES)
+
 .PHONY: bench
 bench: cluster tools ## Measure beside kubectl and the node's own disk, and write test/bench/README.md.
 	go run ./test/bench -out test/bench/README.md

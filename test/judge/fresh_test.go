@@ -64,6 +64,30 @@ func TestEveryDriver(t *testing.T) {
 	}
 }
 
+// TestPins checks that each pinned driver is the one that judged, and that none is pinned for nothing.
+func TestPins(t *testing.T) {
+	backends, err := catalog.Load(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	used := map[string]bool{}
+	for _, b := range backends {
+		if b.Verdict == nil || b.Verdict.Run.Program == "" {
+			continue
+		}
+		node, controller, err := readPins(b.Verdict.Run)
+		require.NoError(t, err, b.Name)
+		for _, p := range []pin{node, controller} {
+			used[p.module] = true
+			assert.Equal(t, p.version, b.Verdict.Driver, "%s was judged by another version than is pinned: make judge NAMES=%s", b.Name, b.Name)
+		}
+	}
+	folders, err := os.ReadDir(drivers())
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		assert.True(t, used[folder.Name()], "no verdict is of ci/modules/drivers/%s", folder.Name())
+	}
+}
+
 // TestJudge checks what counts as a refusal.
 func TestJudge(t *testing.T) {
 	run := catalog.Run{Unreached: []string{"could not find credentials"}}

@@ -2,7 +2,12 @@
 //
 // Usage: go run ./test/judge -backend nfsCsi -driver v4.13.0-349-gd3b27c00 -- PLUGIN --nodeid=node-1 --endpoint={endpoint}
 //
-// Without arguments after the PLUGIN, it is started as for the backend's last verdict.
+// Without arguments after the PLUGIN, it is started as for the backend's last verdict. A driver that is pinned in ci/modules is
+// built and asked again by
+//
+//	go run ./test/judge [-driver VERSION] [BACKEND…]
+//
+// which pins that version first.
 //
 // It starts the driver with stand-ins for mount and its like first in the PATH, and sends what the kubelet, the attacher and
 // the provisioner would. Mounting needs no storage that way; a call that goes to a cloud ends in an error of the driver's, and
@@ -50,15 +55,29 @@ func main() {
 	controller := flag.String("controller", "", "the controller's program, where it is started beside the node's; the PLUGIN without it")
 	flag.Func("controller-arg", "an argument of the controller's; several times for several", appendTo(&run.Controller))
 	flag.Parse()
-	if *backend == "" || *version == "" || flag.NArg() == 0 {
-		fmt.Fprintln(os.Stderr, "usage: judge -backend BACKEND -driver VERSION -- PLUGIN [ARGUMENT…], where {endpoint} and {directory} are filled in")
-		os.Exit(2)
+	var err error
+	switch {
+	case *backend == "":
+		if *version != "" && flag.NArg() != 1 {
+			usage()
+		}
+		err = judgePinned(flag.Args(), *version)
+	case *version == "" || flag.NArg() == 0:
+		usage()
+	default:
+		run.Arguments = flag.Args()[1:]
+		err = judge(*backend, *version, flag.Arg(0), cmp.Or(*controller, flag.Arg(0)), run)
 	}
-	run.Arguments = flag.Args()[1:]
-	if err := judge(*backend, *version, flag.Arg(0), cmp.Or(*controller, flag.Arg(0)), run); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(1)
 	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, `usage: judge -backend BACKEND -driver VERSION -- PLUGIN [ARGUMENT…], where {endpoint} and {directory} are filled in
+       judge [BACKEND…], whose drivers are pinned; judge -driver VERSION BACKEND to pin another version`)
+	os.Exit(2)
 }
 
 func appendTo(list *[]string) func(string) error {

@@ -309,12 +309,15 @@ func fieldFindings(t *testing.T, chart *check.Chart) map[string][]check.Finding 
 // placeholder is what fill replaces in the words of a rule, as regexp.QuoteMeta leaves it.
 var placeholder = regexp.MustCompile(`\\\{[^}]*\\\}`)
 
-// TestToolModules checks that every pinned tool says which Go it builds with, and has its sums.
+// TestToolModules checks that every pinned tool and driver says which Go it builds with, and has its sums.
 func TestToolModules(t *testing.T) {
-	modules, err := filepath.Glob(filepath.Join(charts.Root(), "ci", "modules", "*", "go.mod"))
+	tools, err := filepath.Glob(filepath.Join(charts.Root(), "ci", "modules", "*", "go.mod"))
 	require.NoError(t, err)
-	require.NotEmpty(t, modules)
-	for _, file := range modules {
+	require.NotEmpty(t, tools)
+	drivers, err := filepath.Glob(filepath.Join(charts.Root(), "ci", "modules", "drivers", "*", "go.mod"))
+	require.NoError(t, err)
+	require.NotEmpty(t, drivers)
+	for _, file := range slices.Concat(tools, drivers) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		assert.Regexp(t, `(?m)^go 1\.\d+\.\d+$`, string(text), file)

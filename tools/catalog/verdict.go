@@ -20,7 +20,7 @@ const Unanswered = "DeadlineExceeded"
 type Verdict struct {
 	// Unjudged is why no driver was asked: it is closed, or answers nothing without its hardware. The rest is empty then.
 	Unjudged string `json:"unjudged,omitempty"`
-	// Driver is the driver's version with its commit, as git describe prints it: v4.13.0-349-gd3b27c00.
+	// Driver is the driver's version: as git describe prints it, v4.13.0-349-gd3b27c00, or that of the pinned module.
 	Driver string `json:"driver,omitempty"`
 	// Date is the day of the answers.
 	Date string `json:"date,omitempty"`
@@ -34,8 +34,12 @@ type Verdict struct {
 
 // Run is how a driver is started. {endpoint} and {directory} stand for its socket and for a folder of the run.
 type Run struct {
-	Arguments   []string `json:"arguments,omitempty"`
-	Environment []string `json:"environment,omitempty"`
+	// Program is the driver's, MODULE/COMMAND, where a module in ci/modules/drivers pins it; ControllerProgram is the
+	// controller's where that is another.
+	Program           string   `json:"program,omitempty"`
+	ControllerProgram string   `json:"controllerProgram,omitempty"`
+	Arguments         []string `json:"arguments,omitempty"`
+	Environment       []string `json:"environment,omitempty"`
 	// Controller are the arguments of the controller, where it is another program or process than the node's part.
 	Controller []string `json:"controller,omitempty"`
 	// Mounts are programs that the driver mounts with besides mount, each on its last argument.
