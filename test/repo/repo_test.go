@@ -247,14 +247,12 @@ func TestRules(t *testing.T) {
 }
 
 // TestEveryRuleIsShown checks that each error of a backend's own is shown by a values file that is refused for it, each
-// warning by one that is accepted with it, and each provisioning by one that uses it. The file is a fixture, or a field case
-// where the driver cannot be asked again, whose verdict is of all fixtures.
+// warning by one that is accepted with it, and each provisioning by one that uses it.
 func TestEveryRuleIsShown(t *testing.T) {
 	chart, err := check.Open(os.DirFS(charts.Chart()), check.Helm3)
 	require.NoError(t, err)
 	backends, err := catalog.Load(os.DirFS(charts.Chart()))
 	require.NoError(t, err)
-	fromDrivers := fieldFindings(t, chart)
 	for _, b := range backends {
 		var found []check.Finding
 		used := map[any]bool{}
@@ -271,7 +269,6 @@ func TestEveryRuleIsShown(t *testing.T) {
 				used[result.Stores[0].Merged["provisioning"]] = true
 			}
 		}
-		found = append(found, fromDrivers[b.Name]...)
 		for _, provisioning := range b.Capabilities.Ways() {
 			assert.True(t, used[provisioning], "backend %s has no _accept- fixture with provisioning %s", b.Name, provisioning)
 		}
@@ -282,28 +279,6 @@ func TestEveryRuleIsShown(t *testing.T) {
 			}), "backend %s: no fixture shows %s: %s", b.Name, c.Rule, c.Message)
 		}
 	}
-}
-
-// fieldFindings are the findings of each backend in the field cases of what drivers refuse.
-func fieldFindings(t *testing.T, chart *check.Chart) map[string][]check.Finding {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(charts.Root(), "test", "field", "testdata", "drivers.yaml"))
-	require.NoError(t, err)
-	var cases []struct{ Values string }
-	require.NoError(t, yaml.Unmarshal(text, &cases))
-	require.NotEmpty(t, cases)
-	out := map[string][]check.Finding{}
-	for _, c := range cases {
-		file := filepath.Join(t.TempDir(), "values.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(c.Values), 0o600))
-		result, err := chart.Check(check.Inputs{Files: []string{file}}, check.Release{Name: "checkpoints"})
-		require.NoError(t, err)
-		if len(result.Stores) > 0 {
-			backend, _ := result.Stores[0].Merged["backend"].(string)
-			out[backend] = append(out[backend], result.Findings...)
-		}
-	}
-	return out
 }
 
 // placeholder is what fill replaces in the words of a rule, as regexp.QuoteMeta leaves it.
