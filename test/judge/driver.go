@@ -400,8 +400,8 @@ func (d *driver) commands() ([]string, error) {
 	return out, nil
 }
 
-// traced is a line of a stack's trace in a message: the place where the driver was built.
-var traced = regexp.MustCompile(`\n\t/\S+:\d+`)
+// traced is a line of a stack's trace in a message: the file in the place where the driver was built, or in its module.
+var traced = regexp.MustCompile(`\n\t\S+\.go:\d+`)
 
 // plain takes out of a text what differs from run to run.
 func (d *driver) plain(text string) string {

@@ -88,6 +88,11 @@ func TestPins(t *testing.T) {
 	}
 }
 
+// TestOnlyPinnedDrivers checks that what is named and cannot be built is said, and nothing else is judged instead.
+func TestOnlyPinnedDrivers(t *testing.T) {
+	assert.EqualError(t, judgePinned([]string{"hostPath", "acme"}, ""), "no driver of hostPath is pinned: see .github/CONTRIBUTING.md\nthere is no backend \"acme\"")
+}
+
 // TestJudge checks what counts as a refusal.
 func TestJudge(t *testing.T) {
 	run := catalog.Run{Unreached: []string{"could not find credentials"}}

@@ -91,12 +91,13 @@ func judgePinned(names []string, version string) error {
 		return err
 	}
 	var failed []error
+	unknown := slices.Clone(names)
 	for _, b := range backends {
 		named := slices.Contains(names, b.Name)
 		if !named && (len(names) > 0 || !b.Judged() || b.Verdict.Run.Program == "") {
 			continue
 		}
-		names = slices.DeleteFunc(names, func(name string) bool { return name == b.Name })
+		unknown = slices.DeleteFunc(unknown, func(name string) bool { return name == b.Name })
 		if !b.Judged() || b.Verdict.Run.Program == "" {
 			failed = append(failed, fmt.Errorf("no driver of %s is pinned: see .github/CONTRIBUTING.md", b.Name))
 			continue
@@ -111,7 +112,7 @@ func judgePinned(names []string, version string) error {
 			failed = append(failed, fmt.Errorf("%s: %w", b.Name, err))
 		}
 	}
-	for _, name := range names {
+	for _, name := range unknown {
 		failed = append(failed, fmt.Errorf("there is no backend %q", name))
 	}
 	return errors.Join(failed...)
