@@ -93,6 +93,14 @@ func TestOnlyPinnedDrivers(t *testing.T) {
 	assert.EqualError(t, judgePinned([]string{"hostPath", "acme"}, ""), "no driver of hostPath is pinned: see .github/CONTRIBUTING.md\nthere is no backend \"acme\"")
 }
 
+// TestKeepOrder checks that a verdict changes for another option, and not for another order.
+func TestKeepOrder(t *testing.T) {
+	last := []catalog.Answer{{Commands: []string{"mount -o hard,ro a b", "mount -o hard,ro a b"}}}
+	now := []catalog.Answer{{Commands: []string{"mount -o ro,hard a b", "mount -o ro,soft a b", "umount b"}}, {Commands: []string{"mount a b"}}}
+	keepOrder(now, last)
+	assert.Equal(t, []catalog.Answer{{Commands: []string{"mount -o hard,ro a b", "mount -o ro,soft a b", "umount b"}}, {Commands: []string{"mount a b"}}}, now)
+}
+
 // TestJudge checks what counts as a refusal.
 func TestJudge(t *testing.T) {
 	run := catalog.Run{Unreached: []string{"could not find credentials"}}
