@@ -44,6 +44,26 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestExamples compares the verdicts on what breaks each rule, and what does not, where Helm can judge it.
+func TestExamples(t *testing.T) {
+	rules, err := catalog.WrittenRules(os.DirFS(charts.Chart()))
+	require.NoError(t, err)
+	for id, rule := range rules.Rules {
+		byTool := false
+		for _, c := range rule.Cases {
+			byTool = byTool || c.By != ""
+		}
+		if byTool || rule.Wrong == "" {
+			continue
+		}
+		for name, values := range map[string]string{"wrong": rule.Wrong, "right": rule.Right} {
+			file := filepath.Join(t.TempDir(), "values.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(values), 0o600))
+			agree(t, id+" "+name, file)
+		}
+	}
+}
+
 // TestOverlays compares what several files merge to, with keys taken back by null at every level.
 func TestOverlays(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "base.yaml")

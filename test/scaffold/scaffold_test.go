@@ -1,4 +1,5 @@
-// Package scaffold proves that a new backend takes one folder, and that the scaffold makes it.
+// Package scaffold proves that a new backend or framework takes one folder, and a new rule one file, and that the scaffold
+// makes the backend's.
 package scaffold
 
 import (
@@ -40,14 +41,35 @@ func golang(t *testing.T, root string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// TestNewBackend scaffolds a backend, fills in its marks, and holds it to the whole contract.
-func TestNewBackend(t *testing.T) {
-	const name = "acmeFiles"
-	root := tree(t)
-	out, err := golang(t, root, "run", "./tools/scaffold", name)
-	require.NoError(t, err, out)
+// succeeds runs the go command in a tree, and fails the test where it fails.
+func succeeds(t *testing.T, root string, args ...string) {
+	t.Helper()
+	out, err := golang(t, root, args...)
+	require.NoError(t, err, "go %s\n%s", strings.Join(args, " "), out)
+}
 
-	out, err = golang(t, root, "test", "./test/repo", "-run", "TestBackendFolders")
+// TestTasks does in a copy of the checkout, one after the other, what CONTRIBUTING.md says of a new backend, rule and
+// framework, and then holds the copy to the whole contract: each takes one folder or one file, and `make generate`.
+func TestTasks(t *testing.T) {
+	root := tree(t)
+	t.Run("backend", func(t *testing.T) { newBackend(t, root) })
+	t.Run("rule", func(t *testing.T) { newRule(t, root) })
+	t.Run("framework", func(t *testing.T) { newFramework(t, root) })
+	for _, step := range [][]string{
+		{"run", "./tools/generate", "-check"},
+		{"test", "./test/agree", "-run", "TestExamples/E99"},
+		// Where the tool meets people has nothing to do with them, and takes links of it.
+		{"test", "./test/repo", "-skip", "TestHelmPlugin|TestPreCommitHook"},
+	} {
+		succeeds(t, root, step...)
+	}
+}
+
+// newBackend scaffolds a backend, and fills in its marks.
+func newBackend(t *testing.T, root string) {
+	const name = "acmeFiles"
+	succeeds(t, root, "run", "./tools/scaffold", name)
+	out, err := golang(t, root, "test", "./test/repo", "-run", "TestBackendFolders")
 	require.Error(t, err, "the contract holds before anything is filled in")
 	assert.Contains(t, out, "FILL IN")
 
@@ -66,15 +88,71 @@ func TestNewBackend(t *testing.T) {
 		{"test", "./test/render", "-run", "TestGolden", "-update"},
 		// The backend's page shows the golden file.
 		{"run", "./tools/generate"},
-		{"run", "./tools/generate", "-check"},
-		// Where the tool meets people has nothing to do with backends, and takes links of it.
-		{"test", "./test/repo", "-skip", "TestHelmPlugin|TestPreCommitHook"},
 		{"test", "./test/render", "-run", "TestAccepted/" + name + "|TestRejected/" + name},
 		{"run", "./tools/ckptctl", "explain", name},
 	} {
-		out, err := golang(t, root, step...)
-		require.NoError(t, err, "go %s\n%s", strings.Join(step, " "), out)
+		succeeds(t, root, step...)
 	}
+}
+
+// newRule adds a rule to rules.yaml. What breaks it is refused by the tool and by Helm in the same words.
+func newRule(t *testing.T, root string) {
+	chart := filepath.Join(root, "charts", "checkpoint-storage")
+	file, err := os.OpenFile(filepath.Join(chart, "rules.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString(`E99:
+  title: A cluster of Acme has no class in the cellar
+  why: It has one in the attic.
+  source: https://kubernetes.io/docs/concepts/storage/storage-classes/
+  wrong: |
+    provisioning: dynamic
+    storageClassName: cellar
+  right: |
+    provisioning: dynamic
+    storageClassName: attic
+  cases:
+    cellar:
+      path: storageClassName
+      when: {storageClassName: cellar}
+      message: "{storageClassName} is no class of Acme."
+      fix: "set storageClassName: attic"
+`)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	succeeds(t, root, "run", "./tools/generate")
+	const words = "storageClassName: cellar is no class of Acme."
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(values, []byte("provisioning: dynamic\nstorageClassName: cellar\n"), 0o600))
+	out, err := golang(t, root, "run", "./tools/ckptctl", "check", "--chart", chart, "-f", values)
+	require.Error(t, err)
+	assert.Contains(t, out, "E99")
+	assert.Contains(t, out, words)
+	refusal, err := exec.CommandContext(t.Context(), "helm", "template", chart, "-f", values).CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(refusal), words)
+	assert.Contains(t, string(refusal), "Rule: E99")
+}
+
+// newFramework adds the folder of a framework that cannot be run here. The values take its name.
+func newFramework(t *testing.T, root string) {
+	chart := filepath.Join(root, "charts", "checkpoint-storage")
+	folder := filepath.Join(chart, "frameworks", "acmeSaver")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "framework.yaml"), []byte(`title: Acme Saver
+published: ['*/DONE']
+needs:
+  renameFile: DONE.part becomes DONE, which publishes the checkpoint
+alternative: have Acme Saver write DONE in place
+source: https://acme.example/saver
+unmeasured: it is sold with Acme's own machines
+`), 0o600))
+	succeeds(t, root, "run", "./tools/generate")
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(values, []byte("backend: nfs\nnfs: {server: attic.acme.example, path: /export}\nframeworks: [acmeSaver]\n"), 0o600))
+	succeeds(t, root, "run", "./tools/ckptctl", "check", "--chart", chart, "-f", values)
+	out, err := exec.CommandContext(t.Context(), "helm", "template", chart, "-f", values).CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Contains(t, string(out), "acmeSaver")
 }
 
 func TestNamesThatAreNone(t *testing.T) {
