@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"checkpoint-storage/tools/ckptctl/internal/identity"
 	"checkpoint-storage/tools/ckptctl/internal/live"
 	"checkpoint-storage/tools/ckptctl/internal/report"
 	"checkpoint-storage/tools/ckptctl/internal/upgrade"
@@ -53,6 +54,7 @@ func Diff(ctx context.Context, helm Helm, old, fresh Side, release Release, clus
 	var before upgrade.Objects
 	var was *Store
 	if live {
+		how.Mounted = store.mounted
 		if before, err = deployed(ctx, cluster, next, after, release, &how); err != nil {
 			return nil, err
 		}
@@ -142,13 +144,29 @@ func with(in Inputs, further []upgrade.Setting) Inputs {
 // places are what the values say of the storage of each volume, by its name.
 func (s *Store) places() map[string]upgrade.Place {
 	named, out := s.Names(), map[string]upgrade.Place{}
-	backend, _ := s.Merged["backend"].(string)
 	for _, shard := range (footprint{shards: s.shards()}).ranks() {
 		if storage, ok := s.definition.rules.Storage(s.Merged, named, shard); ok {
-			out[named.Volume(shard)] = upgrade.Place{Storage: storage, FreeHandle: s.definition.rules.FreeHandle(backend)}
+			out[named.Volume(shard)] = s.place(storage, s.definition.rules.Options(s.Merged, shard))
 		}
 	}
 	return out
+}
+
+// mounted is what the values would say of the storage of a volume that is mounted with other options.
+func (s *Store) mounted(volume string, options []string) (upgrade.Place, bool) {
+	named := s.Names()
+	for _, shard := range (footprint{shards: s.shards()}).ranks() {
+		if named.Volume(shard) == volume {
+			storage, ok := s.definition.rules.Mounted(s.Merged, named, shard, options)
+			return s.place(storage, options), ok
+		}
+	}
+	return upgrade.Place{}, false
+}
+
+func (s *Store) place(storage identity.Storage, options []string) upgrade.Place {
+	backend, _ := s.Merged["backend"].(string)
+	return upgrade.Place{Storage: storage, FreeHandle: s.definition.rules.FreeHandle(backend), Options: s.definition.rules.Leads(backend, options)}
 }
 
 // below is the directory of the claim that pods save to, "" for its root.

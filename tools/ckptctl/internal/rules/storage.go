@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,6 +64,93 @@ func (r *RuleSet) Storage(values map[string]any, named names.Names, shard int) (
 	return (&judge{rules: r, values: values, backend: known, names: named}).storage(shard)
 }
 
+// Mounted says what the same shard's data would lie on if its volume were mounted with other options: keys of the section that
+// stand for options are read from these.
+func (r *RuleSet) Mounted(values map[string]any, named names.Names, shard int, options []string) (storage identity.Storage, ok bool) {
+	name, _ := values["backend"].(string)
+	known, err := r.backend(name)
+	if err != nil || known == nil {
+		return identity.Storage{}, false
+	}
+	unmapped := func(section any) any {
+		keys, is := section.(map[string]any)
+		if !is {
+			return section
+		}
+		keys = maps.Clone(keys)
+		maps.DeleteFunc(keys, func(key string, _ any) bool { return known.options[key] != nil })
+		return keys
+	}
+	values = maps.Clone(values)
+	values[name] = unmapped(values[name])
+	var overrides []any
+	for _, each := range items(values["shardOverrides"]) {
+		if override, is := each.(map[string]any); is {
+			override = maps.Clone(override)
+			override["source"] = unmapped(override["source"])
+			each = override
+		}
+		overrides = append(overrides, each)
+	}
+	values["shardOverrides"] = overrides
+	mounted := make([]any, len(options))
+	for i, option := range options {
+		mounted[i] = option
+	}
+	values["mountOptions"] = mounted
+	return r.Storage(values, named, shard)
+}
+
+// Options are what a shard's volume is mounted with.
+func (r *RuleSet) Options(values map[string]any, shard int) (out []string) {
+	name, _ := values["backend"].(string)
+	known, err := r.backend(name)
+	if err != nil || known == nil {
+		return nil
+	}
+	j := &judge{rules: r, values: values, backend: known}
+	_, mounted := j.mountOptions(j.sectionOf(shard))
+	for _, option := range mounted {
+		out = append(out, fmt.Sprint(option))
+	}
+	return out
+}
+
+// Leads are those of a volume's mount options that say where its data is.
+func (r *RuleSet) Leads(name string, options []string) (out []string) {
+	known, err := r.backend(name)
+	if err != nil || known == nil {
+		return nil
+	}
+	for _, option := range options {
+		for _, key := range known.Identity {
+			if _, is := optionValue(known.options[key.Key], []any{option}); is || known.HostKeys[key.Key].PortOption && strings.HasPrefix(option, "port=") {
+				out = append(out, option)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// optionValue is what the last of the mount options says that a key of the section stands for.
+func optionValue(form any, mounted []any) (value string, ok bool) {
+	word, isForm := form.(string)
+	word, isForm = strings.CutSuffix(word, "{}")
+	if !isForm {
+		return "", false
+	}
+	// A driver's own mounter takes a space for =, and some a colon.
+	word = strings.TrimRight(strings.TrimLeft(word, "-"), " =")
+	for _, option := range mounted {
+		after, is := strings.CutPrefix(strings.TrimLeft(fmt.Sprint(option), "-"), word)
+		if is && after != "" && strings.ContainsRune(" =:", rune(after[0])) {
+			value, ok = strings.TrimSpace(after[1:]), true
+		}
+	}
+	return value, ok
+}
+
 // FreeHandle says that the driver of a backend takes any text as a volume's handle, and finds the data by its attributes.
 func (r *RuleSet) FreeHandle(name string) bool {
 	known, err := r.backend(name)
@@ -88,9 +176,13 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 	if storage.Kind == "" {
 		storage.Kind = j.backend.Driver
 	}
+	_, mounted := j.mountOptions(section)
 	var steps []string
 	for _, key := range j.backend.Identity {
 		value := section[key.Key]
+		if said, is := optionValue(j.backend.options[key.Key], mounted); is {
+			value = said
+		}
 		list, several := value.([]any)
 		if ok = ok || value != nil; !several {
 			list = []any{value}
@@ -111,7 +203,7 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 		case value == nil && (key.As == "host" || key.As == "nid"):
 		case key.As == "host":
 			for _, item := range list {
-				storage.Places = append(storage.Places, identity.Host(fmt.Sprint(item), j.port(key, section)))
+				storage.Places = append(storage.Places, identity.Host(fmt.Sprint(item), j.port(key, mounted)))
 			}
 		case key.As == "nid":
 			for _, item := range list {
@@ -147,11 +239,10 @@ func (j *judge) storage(shard int) (storage identity.Storage, ok bool) {
 }
 
 // port is the port of a host that names none: that of the mount options, where those can say so.
-func (j *judge) port(key catalog.IdentityKey, section map[string]any) int {
+func (j *judge) port(key catalog.IdentityKey, mounted []any) int {
 	if !j.backend.HostKeys[key.Key].PortOption {
 		return key.Port
 	}
-	_, mounted := j.mountOptions(section)
 	port := key.Port
 	for _, option := range mounted {
 		var own int

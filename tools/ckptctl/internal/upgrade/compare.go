@@ -33,6 +33,9 @@ type Upgrade struct {
 	Live *Live
 	// Was and Is are what the values say of the volumes' storage before and after, by their names.
 	Was, Is map[string]Place
+	// Mounted says what the new values would say of a volume's storage, were it mounted with other options; not ok of what is no
+	// volume of theirs. Only needed of a live release, whose values are unknown.
+	Mounted func(volume string, options []string) (Place, bool)
 	// Below is the directory of the claim that pods save to by the new values, "" for its root. WasBelow is that of the current
 	// ones; nil if only the cluster knows it.
 	Below    string

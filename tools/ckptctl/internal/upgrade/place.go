@@ -33,6 +33,8 @@ type Place struct {
 	identity.Storage
 	// FreeHandle says that the volume's handle is any text, and its attributes lead to the data.
 	FreeHandle bool
+	// Options are those of the mount options that lead to it.
+	Options []string
 }
 
 // placement is where one volume's data is, seen from another.
@@ -58,7 +60,11 @@ func (c *comparison) places(before, after unstructured.Unstructured) (placement,
 	is, said := c.Is[fresh.Name]
 	known = known && said
 	one := !known || was.To(is.Storage) == identity.Same
-	equal := sameSource(place(old), place(fresh)) || is.FreeHandle && sameSource(unhandled(old), unhandled(fresh))
+	equal := sameSource(place(old), place(fresh)) || is.FreeHandle && sameSource(unhandled(old), unhandled(fresh)) ||
+		said && sameSource(renamed(old, fresh.Name), place(fresh))
+	if is, was, said := c.mounted(fresh, old); said && equal {
+		one = was.To(is.Storage) == identity.Same
+	}
 	if bound := old.Spec.HostPath != nil || old.Spec.Local != nil; bound && !known && !renewed.DeepEqual(fresh.Spec.NodeAffinity, old.Spec.NodeAffinity) {
 		one = false
 	}
@@ -73,20 +79,37 @@ func (c *comparison) places(before, after unstructured.Unstructured) (placement,
 	return other, fmt.Sprintf(": the new volume is other storage, %s instead of %s", show(place(fresh)), show(place(old)))
 }
 
+// mounted returns what a volume leads to before and after the upgrade of a live release, whose values are unknown: both as the
+// new values have it, with what each is mounted with. It holds for volumes of the same source.
+func (c *comparison) mounted(fresh, old corev1.PersistentVolume) (is, was Place, ok bool) {
+	if c.Mounted == nil {
+		return is, was, false
+	}
+	is, made := c.Mounted(fresh.Name, fresh.Spec.MountOptions)
+	was, known := c.Mounted(fresh.Name, old.Spec.MountOptions)
+	return is, was, made && known
+}
+
 // moved adds a volume of the same source that leads to other storage, because a mount option names the directory: the API
 // server takes that.
 func (c *comparison) moved(key Key, old, fresh unstructured.Unstructured) {
 	before, err := volumeOf(old)
 	after, wrong := volumeOf(fresh)
-	was, known := c.Was[key.Name]
-	is, said := c.Is[key.Name]
-	if err != nil || wrong != nil || !known || !said || was.To(is.Storage) == identity.Same || slices.Equal(before.Spec.MountOptions, after.Spec.MountOptions) ||
+	if err != nil || wrong != nil || slices.Equal(before.Spec.MountOptions, after.Spec.MountOptions) ||
 		!sameSource(before.Spec.PersistentVolumeSource, after.Spec.PersistentVolumeSource) {
+		return
+	}
+	is, was, ok := c.mounted(after, before)
+	if c.Was != nil {
+		was, ok = c.Was[key.Name]
+		is = c.Is[key.Name]
+	}
+	if !ok || was.To(is.Storage) == identity.Same {
 		return
 	}
 	c.add("E10", "error", "moved", []string{"{backend}", "mountOptions", "shardOverrides"}, key,
 		fmt.Sprintf("volume %s leads to other storage at the next mount, by the mount options %s instead of %s: its checkpoints stay behind.",
-			key.Name, show(without(after.Spec.MountOptions, before.Spec.MountOptions)), show(without(before.Spec.MountOptions, after.Spec.MountOptions))), recipe{how: copyFirst})
+			key.Name, show(without(is.Options, was.Options)), show(without(was.Options, is.Options))), recipe{how: copyFirst})
 }
 
 // directory adds the claims that stay while pods save to another directory of them, where they find no checkpoint.
@@ -136,7 +159,7 @@ func within(directory string) string {
 
 // without returns the texts that are not among the others.
 func without(texts, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return slices.Contains(others, text) })
+	return slices.DeleteFunc(append([]string{}, texts...), func(text string) bool { return slices.Contains(others, text) })
 }
 
 // unhandled returns a volume's source without its handle.
@@ -144,6 +167,15 @@ func unhandled(v corev1.PersistentVolume) corev1.PersistentVolumeSource {
 	s := *v.Spec.PersistentVolumeSource.DeepCopy()
 	if s.CSI != nil && len(s.CSI.VolumeAttributes) > 0 {
 		s.CSI.VolumeHandle = ""
+	}
+	return s
+}
+
+// renamed returns a volume's source as it would be under another name, which some handles have in them.
+func renamed(v corev1.PersistentVolume, name string) corev1.PersistentVolumeSource {
+	s := place(v)
+	if s.CSI != nil && v.Name != "" {
+		s.CSI.VolumeHandle = strings.ReplaceAll(s.CSI.VolumeHandle, v.Name, name)
 	}
 	return s
 }
