@@ -1,6 +1,6 @@
 {{/*
 What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKeys" "affinityPins" "options" "mounted"
-"annotations" "texts" "names". ckptctl reads the same from the values.
+"annotations" "texts" "attributes" "names". ckptctl reads the same from the values.
 */}}
 
 {{/* Inputs: a chart context, or dict "context" "shard". Outputs: what rules are judged on, as JSON. */}}
@@ -51,6 +51,7 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
 {{- end }}
 {{- end }}
 {{- $_ := set $names "classRequired" $needed }}
+{{- $_ := set $names "onWindows" (include "checkpoint-storage.rules.onWindows" $context | mustFromJson) }}
 {{- $_ := set $names "overrides" (len $context.Values.shardOverrides) }}
 {{- $mounted := include "checkpoint-storage.mountOptions.read" (include "checkpoint-storage.mountOptions" . | mustFromJson) | mustFromJson }}
 {{- $_ := set $names "twice" (not (empty (include "checkpoint-storage.rules.twice" $mounted))) }}
@@ -68,6 +69,7 @@ What rules are judged on: dict "values" "section" "facts" "affinity" "affinityKe
   "options" $options
   "mounted" $mounted
   "texts" (include "checkpoint-storage.rules.texts" . | mustFromJson)
+  "attributes" (include "checkpoint-storage.rules.attributes" . | mustFromJson)
   "annotations" (include "checkpoint-storage.rules.annotations" $context | mustFromJson)
   "names" $names
 | toJson }}
@@ -91,6 +93,71 @@ shard's own, an item of a list each, as a JSON list.
 {{- if kindIs "string" . }}
 {{- $all = append $all (dict "at" ($place.at | default $name) "key" $name "value" .) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $all | toJson }}
+{{- end }}
+
+{{/*
+Inputs: a chart context, or dict "context" "shard". Outputs: what the values give the driver beside the section's own keys: the
+attributes of a volume, and of a shard's own, and the parameters of a class, as a JSON list.
+*/}}
+{{- define "checkpoint-storage.rules.attributes" -}}
+{{- $values := (.context | default .).Values }}
+{{- $all := list }}
+{{- $section := index $values $values.backend | default dict }}
+{{- $places := list
+  (dict "at" "volume.attributes" "given" $values.volume.attributes)
+  (dict "at" "storageClass.parameters" "given" $values.storageClass.parameters)
+  (dict "at" (printf "%s.volumeAttributes" $values.backend) "given" $section.volumeAttributes) }}
+{{- if and (hasKey . "shard") (lt (int .shard) (len $values.shardOverrides)) }}
+{{- $places = append $places (dict "at" "shardOverrides" "given" ((index $values.shardOverrides (int .shard)).source | default dict).volumeAttributes) }}
+{{- end }}
+{{- range $place := $places }}
+{{- range $key, $value := $place.given }}
+{{- $all = append $all (dict "at" $place.at "key" $key "value" (toString $value)) }}
+{{- end }}
+{{- end }}
+{{- $all | toJson }}
+{{- end }}
+
+{{/*
+Inputs: a chart context. Outputs: the keys by which pods of the chart's own are sent to nodes of Windows, where the scripts
+do not run, as a JSON list.
+*/}}
+{{- define "checkpoint-storage.rules.onWindows" -}}
+{{- $values := .Values }}
+{{- $systems := list "beta.kubernetes.io/os" "kubernetes.io/os" }}
+{{- $all := list }}
+{{- $runs := dict
+  "freshness" $values.freshness.maxAge
+  "prepare" $values.prepare.enabled
+  "test" (or $values.test.enabled $values.benchmark.enabled $values.freshness.maxAge) }}
+{{- range $name, $on := $runs }}
+{{- if $on }}
+{{- $settings := get $values $name }}
+{{- $terms := dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list ($settings.affinity | default dict) | default list }}
+{{- $linux := empty $terms }}
+{{- range $term := $terms }}
+{{- $fits := true }}
+{{- range $term.matchExpressions }}
+{{- $given := .values | default list }}
+{{- if and (has .key $systems) (or (and (eq .operator "In") (empty (without $given "windows"))) (and (eq .operator "NotIn") (has "linux" $given))) }}
+{{- $fits = false }}
+{{- end }}
+{{- end }}
+{{- $linux = or $linux $fits }}
+{{- end }}
+{{- if not $linux }}
+{{- $all = append $all (printf "%s.affinity" $name) }}
+{{- end }}
+{{- $other := false }}
+{{- range $label, $system := $settings.nodeSelector }}
+{{- $other = or $other (and (has $label $systems) (eq (toString $system) "windows")) }}
+{{- end }}
+{{- if $other }}
+{{- $all = append $all (printf "%s.nodeSelector" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -55,3 +55,67 @@ func (j *judge) texts(shard int) []any {
 	look(override(j.values, shard)["source"], func(string) string { return "shardOverrides" }, fmt.Sprintf("shardOverrides[%d].source.", shard))
 	return out
 }
+
+// attributes are what the values give the driver beside the section's own keys: the attributes of a volume, and of a shard's
+// own, and the parameters of a class.
+func (j *judge) attributes(shard int) []any {
+	var out []any
+	look := func(section any, key, at string) {
+		within, _ := section.(map[string]any)
+		given, _ := within[key].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			out = append(out, map[string]any{"at": at, "key": name, "value": fmt.Sprint(given[name])})
+		}
+	}
+	look(j.values["volume"], "attributes", "volume.attributes")
+	look(j.values["storageClass"], "parameters", "storageClass.parameters")
+	look(j.values[j.backend.Name], "volumeAttributes", j.backend.Name+".volumeAttributes")
+	look(override(j.values, shard)["source"], "volumeAttributes", "shardOverrides")
+	return out
+}
+
+// onWindows are the keys by which pods of the chart's own are sent to nodes of Windows, where the scripts do not run.
+func (j *judge) onWindows() []any {
+	out := []any{}
+	runs := map[string]bool{
+		"prepare": j.section("prepare")["enabled"] == true, "freshness": !empty(j.section("freshness")["maxAge"]),
+		"test": j.section("test")["enabled"] == true || j.section("benchmark")["enabled"] == true || !empty(j.section("freshness")["maxAge"]),
+	}
+	for _, name := range slices.Sorted(maps.Keys(runs)) {
+		if !runs[name] {
+			continue
+		}
+		affinity, _ := j.section(name)["affinity"].(map[string]any)
+		node, _ := affinity["nodeAffinity"].(map[string]any)
+		required, _ := node["requiredDuringSchedulingIgnoredDuringExecution"].(map[string]any)
+		terms := items(required["nodeSelectorTerms"])
+		if len(terms) > 0 && !slices.ContainsFunc(terms, linux) {
+			out = append(out, name+".affinity")
+		}
+		selector, _ := j.section(name)["nodeSelector"].(map[string]any)
+		for _, label := range systems {
+			if system, is := selector[label]; is && system == windows {
+				out = append(out, name+".nodeSelector")
+				break
+			}
+		}
+	}
+	return out
+}
+
+const windows = "windows"
+
+// systems are the labels that name a node's operating system.
+var systems = []string{"beta.kubernetes.io/os", "kubernetes.io/os"}
+
+// linux says that a term of an affinity may hold for a node of Linux.
+func linux(term any) bool {
+	within, _ := term.(map[string]any)
+	return !slices.ContainsFunc(items(within["matchExpressions"]), func(requirement any) bool {
+		asks, _ := requirement.(map[string]any)
+		label, _ := asks["key"].(string)
+		values := items(asks["values"])
+		only := !slices.ContainsFunc(values, func(value any) bool { return value != windows })
+		return slices.Contains(systems, label) && (asks["operator"] == "In" && only || asks["operator"] == "NotIn" && slices.Contains(values, any("linux")))
+	})
+}

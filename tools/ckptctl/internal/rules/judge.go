@@ -72,13 +72,14 @@ func (j *judge) subject(shard int) *subject {
 		all := size * float64(number(j.section("retention")["keep"])+1)
 		names["room"] = fmt.Sprintf("%.0fGi", math.Ceil(all/float64(max(1, number(j.values["shards"])))/(1<<30)))
 	}
+	names["onWindows"] = j.onWindows()
 	names["dataSource"], names["classRequired"] = j.dataSource(shard), j.classRequired()
 	if portal, ok := section["targetPortal"].(string); ok && portal != "" {
 		names["portal"] = j.names.Volume(number(j.values["shards"])-1) + ":" + portal
 	}
 	affinity := j.affinity(shard)
 	s := &subject{values: j.values, roots: map[string]any{
-		"section": section, "facts": j.backend.facts, "names": names, "options": nil, "annotations": j.annotations(), "texts": j.texts(shard),
+		"section": section, "facts": j.backend.facts, "names": names, "options": nil, "annotations": j.annotations(), "texts": j.texts(shard), "attributes": j.attributes(shard),
 		"affinity": affinity, "affinityKeys": affinityKeys(affinity, false), "affinityPins": affinityKeys(affinity, true),
 	}}
 	if options != nil {
