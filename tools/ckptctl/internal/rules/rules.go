@@ -185,6 +185,7 @@ func (r *RuleSet) Check(values map[string]any, named names.Names, locate Locate)
 		s := j.subject(shard)
 		j.cases(r.cases, s)
 		j.cases(j.backend.cases, s)
+		j.besideKeys(shard)
 	}
 	if values["provisioning"] != "existing" && !j.vague {
 		j.shards()

@@ -133,6 +133,25 @@ func (r *RuleSet) Leads(name string, options []string) (out []string) {
 	return out
 }
 
+// besideKeys looks for options that say another thing than the key of the section that stands for them. Of options that reach
+// the mount one by one, a condition says so.
+func (j *judge) besideKeys(shard int) {
+	section := j.sectionOf(shard)
+	given, _ := j.mountOptions(section)
+	here := j.values["provisioning"] == "static" || j.values["provisioning"] == "dynamic" && j.section("storageClass")["create"] == true
+	if !here || !j.backend.MountOptionsVerbatim {
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(j.backend.options)) {
+		for _, option := range given {
+			said, is := optionValue(j.backend.options[key], []any{option})
+			if is && !empty(section[key]) && said != text([]any{section[key]}) {
+				j.report("W23", "besideKey", "mountOptions", map[string]any{"option": option, "key": j.backend.Name + "." + key})
+			}
+		}
+	}
+}
+
 // optionValue is what the last of the mount options says that a key of the section stands for.
 func optionValue(form any, mounted []any) (value string, ok bool) {
 	word, isForm := form.(string)
