@@ -146,7 +146,7 @@ func (j *judge) besideKeys(shard int) {
 		for _, option := range given {
 			said, is := optionValue(j.backend.options[key], []any{option})
 			if is && !empty(section[key]) && said != text([]any{section[key]}) {
-				j.report("W23", "besideKey", "mountOptions", map[string]any{"option": option, "key": j.backend.Name + "." + key})
+				j.report("W30", "besideKey", "mountOptions", map[string]any{"option": option, "key": j.backend.Name + "." + key})
 			}
 		}
 	}
@@ -154,8 +154,8 @@ func (j *judge) besideKeys(shard int) {
 
 // optionValue is what the last of the mount options says that a key of the section stands for.
 func optionValue(form any, mounted []any) (value string, ok bool) {
-	word, isForm := form.(string)
-	word, isForm = strings.CutSuffix(word, "{}")
+	text, _ := form.(string)
+	word, isForm := strings.CutSuffix(text, "{}")
 	if !isForm {
 		return "", false
 	}
