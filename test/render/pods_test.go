@@ -147,8 +147,8 @@ func TestPodsGoWhereTheyAreSent(t *testing.T) {
 			assert.Equal(t, map[string]string{"job-name": job.Name}, terms[1].PodAffinityTerm.LabelSelector.MatchLabels)
 		}
 	}
-	for what, job := range jobs(t, map[string]string{"prepare.nodeSelector": `{"kubernetes.io/os": "windows"}`, "test.nodeSelector": `{"kubernetes.io/os": "windows"}`}) {
-		assert.Equal(t, map[string]string{"kubernetes.io/os": "windows"}, job.Spec.Template.Spec.NodeSelector, what)
+	for what, job := range jobs(t, map[string]string{"prepare.nodeSelector": `{"kubernetes.io/arch": "arm64"}`, "test.nodeSelector": `{"kubernetes.io/arch": "arm64"}`}) {
+		assert.Equal(t, map[string]string{"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}, job.Spec.Template.Spec.NodeSelector, what)
 		assert.Nil(t, job.Spec.TTLSecondsAfterFinished, what)
 	}
 }
