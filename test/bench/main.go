@@ -149,9 +149,9 @@ Of the templates, a fifth is reading them; the rest is mostly the conditions of 
 
 ## Where a check spends its time
 
-The 1,000 overlays, ten times over; cum is the share of a function with all that it calls. The largest part is the YAML
-parse that no checker can do without: a file is parsed once, with the positions of its keys, and Helm's reading of it is
-taken from the same tree. The schema is judged first by a check that says yes or no; the library, which says what is wrong,
+The 1,000 overlays, ten times over; cum is the share of a function with all that it calls. The largest part is the
+conditions of the rules, which are asked of each store. A file is parsed once, with the positions of its keys, and Helm's
+reading of it is taken from the same tree. The schema is judged first by a check that says yes or no; the library, which says what is wrong,
 is asked only about what that refuses.
 
 `+fence+`text

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"checkpoint-storage/tools/catalog"
+	"checkpoint-storage/tools/ckptctl/internal/pattern"
 )
 
 // condition is a catalog.Condition, ready to judge many values.
@@ -72,16 +73,17 @@ func compileTest(written any) (test, error) {
 			if text, ok := reference(fmt.Sprint(operand)); ok {
 				path := strings.Split(text, ".")
 				all = append(all, func(value any, s *subject, one each) bool {
-					pattern := compiled(s.word(path, one))
-					return pattern != nil && matches(pattern, value)
+					is := compiled(s.word(path, one))
+					return is != nil && matches(is, value)
 				})
 				continue
 			}
-			pattern, err := regexp.Compile(fmt.Sprint(operand))
+			expression, err := regexp.Compile(fmt.Sprint(operand))
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, func(value any, _ *subject, _ each) bool { return matches(pattern, value) })
+			is := pattern.New(expression)
+			all = append(all, func(value any, _ *subject, _ each) bool { return matches(is, value) })
 		default:
 			compare, known := comparisons[name]
 			if !known {
@@ -175,20 +177,21 @@ func steps(holds func(n float64) bool) comparison {
 var patterns sync.Map
 
 // compiled is the pattern in a value; nil where there is none.
-func compiled(value any) *regexp.Regexp {
+func compiled(value any) *pattern.Pattern {
 	text, ok := value.(string)
 	if !ok {
 		return nil
 	}
 	if known, ok := patterns.Load(text); ok {
-		return known.(*regexp.Regexp)
+		return known.(*pattern.Pattern)
 	}
-	pattern, err := regexp.Compile(text)
+	expression, err := regexp.Compile(text)
 	if err != nil {
 		return nil
 	}
-	patterns.Store(text, pattern)
-	return pattern
+	is := pattern.New(expression)
+	patterns.Store(text, is)
+	return is
 }
 
 // checkPatterns compiles the patterns that a condition finds in the rows of its case: one that is none would never hold.
@@ -218,14 +221,14 @@ func checkPatterns(when catalog.Condition, rows []any) error {
 	return nil
 }
 
-func matches(pattern *regexp.Regexp, value any) bool {
+func matches(is *pattern.Pattern, value any) bool {
 	list := items(value)
 	if list == nil {
 		list = []any{value}
 	}
 	return slices.ContainsFunc(list, func(item any) bool {
 		text, ok := item.(string)
-		return ok && pattern.MatchString(text)
+		return ok && is.Match(text)
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"checkpoint-storage/tools/ckptctl/internal/pattern"
 )
 
 // compiler compiles schemas when a value first meets them: of a schema with a section for every backend, values meet one.
@@ -199,16 +201,16 @@ func matcher(expression string) func(string) bool {
 	if begin, ok := strings.CutPrefix(expression, "^"); ok && regexp.QuoteMeta(begin) == begin {
 		return func(text string) bool { return strings.HasPrefix(text, begin) }
 	}
-	compiled := sync.OnceValue(func() *regexp.Regexp {
+	compiled := sync.OnceValue(func() *pattern.Pattern {
 		r, err := regexp.Compile(expression)
 		if err != nil {
 			return nil
 		}
-		return r
+		return pattern.New(r)
 	})
 	return func(text string) bool {
-		r := compiled()
-		return r != nil && r.MatchString(text)
+		is := compiled()
+		return is != nil && is.Match(text)
 	}
 }
 
