@@ -105,3 +105,24 @@ func (c csiCase) traits(t *testing.T) []string {
 	}
 	return out
 }
+
+// TestCSICasesAreDocumented holds the reviewed text of every case, of those too that the sample leaves out, to what the backend
+// says of its keys: a key is the parameter, or the attribute, of the driver that it names. On the cluster class and volume are
+// compared with that text.
+func TestCSICasesAreDocumented(t *testing.T) {
+	t.Parallel()
+	for _, b := range csiBackends(t) {
+		for _, c := range csiCases(t, b) {
+			text, err := os.ReadFile(c.golden)
+			require.NoError(t, err)
+			switch p := parsePromise(t, string(text)); {
+			case p.class != nil:
+				assertDocumented(t, c, "parameter", p.class.Parameters)
+			case p.volume != nil:
+				assertDocumented(t, c, "attribute", p.volume.Spec.CSI.VolumeAttributes)
+			default:
+				t.Errorf("%s has neither a class nor a volume", c.golden)
+			}
+		}
+	}
+}
